@@ -1,0 +1,13 @@
+//! driftless keeps live data-quality platforms identical to what a Git branch says.
+//!
+//! Modules in reading order; imports go one way, from the shell down to `driftless-core` (`tests/tidy.rs` holds it).
+
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod platform;
+pub mod sandbox;
+pub mod server;
+pub mod source;
+pub mod store;
+pub mod telemetry;
