@@ -3,6 +3,8 @@
 //! Modules in reading order; imports go one way, from the shell down to `driftless-core` (`tests/tidy.rs` holds it).
 
 pub mod cli;
+pub mod clock;
+pub mod codec;
 pub mod config;
 pub mod engine;
 pub mod platform;

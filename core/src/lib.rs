@@ -1,1 +1,21 @@
-//! x
+//! The pure core of driftless: values in, values out.
+//!
+//! No async, clock, randomness, environment, files, sockets or logging; equal inputs give equal bytes. The story of a pass, in
+//! reading order: files become documents ([`tree`], [`yaml`], [`load`]), documents are compared with what is live and with
+//! what was last agreed on ([`snapshot`], [`ledger`], [`diff`]), differences become ordered steps ([`plan`]), and steps become
+//! a [`report`].
+
+pub mod diagnostic;
+pub mod document;
+pub mod field;
+pub mod json;
+pub mod key;
+pub mod ledger;
+pub mod plan;
+pub mod policy;
+pub mod report;
+pub mod schema;
+pub mod snapshot;
+pub mod tree;
+pub mod value;
+pub mod yaml;

@@ -1,1 +1,131 @@
-//! (being written)
+//! The pipeline and the loop: knows the ports, never an adapter. The only place (with the CI orchestration) that retries,
+//! waits, limits and times out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use driftless_core::diagnostic::Diagnostic;
+use driftless_core::key::{EnvironmentName, Kind, Revision};
+use driftless_core::plan::{Plan, States};
+use tokio::sync::watch;
+
+use crate::source::Commit;
+use crate::store::{RunId, RunRecord, Trigger};
+
+/// Everything that pages, the API and `/readyz` show: published whole on a watch channel, never written by a reader.
+#[derive(Clone, Debug, Default)]
+pub struct Overview {
+    /// The environments by name.
+    pub environments: BTreeMap<EnvironmentName, EnvironmentView>,
+    /// The sources by name.
+    pub sources: BTreeMap<String, SourceView>,
+}
+
+/// How one environment stands.
+#[derive(Clone, Debug)]
+pub struct EnvironmentView {
+    /// The platform's name.
+    pub platform: &'static str,
+    /// The instance's name in the config.
+    pub target: String,
+    /// The instance's URL.
+    pub url: String,
+    /// The source's name.
+    pub source: String,
+    /// The folder within the source.
+    pub path: String,
+    /// `apply` or `observe`.
+    pub mode: &'static str,
+    /// What happens to drift: `correct` or `report`.
+    pub drift: &'static str,
+    /// What it is doing now.
+    pub activity: Activity,
+    /// The newest revision that a pass has read.
+    pub revision: Option<Revision>,
+    /// The last run that ended.
+    pub last_run: Option<RunRecord>,
+    /// When a run last succeeded.
+    pub last_success: Option<DateTime<Utc>>,
+    /// When the next pass is due without a trigger.
+    pub next: Option<DateTime<Utc>>,
+    /// How the resources stand after the last run, by kind, in dependency order.
+    pub kinds: Vec<KindView>,
+    /// The last plan: what was applied, what is only reported, what is blocked.
+    pub plan: Option<Arc<Plan>>,
+    /// Since when there is drift that was not put back.
+    pub drift_since: Option<DateTime<Utc>>,
+    /// Faults of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What could not be read, one sentence each.
+    pub gaps: Vec<String>,
+    /// Why the last pass could do nothing at all.
+    pub error: Option<String>,
+}
+
+/// What an environment is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Waiting.
+    Idle,
+    /// In a run.
+    Running {
+        /// The run.
+        run: RunId,
+        /// What it is at: `reading`, `comparing`, `applying`.
+        phase: &'static str,
+        /// Steps that are done, of how many.
+        progress: (usize, usize),
+    },
+}
+
+/// How the resources of one kind stand after the last run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindView {
+    /// The kind.
+    pub kind: Kind,
+    /// In sync and not.
+    pub states: States,
+    /// Of those that are not: how many have a step that failed.
+    pub failed: usize,
+}
+
+/// How one source stands.
+#[derive(Clone, Debug)]
+pub struct SourceView {
+    /// Its URL, without credentials.
+    pub url: String,
+    /// The ref that is watched.
+    pub reference: String,
+    /// Where it points, as far as known.
+    pub revision: Option<Revision>,
+    /// What that commit says of itself.
+    pub commit: Option<Commit>,
+    /// Whether reading it has been tried at all.
+    pub tried: bool,
+    /// When it was last reached.
+    pub reached: Option<DateTime<Utc>>,
+    /// Since when it does not answer, and what it says; the last good revision stays in force.
+    pub stale: Option<(DateTime<Utc>, String)>,
+}
+
+/// What the shell may ask of a running engine.
+pub trait Control: Send + Sync {
+    /// The view, and every change of it.
+    fn overview(&self) -> watch::Receiver<Arc<Overview>>;
+
+    /// Asks for a pass over one environment: kept if a pass is under way, joined to one that is waiting already. The id is that
+    /// of the run to come.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    fn trigger(&self, environment: &EnvironmentName, trigger: Trigger) -> Result<RunId, UnknownEnvironment>;
+
+    /// Asks a source to be looked at now, and every environment on it for a pass. Empty when there is no such source.
+    fn trigger_source(&self, source: &str, trigger: &Trigger) -> Vec<(EnvironmentName, RunId)>;
+}
+
+/// There is no environment of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no environment `{0}`")]
+pub struct UnknownEnvironment(pub EnvironmentName);

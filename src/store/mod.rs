@@ -1,1 +1,167 @@
-//! (being written)
+//! The port of the store: ledgers, intents and the history of runs.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use driftless_core::key::{Digest, EnvironmentName, Key, Revision};
+use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use driftless_core::report::Conclusion;
+use driftless_core::schema::Schema;
+
+/// What outlives the process.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The key of the secret fingerprints: made on first use, kept beside the store and never in it.
+    fn fingerprints(&self) -> &FingerprintKey;
+
+    /// The ledger of an environment.
+    ///
+    /// # Errors
+    /// When the store cannot be read; a lost store is an empty ledger, a broken one is an error.
+    async fn ledger(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Ledger, StoreError>;
+
+    /// Writes entries; those of other keys stay.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn agree(&self, environment: &EnvironmentName, entries: &[(Key, LedgerEntry)]) -> Result<(), StoreError>;
+
+    /// Closes entries.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn close(&self, environment: &EnvironmentName, keys: &[Key]) -> Result<(), StoreError>;
+
+    /// Commits, before a write, that it is about to be tried.
+    ///
+    /// # Errors
+    /// When the store cannot be written: then the write must not be tried.
+    async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError>;
+
+    /// In one transaction: the write of `key` is settled, with its new entry if it took effect.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn settle(
+        &self,
+        environment: &EnvironmentName,
+        key: &Key,
+        entry: Option<&LedgerEntry>,
+    ) -> Result<(), StoreError>;
+
+    /// Writes that were about to be tried and of which nobody knows the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn intents(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Vec<Intent>, StoreError>;
+
+    /// Adds a run, or replaces the one of that id. Old runs beyond the store's limit go.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn put_run(&self, run: &RunRecord) -> Result<(), StoreError>;
+
+    /// The newest runs first, without their plans and outcomes; of one environment, or of all.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn runs(&self, environment: Option<&EnvironmentName>, limit: usize) -> Result<Vec<RunRecord>, StoreError>;
+
+    /// One run, whole.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError>;
+}
+
+/// A write that is about to be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The resource.
+    pub key: Key,
+    /// The plan it belongs to.
+    pub digest: Digest,
+}
+
+/// The name of a run: sorts by time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub String);
+
+/// Why a run was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The process started.
+    Start,
+    /// The ref moved.
+    Revision,
+    /// The drift check was due.
+    Drift,
+    /// The last run left something undone.
+    Retry,
+    /// A delivery to the webhook of that name.
+    Webhook(String),
+    /// Somebody asked, through the API or the command line.
+    Manual,
+}
+
+impl Trigger {
+    /// The text for pages, JSON and the store.
+    pub fn text(&self) -> String {
+        match self {
+            Trigger::Start => "start".to_owned(),
+            Trigger::Revision => "revision".to_owned(),
+            Trigger::Drift => "drift check".to_owned(),
+            Trigger::Retry => "retry".to_owned(),
+            Trigger::Webhook(name) => format!("webhook {name}"),
+            Trigger::Manual => "manual".to_owned(),
+        }
+    }
+
+    /// Reads what [`Trigger::text`] wrote.
+    pub fn read(text: &str) -> Self {
+        match text {
+            "start" => Trigger::Start,
+            "revision" => Trigger::Revision,
+            "drift check" => Trigger::Drift,
+            "retry" => Trigger::Retry,
+            text => match text.strip_prefix("webhook ") {
+                Some(name) => Trigger::Webhook(name.to_owned()),
+                None => Trigger::Manual,
+            },
+        }
+    }
+}
+
+/// One run as history keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecord {
+    /// Its name.
+    pub id: RunId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Why it was started.
+    pub trigger: Trigger,
+    /// The revision it read, once known.
+    pub revision: Option<Revision>,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it ended; `None` while it is under way, or when the process died in it.
+    pub finished: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub conclusion: Option<Conclusion>,
+    /// One line for the list: what was done, or why nothing could be.
+    pub message: String,
+    /// The plan, as the JSON of the command line has it; `None` in lists and when there was none.
+    pub plan: Option<String>,
+    /// The outcomes, as the JSON of the command line has them; `None` in lists and when there were none.
+    pub report: Option<String>,
+    /// Faults of the files, one text each, as they are shown.
+    pub diagnostics: Vec<String>,
+}
+
+/// Why the store could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    /// What happened and what to do about it.
+    pub message: String,
+}

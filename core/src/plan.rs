@@ -1,0 +1,319 @@
+//! The plan: a value that says everything apply will do, and what it will not do and why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnostic::Place;
+use crate::field::FieldPath;
+use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
+use crate::ledger::LedgerEntry;
+use crate::value::{Map, Value};
+
+/// The ordered actions of one pass, and all that was decided not to be done.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a plan does nothing until applied"]
+pub struct Plan {
+    /// The environment; `None` on a bare instance.
+    pub environment: Option<EnvironmentName>,
+    /// The platform's name.
+    pub platform: &'static str,
+    /// The commit; `None` on a bare instance.
+    pub revision: Option<Revision>,
+    /// What apply does, referenced before referring.
+    pub steps: Vec<Step>,
+    /// What policy only reports: the same shape, never carried out.
+    pub reported: Vec<Change>,
+    /// What is not done, and why.
+    pub blocked: Vec<Blocked>,
+    /// Live, in scope, never applied by driftless and not in Git.
+    pub unmanaged: Vec<Key>,
+    /// Owned, live, and no longer in Git; pruning is off.
+    pub orphaned: Vec<Key>,
+    /// Owned, no longer in Git and no longer live: the ledger entry may close once a look-up by id says 404.
+    pub gone: Vec<(Key, Option<RemoteId>)>,
+    /// Resources that are in sync, and how many.
+    pub unchanged: BTreeMap<Kind, usize>,
+    /// Ledger entries to be written because both sides agree already.
+    pub agreed: Vec<(Key, LedgerEntry)>,
+    /// Things worth a line that change nothing: released fields, secrets that are not compared.
+    pub notes: Vec<Note>,
+    /// Of the content: equal plans have equal digests, on any machine, at any time.
+    pub digest: Digest,
+}
+
+/// A remark on one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The resource.
+    pub key: Key,
+    /// The remark, one sentence.
+    pub text: String,
+}
+
+/// One difference of one resource, as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The resource.
+    pub key: Key,
+    /// What is, or would be, done.
+    pub action: Action,
+    /// Who moved.
+    pub class: Class,
+    /// The fields, in path order. Empty for an operation.
+    pub fields: Vec<FieldChange>,
+    /// Where Git says so.
+    pub place: Option<Place>,
+}
+
+/// One step of a plan: a change with all that is needed to carry it out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What is shown.
+    pub change: Change,
+    /// Indices of the steps that must have succeeded before.
+    pub after: Vec<usize>,
+    /// The whole resource to write: the desired one on creation; live overlaid with what policy lets through on update.
+    pub write: Map,
+    /// The live resource's number, for updates.
+    pub remote: Option<RemoteId>,
+    /// What the adapter kept of the live resource.
+    pub base: Option<Arc<Value>>,
+    /// What the ledger will say once the step has succeeded; `None` for operations that agree on nothing.
+    pub agreement: Option<LedgerEntry>,
+}
+
+/// What is done to a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// It does not exist live.
+    Create,
+    /// Some fields change in place. Restores it if it was archived.
+    Update,
+    /// An immutable field changed: the old one is put away, the new one made.
+    Replace,
+    /// It goes.
+    Delete,
+    /// The platform is asked to do something of its own.
+    Operation(Operation),
+}
+
+impl Action {
+    /// The word of the JSON plan.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Replace => "replace",
+            Action::Delete => "delete",
+            Action::Operation(_) => "operation",
+        }
+    }
+}
+
+/// Something the platform does by itself when asked: `sync`, `profile`, `link_enrichment`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Its name, as the platform's schema knows it.
+    pub name: &'static str,
+    /// What it is run on.
+    pub subject: Key,
+    /// What else it needs, by name.
+    pub arguments: Map,
+    /// What it is for, one clause: shown beside the step.
+    pub reason: String,
+}
+
+/// Who moved: the classes of the three-way comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Git moved, live did not.
+    Pending,
+    /// Both exist, and driftless never applied it.
+    Adoption,
+    /// Live moved, Git did not.
+    Drift,
+    /// Both moved, to different values.
+    Conflict,
+}
+
+impl Class {
+    /// The word of the JSON plan.
+    pub fn word(self) -> &'static str {
+        match self {
+            Class::Pending => "pending",
+            Class::Adoption => "adoption",
+            Class::Drift => "drift",
+            Class::Conflict => "conflict",
+        }
+    }
+}
+
+/// One field's difference. `None` is an absent field; a secret shows as such on either side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// The field.
+    pub path: FieldPath,
+    /// Who moved this field.
+    pub class: Class,
+    /// What is live.
+    pub before: Option<Value>,
+    /// What Git says.
+    pub after: Option<Value>,
+}
+
+/// Something that is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Why, as a stable word.
+    pub reason: BlockReason,
+    /// Why, as a sentence with what to do about it.
+    pub message: String,
+    /// The resources concerned, sorted.
+    pub keys: Vec<Key>,
+}
+
+/// Why something is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlockReason {
+    /// The kind, or this part of it, could not be read whole.
+    IncompleteRead,
+    /// It refers to something that is neither declared nor live.
+    UnresolvedReference,
+    /// It refers, over others, to itself.
+    DependencyCycle,
+    /// An immutable field changed and pruning is off.
+    ReplacementNeedsPrune,
+    /// Something it depends on is blocked.
+    DependencyBlocked,
+    /// A parent or a match cannot be told apart.
+    Ambiguous,
+}
+
+impl BlockReason {
+    /// The word of the JSON plan and of the guard metric.
+    pub fn word(self) -> &'static str {
+        match self {
+            BlockReason::IncompleteRead => "incomplete_read",
+            BlockReason::UnresolvedReference => "unresolved_reference",
+            BlockReason::DependencyCycle => "dependency_cycle",
+            BlockReason::ReplacementNeedsPrune => "replacement_needs_prune",
+            BlockReason::DependencyBlocked => "dependency_blocked",
+            BlockReason::Ambiguous => "ambiguous",
+        }
+    }
+}
+
+/// How the resources of one kind stand: each is in exactly one state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct States {
+    /// Equal on both sides.
+    pub in_sync: usize,
+    /// Git is ahead (adoptions included).
+    pub pending: usize,
+    /// Live moved.
+    pub drift: usize,
+    /// Both moved.
+    pub conflict: usize,
+    /// Owned and no longer in Git.
+    pub orphaned: usize,
+    /// Neither owned nor in Git.
+    pub unmanaged: usize,
+    /// Blocked.
+    pub blocked: usize,
+}
+
+/// The totals of a plan, as the JSON plan has them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Steps that create.
+    pub create: usize,
+    /// Steps that update.
+    pub update: usize,
+    /// Steps that delete.
+    pub delete: usize,
+    /// Steps that replace.
+    pub replace: usize,
+    /// Resources in sync.
+    pub unchanged: usize,
+    /// Resources whose difference is drift, applied or reported.
+    pub drift: usize,
+    /// Resources whose difference is a conflict, applied or reported.
+    pub conflict: usize,
+    /// Orphaned resources.
+    pub orphaned: usize,
+    /// Unmanaged resources.
+    pub unmanaged: usize,
+    /// Blocked resources.
+    pub blocked: usize,
+}
+
+impl Plan {
+    /// Every difference that is shown: steps first, then what is only reported.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.steps.iter().map(|step| &step.change).chain(&self.reported)
+    }
+
+    /// Whether apply would do nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The totals.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary {
+            unchanged: self.unchanged.values().sum(),
+            orphaned: self.orphaned.len(),
+            unmanaged: self.unmanaged.len(),
+            blocked: self.blocked.iter().map(|blocked| blocked.keys.len()).sum(),
+            ..Summary::default()
+        };
+        for step in &self.steps {
+            match step.change.action {
+                Action::Create => summary.create += 1,
+                Action::Update => summary.update += 1,
+                Action::Replace => summary.replace += 1,
+                Action::Delete => summary.delete += 1,
+                Action::Operation(_) => {}
+            }
+        }
+        for states in self.states().values() {
+            summary.drift += states.drift;
+            summary.conflict += states.conflict;
+        }
+        summary
+    }
+
+    /// How many resources of each kind stand how; a resource counts once, by its worst class.
+    pub fn states(&self) -> BTreeMap<Kind, States> {
+        let mut states: BTreeMap<Kind, States> = BTreeMap::new();
+        let mut worst: BTreeMap<&Key, Class> = BTreeMap::new();
+        for change in self.changes() {
+            let class = worst.entry(&change.key).or_insert(change.class);
+            *class = (*class).max(change.class);
+        }
+        for blocked in &self.blocked {
+            for key in &blocked.keys {
+                worst.remove(key);
+                states.entry(key.kind).or_default().blocked += 1;
+            }
+        }
+        for (key, class) in worst {
+            let states = states.entry(key.kind).or_default();
+            match class {
+                Class::Pending | Class::Adoption => states.pending += 1,
+                Class::Drift => states.drift += 1,
+                Class::Conflict => states.conflict += 1,
+            }
+        }
+        for (kind, count) in &self.unchanged {
+            states.entry(*kind).or_default().in_sync += count;
+        }
+        for key in &self.orphaned {
+            states.entry(key.kind).or_default().orphaned += 1;
+        }
+        for key in &self.unmanaged {
+            states.entry(key.kind).or_default().unmanaged += 1;
+        }
+        states
+    }
+}

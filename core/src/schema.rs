@@ -1,0 +1,201 @@
+//! What a platform knows without IO: its kinds as a table, and the few rules that no table can say.
+
+use crate::diagnostic::Diagnostic;
+use crate::document::{Document, Reference};
+use crate::field::FieldPath;
+use crate::key::{Key, Kind};
+use crate::plan::Operation;
+use crate::snapshot::LiveResource;
+use crate::value::{Map, Value};
+
+/// Which side of the comparison a document is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// From Git.
+    Desired,
+    /// From the platform.
+    Live,
+}
+
+/// One kind of a platform: a table entry.
+#[derive(Clone, Copy, Debug)]
+pub struct KindSpec {
+    /// Its name, singular: `check`.
+    pub kind: Kind,
+    /// Its word in `--include` lists: `checks`.
+    pub include: &'static str,
+    /// The kinds of its parents, outermost first: they are the first names of its key.
+    pub parents: &'static [Kind],
+    /// Fields (dotted) that the platform never returns, or that must never be shown.
+    pub secrets: &'static [&'static str],
+    /// Fields (dotted) that cannot be changed in place: a change of them is a replacement.
+    pub immutable: &'static [&'static str],
+    /// Fields (dotted) that move by themselves or are derived: never compared nor sent, even where a file has them.
+    pub volatile: &'static [&'static str],
+    /// Maps (top-level) whose keys are all owned by Git once it names the field: a key that only live has is a difference.
+    pub owned_whole: &'static [&'static str],
+    /// Lists (dotted) whose order means nothing.
+    pub sets: &'static [&'static str],
+    /// Lists of objects or names (top-level) that mean their names.
+    pub names: &'static [&'static str],
+    /// Other spellings of a top-level field: `(spelling, field)`.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// Texts (dotted) that are compared without outer white space.
+    pub trimmed: &'static [&'static str],
+    /// Values (dotted) that mean the same as an absent field.
+    pub defaults: &'static [(&'static str, Default)],
+    /// Fields (top-level) that are written by an operation of their own: `(field, operation)`.
+    pub linked: &'static [(&'static str, &'static str)],
+    /// A top-level field whose presence reserves `${…}` outside of secret fields for the platform itself.
+    pub vault: Option<&'static str>,
+    /// Whether `${…}` is substituted in this kind's documents.
+    pub substitution: Substitution,
+    /// Whether resources of this kind are written one by one or all at once.
+    pub granularity: Granularity,
+    /// Fields (top-level) that have no meaning for the platform and steer driftless: never compared nor sent.
+    pub directives: &'static [&'static str],
+}
+
+/// A default of a table.
+#[derive(Clone, Copy, Debug)]
+pub enum Default {
+    /// A text.
+    Text(&'static str),
+    /// A truth.
+    Truth(bool),
+    /// An integer.
+    Int(i64),
+    /// Null.
+    Null,
+}
+
+impl Default {
+    /// The value it stands for.
+    pub fn value(self) -> Value {
+        match self {
+            Default::Text(text) => Value::from(text),
+            Default::Truth(truth) => Value::from(truth),
+            Default::Int(int) => Value::from(int),
+            Default::Null => Value::Null,
+        }
+    }
+}
+
+/// Whether variables are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Substitution {
+    /// On every scalar.
+    Scalars,
+    /// Nowhere: a `${` is text.
+    Off,
+}
+
+/// How resources of a kind are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// One request a resource.
+    Each,
+    /// The whole kind at once.
+    Set,
+}
+
+/// What a path inside an environment's folder holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A document of `kind`.
+    Document {
+        /// Its kind.
+        kind: Kind,
+        /// The slugs of the folders of its parents, outermost first, in the order of [`KindSpec::parents`].
+        parents: Vec<String>,
+        /// The slug of the folder that this document itself names, where it names one.
+        names_folder: Option<String>,
+    },
+    /// Nothing of ours.
+    Ignored,
+    /// Looks meant for us, but is not where it would be read.
+    Misplaced {
+        /// What to do about it.
+        help: String,
+    },
+}
+
+/// A field's fault without its place: the loader knows where the field stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The field.
+    pub at: FieldPath,
+    /// What is wrong with it; its place is filled in by the loader.
+    pub diagnostic: Diagnostic,
+}
+
+/// An operation that a plan needs, and the steps around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Needed {
+    /// What to run.
+    pub operation: Operation,
+    /// Keys whose steps come first.
+    pub after: Vec<Key>,
+    /// Keys whose steps wait for it.
+    pub before: Vec<Key>,
+}
+
+/// What the planner has decided so far: what operations are derived from.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    /// Documents that will be created.
+    pub creates: Vec<&'a Document>,
+    /// Documents that will be updated, with the fields that change.
+    pub updates: Vec<(&'a Document, Vec<FieldPath>)>,
+    /// References that neither a declared nor a live resource satisfies, by the document that has them.
+    pub unsatisfied: Vec<(&'a Document, &'a Reference)>,
+}
+
+/// A platform without its IO. Kinds come in dependency order.
+pub trait Schema: Send + Sync {
+    /// The platform's name: `qualytics`.
+    fn platform(&self) -> &'static str;
+
+    /// The table of kinds, each after those it can refer to.
+    fn kinds(&self) -> &'static [KindSpec];
+
+    /// What a path (relative to the environment's folder, with `/`) holds.
+    fn locate(&self, path: &str) -> Location;
+
+    /// The file-name form of a name.
+    fn slug(&self, name: &str) -> String;
+
+    /// The document's own name: the last name of its key.
+    ///
+    /// # Errors
+    /// A fault at the field that should hold it.
+    fn identity(&self, kind: Kind, spec: &Map) -> Result<String, Box<FieldFault>>;
+
+    /// The fields that [`Schema::identity`] reads: they are substituted before overlays are merged.
+    fn identity_fields(&self, kind: Kind) -> &'static [&'static str];
+
+    /// What normalisation the table cannot say, after the table was applied. Idempotent.
+    fn canonical(&self, kind: Kind, side: Side, spec: &mut Map);
+
+    /// What a document refers to; its parents included.
+    fn references(&self, key: &Key, spec: &Map) -> Vec<Reference>;
+
+    /// Faults that can be seen offline in one document.
+    fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault>;
+
+    /// Whether a live resource that carries no identity of ours is the one that `document` means.
+    fn same(&self, document: &Document, live: &LiveResource) -> bool;
+
+    /// Operations that a plan needs besides its writes.
+    fn operations(&self, draft: &Draft<'_>) -> Vec<Needed>;
+
+    /// The entry of `kind` in the table.
+    fn spec(&self, kind: Kind) -> Option<&'static KindSpec> {
+        self.kinds().iter().find(|spec| spec.kind == kind)
+    }
+
+    /// Reads a key's text.
+    fn key(&self, text: &str) -> Option<Key> {
+        Key::parse(text, self.kinds().iter().map(|spec| spec.kind))
+    }
+}

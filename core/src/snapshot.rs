@@ -1,0 +1,112 @@
+//! The two sides of a comparison, as two types so that they cannot be swapped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::key::{Key, Kind, RemoteId, Revision};
+use crate::value::{Map, Value};
+
+/// What Git says for one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The commit it was read from.
+    pub revision: Revision,
+    /// The documents by key.
+    pub documents: BTreeMap<Key, Document>,
+    /// Kinds that were left out on purpose (`--include`); nothing of them is planned.
+    pub left_out: Vec<Kind>,
+    /// Keys (or, where the key could not be read, kinds) whose file has an error: never called removed.
+    pub broken: Vec<Broken>,
+}
+
+/// A file that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The key, where identity could be read.
+    pub key: Option<Key>,
+    /// The kind that the file's path says, where it says one.
+    pub kind: Option<Kind>,
+}
+
+/// What an instance holds, as far as it could be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Live {
+    /// Resources that carry an identity, by key.
+    pub resources: BTreeMap<Key, LiveResource>,
+    /// Resources without an identity of ours (checks made in the UI), with the key that they would get.
+    pub unidentified: Vec<(Key, LiveResource)>,
+    /// Things that references may point at but that are not resources of ours (tables that a sync discovered).
+    pub discovered: BTreeMap<Key, RemoteId>,
+    /// What could not be read whole.
+    pub gaps: Vec<Gap>,
+}
+
+/// One resource on an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveResource {
+    /// Its number there.
+    pub id: RemoteId,
+    /// Its fields, normalised for the live side; secrets are absent.
+    pub spec: Map,
+    /// Whatever else the adapter needs to write it without clearing a field. Not compared, not shown.
+    pub base: Option<Arc<Value>>,
+    /// Whether it is in use or put away.
+    pub presence: Presence,
+    /// Who owns its definition on the platform.
+    pub authorship: Authorship,
+    /// Top-level fields that could not be read: not compared.
+    pub unread: Vec<String>,
+    /// Who changed it last and when, in the platform's words.
+    pub edited: Option<String>,
+}
+
+/// Whether a live resource is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In use.
+    Active,
+    /// Archived: restored by an update, never created beside.
+    Archived,
+}
+
+/// Who owns a live resource's definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorship {
+    /// People.
+    Authored,
+    /// The platform itself: its drift is only ever reported in the fields named.
+    Inferred {
+        /// Top-level fields that the platform moves by itself.
+        fields: &'static [&'static str],
+    },
+}
+
+/// Something that could not be read whole: an error is never an absence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The kind that is incomplete.
+    pub kind: Kind,
+    /// Below which resource; `None` for all of the kind.
+    pub below: Option<Key>,
+    /// Why, with what to do about it.
+    pub message: String,
+}
+
+impl Live {
+    /// The gap that hides `key`, if there is one.
+    pub fn gap(&self, key: &Key) -> Option<&Gap> {
+        self.gaps
+            .iter()
+            .find(|gap| gap.kind == key.kind && gap.below.as_ref().is_none_or(|parent| key.is_below(parent)))
+    }
+}
+
+/// Which part of an instance is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Kinds that are left out.
+    pub left_out: Vec<Kind>,
+    /// Keys that the ledger knows: their parents are in scope even if Git no longer names them.
+    pub owned: Vec<Key>,
+}
