@@ -1,12 +1,12 @@
 //! A desired document: one resource as a file (and its overlays) says it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Place;
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::value::Map;
+use crate::yaml::{Mark, Parsed};
 
 /// One resource as Git says it, normalised.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,28 +52,47 @@ pub enum Strength {
     Link,
 }
 
-/// Where a document comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The file that declares it (the last overlay that touched it is in `fields`).
-    pub file: Arc<str>,
-    /// Places of top-level fields and of the keys of maps in them, by dotted path.
-    pub fields: BTreeMap<FieldPath, Place>,
-}
+/// Where a document comes from: the texts that declare it, the base first, then each overlay that touches it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin(Vec<(Arc<str>, Option<Arc<Parsed>>)>);
 
 impl Origin {
-    /// The place of `field`, of its nearest parent that has one, or of the document's first line.
+    /// A document of one text.
+    pub fn new(file: Arc<str>, parsed: Arc<Parsed>) -> Self {
+        Self(vec![(file, Some(parsed))])
+    }
+
+    /// A document of which only the file's name is known.
+    pub fn of(file: &str) -> Self {
+        Self(vec![(file.into(), None)])
+    }
+
+    /// Adds the text of an overlay.
+    pub fn overlaid(mut self, overlay: &Origin) -> Self {
+        self.0.extend(overlay.0.iter().cloned());
+        self
+    }
+
+    /// The file that declares the document.
+    pub fn file(&self) -> &str {
+        self.0.first().map_or("", |(file, _)| file)
+    }
+
+    /// The place of `field` in the text that spoke last of it, of its nearest parent that has one, or of the document.
     pub fn place(&self, field: &FieldPath) -> Place {
-        let mut keys = field.keys();
-        while let Some((_, parents)) = keys.split_last() {
-            let path = keys
-                .iter()
-                .skip(1)
-                .fold(FieldPath::top(keys[0].clone()), |path, key| path.child(key));
-            if let Some(place) = self.fields.get(&path) {
-                return place.clone();
+        for depth in (1..=field.keys().len()).rev() {
+            for (file, parsed) in self.0.iter().rev() {
+                let mark = parsed
+                    .as_ref()
+                    .and_then(|parsed| mark(parsed, field.keys().get(..depth)?));
+                if let Some(mark) = mark {
+                    return Place {
+                        file: file.clone(),
+                        line: mark.line,
+                        column: mark.column,
+                    };
+                }
             }
-            keys = parents;
         }
         self.start()
     }
@@ -81,9 +100,30 @@ impl Origin {
     /// The first line of the file.
     pub fn start(&self) -> Place {
         Place {
-            file: self.file.clone(),
+            file: self.file().into(),
             line: 1,
             column: 1,
         }
     }
+
+    /// The line of the text at `place`, when the text is known.
+    pub fn line(&self, place: &Place) -> Option<&str> {
+        let (_, parsed) = self.0.iter().rev().find(|(file, _)| *file == place.file)?;
+        parsed
+            .as_ref()?
+            .text
+            .lines()
+            .nth(usize::try_from(place.line).ok()?.checked_sub(1)?)
+    }
+}
+
+fn mark(parsed: &Parsed, keys: &[String]) -> Option<Mark> {
+    let mut node = parsed.root.as_ref()?;
+    let mut found = None;
+    for key in keys {
+        let entry = node.entry(key)?;
+        found = Some(entry.at);
+        node = &entry.value;
+    }
+    found
 }

@@ -5,7 +5,6 @@ use crate::document::{Document, Reference};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::plan::Operation;
-use crate::snapshot::LiveResource;
 use crate::value::{Map, Value};
 
 /// Which side of the comparison a document is on.
@@ -183,8 +182,9 @@ pub trait Schema: Send + Sync {
     /// Faults that can be seen offline in one document.
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault>;
 
-    /// Whether a live resource that carries no identity of ours is the one that `document` means.
-    fn same(&self, document: &Document, live: &LiveResource) -> bool;
+    /// What makes two resources of a kind without a common identity the same: equal texts mean the same resource. `None` where
+    /// a kind has nothing of the sort. For normalised fields of either side.
+    fn likeness(&self, kind: Kind, spec: &Map) -> Option<String>;
 
     /// Operations that a plan needs besides its writes.
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed>;

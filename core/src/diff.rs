@@ -1,0 +1,314 @@
+//! Compares one resource field by field over three sides: what Git says, what is live, what was last agreed on.
+
+use crate::document::Document;
+use crate::field::FieldPath;
+use crate::ledger::{FingerprintKey, LedgerEntry};
+use crate::plan::{Class, FieldChange};
+use crate::policy::{Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
+use crate::schema::KindSpec;
+use crate::snapshot::{Authorship, LiveResource, Presence};
+use crate::value::{Map, Secret, Value};
+
+/// What a comparison goes by.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) table: &'a KindSpec,
+    pub(crate) policy: &'a Policy,
+    pub(crate) fingerprints: Option<&'a FingerprintKey>,
+    pub(crate) memory: Memory<'a>,
+}
+
+/// The third side for one resource.
+#[derive(Clone, Copy)]
+pub(crate) enum Memory<'a> {
+    /// There is no ledger: every difference is two-way.
+    None,
+    /// The ledger has no entry: the resource was never applied.
+    Unknown,
+    /// The ledger's entry.
+    Entry(&'a LedgerEntry),
+}
+
+/// The differences of one resource that exists on both sides.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    /// What policy lets through.
+    pub(crate) applied: Vec<FieldChange>,
+    /// What policy only reports.
+    pub(crate) reported: Vec<FieldChange>,
+    /// Remarks, one sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Shown as a field when an archived resource comes back.
+pub(crate) const ARCHIVED: &str = "archived";
+
+/// Compares `document` with `live`; fields that Git does not name are not compared.
+pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource) -> Comparison {
+    let mut comparison = Comparison::default();
+    let mut desired = Vec::new();
+    leaves(&document.spec, None, terms.table.owned_whole, &mut desired);
+    let mut existing = Vec::new();
+    for head in terms.table.owned_whole {
+        if let (true, Some(Value::Map(map))) = (document.spec.contains_key(*head), live.spec.get(*head)) {
+            leaves(
+                map,
+                Some(&FieldPath::top(*head)),
+                terms.table.owned_whole,
+                &mut existing,
+            );
+        }
+    }
+    existing.retain(|(path, _)| {
+        !desired
+            .iter()
+            .any(|(other, _)| other.is_within(path) || path.is_within(other))
+    });
+    let mut differences: Vec<(FieldPath, Option<&Value>)> =
+        desired.into_iter().map(|(path, value)| (path, Some(value))).collect();
+    differences.extend(existing.into_iter().map(|(path, _)| (path, None)));
+    differences.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let archived = live.presence == Presence::Archived;
+    for (path, wanted) in differences {
+        let unread = live.unread.iter().any(|field| field == path.head());
+        let ignored = terms.policy.ignore.iter().any(|rule| rule.covers(&document.key, &path));
+        if unread || ignored {
+            continue;
+        }
+        if let Some(Value::Secret(secret)) = wanted {
+            compare_secret(terms, document, &path, secret, &mut comparison);
+            continue;
+        }
+        let found = path.get(&live.spec);
+        if same(wanted, found) {
+            continue;
+        }
+        let class = if archived {
+            gone_class(terms, document)
+        } else {
+            classify(terms.memory, &path, wanted, found)
+        };
+        let change = FieldChange {
+            path,
+            class,
+            before: found.cloned(),
+            after: wanted.cloned(),
+        };
+        comparison.put(terms, live, change);
+    }
+    if archived {
+        let path = FieldPath::top(ARCHIVED);
+        let class = gone_class(terms, document);
+        let change = FieldChange {
+            path,
+            class,
+            before: Some(Value::from(true)),
+            after: Some(Value::from(false)),
+        };
+        comparison.put(terms, live, change);
+    }
+    if let Memory::Entry(entry) = terms.memory {
+        for field in entry.spec.keys().filter(|field| !document.spec.contains_key(*field)) {
+            comparison.notes.push(format!(
+                "field `{field}` is no longer in Git: released, the last value stays"
+            ));
+        }
+    }
+    comparison
+}
+
+/// The class of a resource that Git wants and that is not (or no longer) in use.
+pub(crate) fn gone_class(terms: Terms<'_>, document: &Document) -> Class {
+    match terms.memory {
+        Memory::None | Memory::Unknown => Class::Pending,
+        Memory::Entry(entry) if agrees_with(document, entry, terms.fingerprints) => Class::Drift,
+        Memory::Entry(_) => Class::Conflict,
+    }
+}
+
+/// Whether Git still says what was last agreed on.
+fn agrees_with(document: &Document, entry: &LedgerEntry, fingerprints: Option<&FingerprintKey>) -> bool {
+    let mut desired = Vec::new();
+    leaves(&document.spec, None, &[], &mut desired);
+    desired.into_iter().all(|(path, value)| match value {
+        Value::Secret(secret) => match (fingerprints, entry.fingerprints.get(&path)) {
+            (Some(key), Some(known)) => key.fingerprint(&document.key, &path, secret) == *known,
+            _ => false,
+        },
+        value => same(Some(value), path.get(&entry.spec)),
+    })
+}
+
+impl Comparison {
+    fn put(&mut self, terms: Terms<'_>, live: &LiveResource, change: FieldChange) {
+        let of_platform = match live.authorship {
+            Authorship::Authored => false,
+            Authorship::Inferred { fields } => fields.contains(&change.path.head()),
+        };
+        if lets_through(terms.policy, change.class, of_platform) {
+            if of_platform {
+                let note = "the platform manages this check itself: with this change it becomes authored".to_owned();
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
+                }
+            }
+            self.applied.push(change);
+        } else {
+            self.reported.push(change);
+        }
+    }
+}
+
+/// Whether a difference of this class is written.
+pub(crate) fn lets_through(policy: &Policy, class: Class, of_platform: bool) -> bool {
+    let by_class = match class {
+        Class::Pending => true,
+        Class::Adoption => policy.adopt == OnAdopt::Apply,
+        Class::Drift | Class::Conflict => policy.drift == OnDrift::Correct && !of_platform,
+    };
+    by_class && policy.mode == Mode::Apply
+}
+
+fn compare_secret(terms: Terms<'_>, document: &Document, path: &FieldPath, secret: &Secret, into: &mut Comparison) {
+    let now = terms
+        .fingerprints
+        .map(|key| key.fingerprint(&document.key, path, secret));
+    let class = match terms.memory {
+        Memory::Entry(entry) => match entry.fingerprints.get(path) {
+            Some(known) if Some(known) == now.as_ref() => return,
+            Some(_) => Class::Pending,
+            None => Class::Pending,
+        },
+        Memory::None | Memory::Unknown => match terms.policy.unknown_secrets {
+            UnknownSecrets::Send => Class::Adoption,
+            UnknownSecrets::Keep => {
+                into.notes.push(format!(
+                    "secret `{path}` is not compared: the platform never returns it"
+                ));
+                return;
+            }
+        },
+    };
+    let change = FieldChange {
+        path: path.clone(),
+        class,
+        before: None,
+        after: Some(Value::Secret(secret.clone())),
+    };
+    if lets_through(terms.policy, class, false) {
+        into.applied.push(change)
+    } else {
+        into.reported.push(change)
+    }
+}
+
+/// The table of the three-way comparison, for one field that differs.
+fn classify(memory: Memory<'_>, path: &FieldPath, desired: Option<&Value>, live: Option<&Value>) -> Class {
+    let entry = match memory {
+        Memory::None => return Class::Pending,
+        Memory::Unknown => return Class::Adoption,
+        Memory::Entry(entry) => entry,
+    };
+    if !entry.spec.contains_key(path.head()) {
+        return Class::Pending; // Git names the field since then: Git moved.
+    }
+    let agreed = path.get(&entry.spec);
+    if same(agreed, live) {
+        Class::Pending
+    } else if same(agreed, desired) {
+        Class::Drift
+    } else {
+        Class::Conflict
+    }
+}
+
+/// Whether two fields mean the same: null and absent do.
+pub(crate) fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (None | Some(Value::Null), None | Some(Value::Null)) => true,
+        (Some(a), Some(b)) => a.agrees(b),
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+/// The leaves of a document: everything but maps. An empty map is a leaf of its own, unless it is one that is owned whole.
+fn leaves<'a>(map: &'a Map, parent: Option<&FieldPath>, whole: &[&str], found: &mut Vec<(FieldPath, &'a Value)>) {
+    for (key, value) in map {
+        let path = parent.map_or_else(|| FieldPath::top(key.clone()), |parent| parent.child(key.clone()));
+        match value {
+            Value::Map(inner) if !inner.is_empty() => leaves(inner, Some(&path), whole, found),
+            Value::Map(_) if whole.contains(&path.head()) => {}
+            value => found.push((path, value)),
+        }
+    }
+}
+
+/// What is written to a resource that exists: live overlaid with the changes, and the secrets inside maps that are sent whole.
+pub(crate) fn overlaid(table: &KindSpec, document: &Document, live: &LiveResource, changes: &[FieldChange]) -> Map {
+    let mut write = live.spec.clone();
+    for change in changes.iter().filter(|change| change.path.head() != ARCHIVED) {
+        match &change.after {
+            Some(value) => change.path.set(&mut write, value.clone()),
+            None => {
+                change.path.remove(&mut write);
+            }
+        }
+    }
+    for secret in table.secrets.iter().map(|field| FieldPath::dotted(field)) {
+        if secret.keys().len() > 1
+            && table.owned_whole.contains(&secret.head())
+            && let Some(value @ Value::Secret(_)) = secret.get(&document.spec)
+        {
+            secret.set(&mut write, value.clone());
+        }
+    }
+    write
+}
+
+/// What the ledger says once `applied` took effect and `reported` did not.
+pub(crate) fn agreement(
+    terms: Terms<'_>,
+    document: &Document,
+    reported: &[FieldChange],
+    remote: Option<crate::key::RemoteId>,
+    revision: &crate::key::Revision,
+) -> LedgerEntry {
+    let mut spec = document.spec.clone();
+    let mut fingerprints = std::collections::BTreeMap::new();
+    let known = match terms.memory {
+        Memory::Entry(entry) => Some(entry),
+        Memory::None | Memory::Unknown => None,
+    };
+    let mut all = Vec::new();
+    leaves(&document.spec, None, &[], &mut all);
+    for (path, value) in all {
+        if let Value::Secret(secret) = value {
+            path.remove(&mut spec);
+            let waits = reported.iter().any(|change| change.path == path);
+            let known = known.and_then(|entry| entry.fingerprints.get(&path)).cloned();
+            let now = terms
+                .fingerprints
+                .map(|key| key.fingerprint(&document.key, &path, secret));
+            if let Some(fingerprint) = if waits { known } else { now } {
+                fingerprints.insert(path, fingerprint);
+            }
+        }
+    }
+    for change in reported
+        .iter()
+        .filter(|change| !matches!(change.after, Some(Value::Secret(_))))
+    {
+        match known.and_then(|entry| change.path.get(&entry.spec)) {
+            Some(agreed) => change.path.set(&mut spec, agreed.clone()),
+            None => {
+                change.path.remove(&mut spec);
+            }
+        }
+    }
+    LedgerEntry {
+        spec,
+        fingerprints,
+        remote,
+        revision: revision.clone(),
+    }
+}

@@ -1,0 +1,647 @@
+//! Files become documents: located, identified, merged over their overlays, substituted, normalised, checked. Faults are
+//! collected; a file that has one is left out, and nothing of it is ever called removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::document::{BySlug, Document, Origin};
+use crate::field::FieldPath;
+use crate::key::{Key, Kind};
+use crate::normalize::normalize;
+use crate::overlay::{DELETE, is_deletion, overlay};
+use crate::schema::{Location, Schema, Side, Substitution};
+use crate::snapshot::{Broken, Desired};
+use crate::substitute::{Variables, substitute};
+use crate::tree::{Content, File, Refusal, Tree};
+use crate::value::{Map, Secret, Value};
+use crate::yaml::Parsed;
+
+/// The folders of an environment within its source; `""` is the root.
+#[derive(Clone, Copy, Debug)]
+pub struct Layers<'a> {
+    /// The base.
+    pub base: &'a str,
+    /// Folders of the same layout, each laid over what came before it.
+    pub overlays: &'a [String],
+}
+
+/// What the files say, and what is wrong with them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The documents without fault.
+    pub desired: Desired,
+    /// All faults and warnings, by file and line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the documents of an environment. Equal inputs give equal results.
+pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &[Kind], schema: &dyn Schema) -> Loaded {
+    let mut loader = Loader {
+        schema,
+        variables,
+        left_out,
+        diagnostics: Vec::new(),
+        broken: Vec::new(),
+        names: BTreeMap::new(),
+        by_path: BTreeMap::new(),
+        sensitive_uses: BTreeSet::new(),
+        plain_uses: Vec::new(),
+    };
+    let mut documents: BTreeMap<Key, Raw> = BTreeMap::new();
+    let folders = std::iter::once(layers.base).chain(layers.overlays.iter().map(String::as_str));
+    for (depth, folder) in folders.enumerate() {
+        let layer = if depth == 0 { Layer::Base } else { Layer::Overlay };
+        let raws = loader.layer(tree, folder, layer);
+        if layer == Layer::Base && raws.is_empty() && loader.broken.is_empty() {
+            let shown = if folder.is_empty() {
+                "the root of the source"
+            } else {
+                folder
+            };
+            loader.diagnostics.push(
+                Diagnostic::error("empty_folder", format!("no document in {shown}"))
+                    .help("check the environment's `path`; an empty folder removes nothing"),
+            );
+        }
+        loader.merge(&mut documents, raws, layer);
+    }
+    let mut documents: BTreeMap<Key, Document> = documents
+        .into_values()
+        .filter_map(|raw| loader.finish(raw))
+        .map(|doc| (doc.key.clone(), doc))
+        .collect();
+    loader.report_sensitive_uses(&mut documents);
+    let Loader {
+        mut diagnostics,
+        broken,
+        ..
+    } = loader;
+    diagnostics.sort();
+    diagnostics.dedup();
+    let left_out = left_out.to_vec();
+    Loaded {
+        desired: Desired {
+            revision: tree.revision.clone(),
+            documents,
+            left_out,
+            broken,
+        },
+        diagnostics,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    Base,
+    Overlay,
+}
+
+/// A document before its overlays are merged.
+#[derive(Clone)]
+struct Raw {
+    key: Key,
+    by_slug: Vec<BySlug>,
+    spec: Map,
+    origin: Origin,
+}
+
+/// A document of which the identity is not known yet.
+struct Located<'a> {
+    file: &'a File,
+    path: &'a str,
+    parsed: &'a Arc<Parsed>,
+    kind: Kind,
+    parents: Vec<String>,
+    names_folder: Option<String>,
+    spec: Map,
+}
+
+struct PlainUse {
+    name: String,
+    key: Key,
+    place: Place,
+}
+
+struct Loader<'a> {
+    schema: &'a dyn Schema,
+    variables: &'a Variables,
+    left_out: &'a [Kind],
+    diagnostics: Vec<Diagnostic>,
+    broken: Vec<Broken>,
+    /// Names of folders: the slugs from the outermost parent down to the folder itself.
+    names: BTreeMap<(Kind, Vec<String>), String>,
+    /// Names of documents by their path within the layer: an overlay's file may leave its identity to the base's.
+    by_path: BTreeMap<String, String>,
+    sensitive_uses: BTreeSet<String>,
+    plain_uses: Vec<PlainUse>,
+}
+
+impl Loader<'_> {
+    fn layer(&mut self, tree: &Tree, folder: &str, layer: Layer) -> Vec<Raw> {
+        let mut located = Vec::new();
+        for file in &tree.files {
+            if let Some(path) = within(&file.path, folder) {
+                located.extend(self.locate(file, path));
+            }
+        }
+        let mut identified = Vec::new();
+        for mut document in located {
+            if let Some(name) = self.identify(&mut document, layer) {
+                if let Some(slug) = &document.names_folder {
+                    let mut slugs = document.parents.clone();
+                    slugs.push(slug.clone());
+                    self.names.insert((document.kind, slugs), name.clone());
+                }
+                identified.push((document, name));
+            }
+        }
+        identified
+            .into_iter()
+            .map(|(document, name)| self.address(document, name))
+            .collect()
+    }
+
+    fn locate<'f>(&mut self, file: &'f File, path: &'f str) -> Option<Located<'f>> {
+        let place = Place {
+            file: file.path.clone(),
+            line: 1,
+            column: 1,
+        };
+        let (kind, parents, names_folder) = match self.schema.locate(path) {
+            Location::Document {
+                kind,
+                parents,
+                names_folder,
+            } => (kind, parents, names_folder),
+            Location::Ignored => return None,
+            Location::Misplaced { help } => {
+                let message = "this file is not read";
+                self.diagnostics
+                    .push(Diagnostic::warning("misplaced_file", message).at(place).help(help));
+                return None;
+            }
+        };
+        if self.left_out.contains(&kind) {
+            return None;
+        }
+        let parsed = match &file.content {
+            Content::Yaml(parsed) => parsed,
+            Content::Refused(refusal) => {
+                let (code, message, help) = refused(*refusal);
+                self.fail(kind, None, Diagnostic::error(code, message).at(place).help(help));
+                return None;
+            }
+        };
+        let shown = self.schema.spec(kind).is_none_or(|spec| spec.secrets.is_empty());
+        for fault in &parsed.faults {
+            let place = Place {
+                file: file.path.clone(),
+                line: fault.at.line,
+                column: fault.at.column,
+            };
+            let line = usize::try_from(fault.at.line).unwrap_or(usize::MAX).saturating_sub(1);
+            self.diagnostics.push(Diagnostic {
+                place: Some(place),
+                severity: fault.severity,
+                code: fault.code,
+                message: fault.message.clone(),
+                help: fault.help.clone(),
+                excerpt: parsed.text.lines().nth(line).filter(|_| shown).map(str::to_owned),
+            });
+        }
+        if parsed.faults.iter().any(|fault| fault.severity == Severity::Error) {
+            self.broken.push(Broken {
+                key: None,
+                kind: Some(kind),
+            });
+            return None;
+        }
+        let spec = match parsed.root.as_ref().map(crate::yaml::Node::to_value) {
+            Some(Value::Map(map)) => map,
+            Some(other) => {
+                let message = format!("a {kind} document is a map, this is {}", other.noun());
+                let fault = Diagnostic::error("not_a_map", message)
+                    .at(place)
+                    .help("write `field: value` lines");
+                self.fail(kind, None, fault);
+                return None;
+            }
+            None => {
+                let fault = Diagnostic::error("empty_document", "the file holds no document").at(place);
+                self.fail(kind, None, fault.help("write the resource, or delete the file"));
+                return None;
+            }
+        };
+        Some(Located {
+            file,
+            path,
+            parsed,
+            kind,
+            parents,
+            names_folder,
+            spec,
+        })
+    }
+
+    /// The document's own name, its identity fields substituted.
+    fn identify(&mut self, document: &mut Located<'_>, layer: Layer) -> Option<String> {
+        let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
+        let substitution = self
+            .schema
+            .spec(document.kind)
+            .map_or(Substitution::Off, |spec| spec.substitution);
+        if substitution == Substitution::Scalars {
+            for field in self.schema.identity_fields(document.kind) {
+                let path = FieldPath::dotted(field);
+                let Some(Value::String(text)) = path.get(&document.spec) else {
+                    continue;
+                };
+                match substitute(text, self.variables) {
+                    Ok(substituted) => path.set(&mut document.spec, Value::String(substituted.text)),
+                    Err(faults) => {
+                        for fault in faults {
+                            let (message, help) = fault.explain();
+                            let fault = Diagnostic::error("unresolved_variable", message);
+                            self.diagnostics.push(fault.at(origin.place(&path)).help(help));
+                        }
+                        self.broken.push(Broken {
+                            key: None,
+                            kind: Some(document.kind),
+                        });
+                        return None;
+                    }
+                }
+            }
+        }
+        let known = self
+            .by_path
+            .get(document.path)
+            .filter(|_| layer == Layer::Overlay)
+            .cloned();
+        match self.schema.identity(document.kind, &document.spec) {
+            // An overlay's file at a base file's path is that resource, unless it says another identity itself.
+            Ok(name) if known.is_none() || self.says_identity(document) => {
+                self.by_path.insert(document.path.to_owned(), name.clone());
+                Some(name)
+            }
+            Ok(name) => Some(known.unwrap_or(name)),
+            Err(_) if known.is_some() => known,
+            Err(fault) => {
+                let diagnostic = fault.diagnostic.clone().at(origin.place(&fault.at));
+                self.fail(document.kind, None, diagnostic);
+                None
+            }
+        }
+    }
+
+    fn says_identity(&self, document: &Located<'_>) -> bool {
+        self.schema.identity_fields(document.kind).iter().any(|field| {
+            FieldPath::dotted(field)
+                .get(&document.spec)
+                .is_some_and(|value| !value.is_null())
+        })
+    }
+
+    /// Puts a document's key together from the names of its folders.
+    fn address(&mut self, document: Located<'_>, name: String) -> Raw {
+        let kinds = self.schema.spec(document.kind).map_or(&[][..], |spec| spec.parents);
+        let mut by_slug = Vec::new();
+        let mut path = Vec::new();
+        for (segment, (kind, slug)) in kinds.iter().zip(&document.parents).enumerate() {
+            let slugs = document.parents.get(..=segment).unwrap_or_default().to_vec();
+            match self.names.get(&(*kind, slugs)) {
+                Some(name) => path.push(name.clone()),
+                None => {
+                    by_slug.push(BySlug { kind: *kind, segment });
+                    path.push(slug.clone());
+                }
+            }
+        }
+        path.push(name);
+        let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
+        Raw {
+            key: Key::new(document.kind, path),
+            by_slug,
+            spec: document.spec,
+            origin,
+        }
+    }
+
+    fn merge(&mut self, documents: &mut BTreeMap<Key, Raw>, raws: Vec<Raw>, layer: Layer) {
+        let mut places: BTreeMap<Key, Vec<Place>> = BTreeMap::new();
+        for raw in &raws {
+            places.entry(raw.key.clone()).or_default().push(raw.origin.start());
+        }
+        for raw in raws {
+            let same = places.get(&raw.key).map_or(&[][..], Vec::as_slice);
+            if same.len() > 1 {
+                let here = raw.origin.start();
+                let others: Vec<_> = same
+                    .iter()
+                    .filter(|place| **place != here)
+                    .map(|p| p.file.as_ref())
+                    .collect();
+                let message = format!(
+                    "`{}` is declared more than once: also in {}",
+                    raw.key,
+                    others.join(", ")
+                );
+                let fault = Diagnostic::error("duplicate_identity", message).at(here);
+                documents.remove(&raw.key);
+                let help = "keep one of them, or give them different identities; none of them is used";
+                self.fail(raw.key.kind, Some(raw.key.clone()), fault.help(help));
+                continue;
+            }
+            match (layer, documents.remove(&raw.key)) {
+                (Layer::Overlay, Some(_)) if is_deletion(&raw.spec) => {}
+                (Layer::Overlay, Some(mut base)) => {
+                    overlay(&mut base.spec, raw.spec);
+                    base.origin = base.origin.overlaid(&raw.origin);
+                    documents.insert(base.key.clone(), base);
+                }
+                (_, None) if is_deletion(&raw.spec) => {
+                    let message = format!("`{}` is not declared below this overlay: nothing to delete", raw.key);
+                    let place = raw.origin.place(&FieldPath::top(DELETE));
+                    self.diagnostics
+                        .push(Diagnostic::warning("nothing_to_delete", message).at(place));
+                }
+                (Layer::Base | Layer::Overlay, _) => {
+                    documents.insert(raw.key.clone(), raw);
+                }
+            }
+        }
+    }
+
+    /// Substitutes, normalises and checks a merged document. `None` when it has an error.
+    fn finish(&mut self, raw: Raw) -> Option<Document> {
+        let Raw {
+            key,
+            by_slug,
+            mut spec,
+            origin,
+        } = raw;
+        let before = self.broken.len();
+        self.substitute(&key, &mut spec, &origin);
+        let spec = normalize(self.schema, key.kind, Side::Desired, spec);
+        let hides = self.schema.spec(key.kind).is_some_and(|spec| !spec.secrets.is_empty());
+        for fault in self.schema.check(&key, &spec) {
+            let place = origin.place(&fault.at);
+            let excerpt = origin.line(&place).filter(|_| !hides).map(str::to_owned);
+            let diagnostic = Diagnostic {
+                place: Some(place),
+                excerpt,
+                ..fault.diagnostic
+            };
+            match diagnostic.severity {
+                Severity::Error => self.fail(key.kind, Some(key.clone()), diagnostic),
+                Severity::Warning => self.diagnostics.push(diagnostic),
+            }
+        }
+        if self.broken.len() > before {
+            return None;
+        }
+        let references = self.schema.references(&key, &spec);
+        Some(Document {
+            key,
+            spec,
+            references,
+            origin,
+            by_slug,
+        })
+    }
+
+    fn substitute(&mut self, key: &Key, spec: &mut Map, origin: &Origin) {
+        let Some(table) = self.schema.spec(key.kind) else {
+            return;
+        };
+        let secrets: Vec<FieldPath> = table.secrets.iter().map(|field| FieldPath::dotted(field)).collect();
+        let identity: Vec<FieldPath> = self
+            .schema
+            .identity_fields(key.kind)
+            .iter()
+            .map(|field| FieldPath::dotted(field))
+            .collect();
+        let vault = table
+            .vault
+            .is_some_and(|field| spec.get(field).is_some_and(|value| !value.is_null()));
+        let mut leaves = Vec::new();
+        scalars(spec, None, &mut leaves);
+        for (path, text) in leaves {
+            let secret = secrets.iter().any(|secret| path.is_within(secret));
+            let plain = table.substitution == Substitution::Scalars && !vault && !identity.contains(&path.path);
+            if !secret && !plain {
+                continue;
+            }
+            let substituted = match (table.substitution, &text) {
+                (Substitution::Scalars, Some(text)) => match substitute(text, self.variables) {
+                    Ok(substituted) => substituted,
+                    Err(faults) => {
+                        for fault in faults {
+                            let (message, help) = fault.explain();
+                            let fault = Diagnostic::error("unresolved_variable", message);
+                            let fault = fault.at(origin.place(&path.path)).help(help);
+                            self.fail(key.kind, Some(key.clone()), fault);
+                        }
+                        continue;
+                    }
+                },
+                (Substitution::Off, Some(text)) => crate::substitute::Substituted {
+                    text: text.clone(),
+                    used: BTreeSet::new(),
+                },
+                // A number or a truth in a secret field is as secret as a text.
+                (_, None) if secret => crate::substitute::Substituted {
+                    text: path.get(spec).map(crate::json::write).unwrap_or_default(),
+                    used: BTreeSet::new(),
+                },
+                (_, None) => continue,
+            };
+            if secret {
+                self.sensitive_uses.extend(substituted.used);
+                path.set(spec, Value::Secret(Secret::new(substituted.text)));
+            } else if text.as_deref() != Some(substituted.text.as_str()) {
+                let place = origin.place(&path.path);
+                self.plain_uses
+                    .extend(substituted.used.into_iter().map(|name| PlainUse {
+                        name,
+                        key: key.clone(),
+                        place: place.clone(),
+                    }));
+                path.set(spec, Value::String(substituted.text));
+            }
+        }
+    }
+
+    /// A variable that is a secret somewhere is a secret everywhere: nobody reads a token through a description.
+    fn report_sensitive_uses(&mut self, documents: &mut BTreeMap<Key, Document>) {
+        for PlainUse { name, key, place } in std::mem::take(&mut self.plain_uses) {
+            if self.sensitive_uses.contains(&name) || self.variables.is_sensitive(&name) {
+                documents.remove(&key);
+                let message = format!("variable `{name}` holds a secret and is used in a field that is shown");
+                let fault = Diagnostic::error("secret_in_plain_field", message).at(place);
+                let help =
+                    "use another variable here; one that is used in a secret field, a target or a webhook is for those";
+                self.fail(key.kind, Some(key.clone()), fault.help(help));
+            }
+        }
+    }
+
+    fn fail(&mut self, kind: Kind, key: Option<Key>, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+        self.broken.push(Broken { key, kind: Some(kind) });
+    }
+}
+
+/// A scalar's place in a document, indices into lists included.
+struct Leaf {
+    path: FieldPath,
+    /// Where in lists it stands, below `path`.
+    inside: Vec<Inside>,
+}
+
+#[derive(Clone)]
+enum Inside {
+    Index(usize),
+    Key(String),
+}
+
+impl Leaf {
+    fn is_within(&self, other: &FieldPath) -> bool {
+        self.path.is_within(other)
+    }
+
+    fn get<'a>(&self, spec: &'a Map) -> Option<&'a Value> {
+        self.inside
+            .iter()
+            .try_fold(self.path.get(spec)?, |value, step| match step {
+                Inside::Index(index) => value.as_list()?.get(*index),
+                Inside::Key(key) => value.as_map()?.get(key),
+            })
+    }
+
+    fn set(&self, spec: &mut Map, value: Value) {
+        if self.inside.is_empty() {
+            self.path.set(spec, value);
+            return;
+        }
+        let Some(mut here) = self.path.get(spec).cloned() else {
+            return;
+        };
+        replace(&mut here, &self.inside, value);
+        self.path.set(spec, here);
+    }
+}
+
+fn replace(here: &mut Value, steps: &[Inside], value: Value) {
+    let Some((step, rest)) = steps.split_first() else {
+        *here = value;
+        return;
+    };
+    let next = match (step, here) {
+        (Inside::Index(index), Value::List(items)) => items.get_mut(*index),
+        (Inside::Key(key), Value::Map(map)) => map.get_mut(key),
+        _ => None,
+    };
+    if let Some(next) = next {
+        replace(next, rest, value);
+    }
+}
+
+/// Every scalar but null, with its text when it is one.
+fn scalars(spec: &Map, parent: Option<&FieldPath>, found: &mut Vec<(Leaf, Option<String>)>) {
+    for (key, value) in spec {
+        let path = parent.map_or_else(|| FieldPath::top(key.clone()), |parent| parent.child(key.clone()));
+        match value {
+            Value::Map(map) => scalars(map, Some(&path), found),
+            Value::List(items) => in_list(items, &path, &[], found),
+            Value::Null => {}
+            Value::String(text) => found.push((
+                Leaf {
+                    path,
+                    inside: Vec::new(),
+                },
+                Some(text.clone()),
+            )),
+            Value::Bool(_) | Value::Number(_) | Value::Secret(_) => {
+                found.push((
+                    Leaf {
+                        path,
+                        inside: Vec::new(),
+                    },
+                    None,
+                ));
+            }
+        }
+    }
+}
+
+fn in_list(items: &[Value], path: &FieldPath, steps: &[Inside], found: &mut Vec<(Leaf, Option<String>)>) {
+    for (index, item) in items.iter().enumerate() {
+        below(item, path, &[steps, &[Inside::Index(index)]].concat(), found);
+    }
+}
+
+fn below(value: &Value, path: &FieldPath, steps: &[Inside], found: &mut Vec<(Leaf, Option<String>)>) {
+    match value {
+        Value::List(items) => in_list(items, path, steps, found),
+        Value::Map(map) => {
+            for (key, value) in map {
+                below(value, path, &[steps, &[Inside::Key(key.clone())]].concat(), found);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => {
+            found.push((
+                Leaf {
+                    path: path.clone(),
+                    inside: steps.to_vec(),
+                },
+                Some(text.clone()),
+            ));
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Secret(_) => {
+            found.push((
+                Leaf {
+                    path: path.clone(),
+                    inside: steps.to_vec(),
+                },
+                None,
+            ));
+        }
+    }
+}
+
+/// The part of `path` below `folder`.
+fn within<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+    if folder.is_empty() {
+        Some(path)
+    } else {
+        path.strip_prefix(folder)?.strip_prefix('/')
+    }
+}
+
+fn refused(refusal: Refusal) -> (&'static str, String, &'static str) {
+    match refusal {
+        Refusal::Symlink => (
+            "symlink",
+            "a symbolic link is never followed".to_owned(),
+            "put the file itself here; what a link points at may be outside of the repository",
+        ),
+        Refusal::Submodule => (
+            "submodule",
+            "a submodule is not supported".to_owned(),
+            "put its files into this repository",
+        ),
+        Refusal::LfsPointer => (
+            "lfs_pointer",
+            "this is a pointer of Git LFS, not content".to_owned(),
+            "store the file in Git itself: configuration is small",
+        ),
+        Refusal::TooLarge { bytes } => (
+            "file_too_large",
+            format!("the file has {bytes} bytes; a document may have 1 MiB"),
+            "one resource is one small file: is this data in the wrong folder?",
+        ),
+    }
+}

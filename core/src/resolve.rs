@@ -1,0 +1,210 @@
+//! Makes keys final once both sides are known: folders' slugs become names, and live resources without an identity are
+//! matched with the documents that mean them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::Diagnostic;
+use crate::document::Document;
+use crate::field::FieldPath;
+use crate::key::{Key, Kind};
+use crate::schema::Schema;
+use crate::snapshot::{Broken, Desired, Live, LiveResource};
+
+/// Documents with final keys, beside what is live under each.
+pub(crate) struct Resolved<'a> {
+    pub(crate) documents: BTreeMap<Key, Document>,
+    /// The live resource of each document that has one.
+    pub(crate) matches: BTreeMap<Key, &'a LiveResource>,
+    /// Documents that several live resources could be, or the reverse.
+    pub(crate) ambiguous: Vec<Key>,
+    /// Live resources without identity that no document means.
+    pub(crate) unidentified: Vec<&'a Key>,
+    pub(crate) broken: Vec<Broken>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+pub(crate) fn resolve<'a>(desired: Desired, live: &'a Live, schema: &dyn Schema) -> Resolved<'a> {
+    let mut resolved = Resolved {
+        documents: BTreeMap::new(),
+        matches: BTreeMap::new(),
+        ambiguous: Vec::new(),
+        unidentified: Vec::new(),
+        broken: desired.broken,
+        diagnostics: Vec::new(),
+    };
+    let declared: BTreeSet<Key> = desired
+        .documents
+        .values()
+        .filter(|doc| doc.by_slug.is_empty())
+        .map(|doc| doc.key.clone())
+        .collect();
+    for (_, document) in desired.documents {
+        match final_key(&document, &declared, live, schema) {
+            Ok(key) if key == document.key => resolved.put(document),
+            Ok(key) => {
+                let references = schema.references(&key, &document.spec);
+                resolved.put(Document {
+                    key,
+                    references,
+                    by_slug: Vec::new(),
+                    ..document
+                });
+            }
+            Err(diagnostic) => {
+                resolved.broken.push(Broken {
+                    key: None,
+                    kind: Some(document.key.kind),
+                });
+                resolved.diagnostics.push(*diagnostic);
+            }
+        }
+    }
+    resolved.match_live(live, schema);
+    resolved
+}
+
+/// The key of a document with every folder's slug replaced by the one name that has it: declared first, then live.
+fn final_key(
+    document: &Document,
+    declared: &BTreeSet<Key>,
+    live: &Live,
+    schema: &dyn Schema,
+) -> Result<Key, Box<Diagnostic>> {
+    let mut path = document.key.path().to_vec();
+    for by_slug in &document.by_slug {
+        let Some((slug, above)) = path.get(..=by_slug.segment).and_then(<[String]>::split_last) else {
+            continue;
+        };
+        let named = |keys: &mut dyn Iterator<Item = &Key>| -> BTreeSet<String> {
+            keys.filter(|key| key.kind == by_slug.kind && key.path().split_last().is_some_and(|(_, p)| p == above))
+                .map(Key::name)
+                .filter(|name| schema.slug(name) == *slug)
+                .map(str::to_owned)
+                .collect()
+        };
+        let mut names = named(&mut declared.iter());
+        if names.is_empty() {
+            names = named(&mut live.resources.keys().chain(live.discovered.keys()));
+        }
+        let kind = by_slug.kind;
+        let name = match (names.len(), names.pop_first()) {
+            (1, Some(name)) => name,
+            // Below a parent that does not exist yet nothing can be known: the name is taken to be the folder's, and the
+            // step fails, without having written, where that turns out to be wrong.
+            (0, None) if !above.is_empty() && !exists(live, schema, kind, above) => slug.clone(),
+            (0, _) => {
+                let message = format!("no {kind} is called what the folder `{slug}` stands for");
+                let help = format!("add the {kind}'s own document to the folder, or correct the folder's name");
+                return Err(fault(document, message, help));
+            }
+            (_, first) => {
+                let names = first.into_iter().chain(names).collect::<Vec<_>>().join("`, `");
+                let message = format!("the folder `{slug}` stands for several of kind {kind}: `{names}`");
+                let help = format!("add the {kind}'s own document to the folder: its `name` tells which is meant");
+                return Err(fault(document, message, help));
+            }
+        };
+        path[by_slug.segment] = name;
+    }
+    Ok(Key::new(document.key.kind, path))
+}
+
+fn fault(document: &Document, message: String, help: String) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::error("unknown_folder", message)
+            .at(document.origin.start())
+            .help(help),
+    )
+}
+
+/// Whether the parent (of something of `kind`) with the names `path` is live, or hidden by a gap.
+fn exists(live: &Live, schema: &dyn Schema, kind: Kind, path: &[String]) -> bool {
+    let parent = schema
+        .spec(kind)
+        .and_then(|spec| spec.parents.last().copied())
+        .unwrap_or(kind);
+    let key = Key::new(parent, path.to_vec());
+    live.resources.contains_key(&key) || live.discovered.contains_key(&key) || live.gap(&key).is_some()
+}
+
+/// What two resources without a common identity must have in common: kind, parents, and the schema's likeness.
+type Likeness<'a> = (Kind, &'a [String], String);
+
+impl<'a> Resolved<'a> {
+    fn put(&mut self, document: Document) {
+        if let Some(other) = self.documents.get(&document.key) {
+            let message = format!(
+                "`{}` is declared more than once: also in {}",
+                document.key,
+                other.origin.file()
+            );
+            let help = "keep one of them; none of them is used";
+            self.diagnostics.push(
+                Diagnostic::error("duplicate_identity", message)
+                    .at(document.origin.start())
+                    .help(help),
+            );
+            self.broken.push(Broken {
+                key: Some(document.key.clone()),
+                kind: Some(document.key.kind),
+            });
+            self.documents.remove(&document.key);
+        } else {
+            self.documents.insert(document.key.clone(), document);
+        }
+    }
+
+    fn match_live(&mut self, live: &'a Live, schema: &dyn Schema) {
+        let mut wanted: BTreeMap<Likeness<'_>, Vec<&Key>> = BTreeMap::new();
+        for (key, document) in &self.documents {
+            match live.resources.get(key) {
+                Some(resource) => {
+                    self.matches.insert(key.clone(), resource);
+                }
+                None if live.unidentified.is_empty() => {}
+                None => {
+                    if let Some(likeness) = schema.likeness(key.kind, &document.spec) {
+                        wanted.entry((key.kind, parents(key), likeness)).or_default().push(key);
+                    }
+                }
+            }
+        }
+        let mut candidates: BTreeMap<Likeness<'a>, Vec<(&'a Key, &'a LiveResource)>> = BTreeMap::new();
+        for (key, resource) in &live.unidentified {
+            match schema.likeness(key.kind, &resource.spec) {
+                Some(likeness) => {
+                    candidates
+                        .entry((key.kind, parents(key), likeness))
+                        .or_default()
+                        .push((key, resource));
+                }
+                None => self.unidentified.push(key),
+            }
+        }
+        for (likeness, found) in candidates {
+            match (wanted.get(&likeness).map_or(&[][..], Vec::as_slice), found.as_slice()) {
+                ([key], [(_, resource)]) => {
+                    self.matches.insert((*key).clone(), resource);
+                }
+                ([], found) => self.unidentified.extend(found.iter().map(|(key, _)| *key)),
+                (keys, _) => self.ambiguous.extend(keys.iter().map(|key| (*key).clone())),
+            }
+        }
+        self.unidentified.sort();
+        self.ambiguous.sort();
+        let field = FieldPath::top("name");
+        for key in &self.ambiguous {
+            if let Some(document) = self.documents.get(key) {
+                let message = format!("several live resources look like `{key}`: none is adopted");
+                let help = "remove the duplicates on the platform, or make the documents differ";
+                let place = document.origin.place(&field);
+                self.diagnostics
+                    .push(Diagnostic::warning("ambiguous_adoption", message).at(place).help(help));
+            }
+        }
+    }
+}
+
+fn parents(key: &Key) -> &[String] {
+    key.path().split_last().map_or(&[], |(_, parents)| parents)
+}

@@ -1,0 +1,185 @@
+//! A platform of three kinds, small enough to read: vaults hold shelves, notes lie in vaults and may point at shelves.
+
+use std::sync::Arc;
+
+use driftless_core::diagnostic::Diagnostic;
+use driftless_core::document::{Reference, Strength};
+use driftless_core::field::FieldPath;
+use driftless_core::key::{Key, Kind, RemoteId, Revision};
+use driftless_core::plan::Operation;
+use driftless_core::schema::{
+    Default, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
+};
+use driftless_core::snapshot::{Authorship, LiveResource, Presence};
+use driftless_core::tree::{Content, File, Tree};
+use driftless_core::value::{Map, Value};
+use driftless_core::yaml;
+
+pub const VAULT: Kind = Kind("vault");
+pub const SHELF: Kind = Kind("shelf");
+pub const NOTE: Kind = Kind("note");
+
+const PLAIN: KindSpec = KindSpec {
+    kind: VAULT,
+    include: "vaults",
+    parents: &[],
+    secrets: &[],
+    immutable: &[],
+    volatile: &["updated"],
+    owned_whole: &["properties"],
+    sets: &["tags"],
+    names: &["tags"],
+    aliases: &[("global_tags", "tags")],
+    trimmed: &["filter"],
+    defaults: &[],
+    linked: &[],
+    vault: None,
+    substitution: Substitution::Scalars,
+    granularity: Granularity::Each,
+    directives: &[],
+};
+
+const KINDS: &[KindSpec] = &[
+    KindSpec {
+        secrets: &["password"],
+        immutable: &["engine"],
+        linked: &[("mirror", "link_mirror")],
+        vault: Some("keeper"),
+        ..PLAIN
+    },
+    KindSpec { kind: SHELF, include: "shelves", parents: &[VAULT], defaults: &[("width", Default::Int(10))], ..PLAIN },
+    KindSpec { kind: NOTE, include: "notes", parents: &[VAULT], substitution: Substitution::Off, ..PLAIN },
+];
+
+pub struct Library;
+
+impl Schema for Library {
+    fn platform(&self) -> &'static str {
+        "library"
+    }
+
+    fn kinds(&self) -> &'static [KindSpec] {
+        KINDS
+    }
+
+    fn locate(&self, path: &str) -> Location {
+        let parts: Vec<&str> = path.split('/').collect();
+        let document = |kind, parents: &[&str], names_folder: Option<&str>| Location::Document {
+            kind,
+            parents: parents.iter().map(|p| (*p).to_owned()).collect(),
+            names_folder: names_folder.map(str::to_owned),
+        };
+        match parts.as_slice() {
+            [.., name] if name.ends_with(".yml") => Location::Misplaced { help: "rename it".into() },
+            ["vaults", vault, "_vault.yaml"] => document(VAULT, &[], Some(vault)),
+            ["vaults", vault, "shelves", _] => document(SHELF, &[vault], None),
+            ["vaults", vault, "notes", _] => document(NOTE, &[vault], None),
+            _ => Location::Ignored,
+        }
+    }
+
+    fn slug(&self, name: &str) -> String {
+        name.to_lowercase().replace(' ', "_")
+    }
+
+    fn identity(&self, kind: Kind, spec: &Map) -> Result<String, Box<FieldFault>> {
+        match spec.get("name") {
+            Some(Value::String(name)) => Ok(name.clone()),
+            _ => {
+                let diagnostic = Diagnostic::error("missing_name", format!("a {kind} needs a `name`"));
+                Err(Box::new(FieldFault { at: FieldPath::top("name"), diagnostic }))
+            }
+        }
+    }
+
+    fn identity_fields(&self, _: Kind) -> &'static [&'static str] {
+        &["name"]
+    }
+
+    fn canonical(&self, _: Kind, _: Side, _: &mut Map) {}
+
+    fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
+        let mut references = Vec::new();
+        let mut refer = |at: &str, to: Key, strength| {
+            references.push(Reference { at: FieldPath::top(at), to, strength });
+        };
+        if let [vault, _] = key.path() {
+            refer("name", Key::new(VAULT, [vault]), Strength::Before);
+            if let Some(shelf) = spec.get("shelf").and_then(Value::as_str) {
+                refer("shelf", Key::new(SHELF, [vault.as_str(), shelf]), Strength::Before);
+            }
+        }
+        if let Some(mirror) = spec.get("mirror").and_then(Value::as_str) {
+            refer("mirror", Key::new(VAULT, [mirror]), Strength::Link);
+        }
+        references
+    }
+
+    fn check(&self, _: &Key, spec: &Map) -> Vec<FieldFault> {
+        let fault = |at: &str, diagnostic| FieldFault { at: FieldPath::top(at), diagnostic };
+        spec.get("colour")
+            .filter(|colour| colour.as_str() == Some("invisible"))
+            .map(|_| fault("colour", Diagnostic::error("bad_colour", "no such colour")))
+            .into_iter()
+            .collect()
+    }
+
+    fn likeness(&self, kind: Kind, spec: &Map) -> Option<String> {
+        (kind == NOTE).then(|| format!("{:?}", spec.get("text")))
+    }
+
+    /// New vaults have their own shelves looked up when something lies on a shelf that nobody declared.
+    fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {
+        let mut needed: Vec<Needed> = Vec::new();
+        for (document, reference) in draft.unsatisfied.iter().filter(|(_, reference)| reference.to.kind == SHELF) {
+            let vault = Key::new(VAULT, [reference.to.path()[0].clone()]);
+            match needed.iter_mut().find(|needed| needed.operation.subject == vault) {
+                Some(needed) => needed.before.push(document.key.clone()),
+                None => needed.push(Needed {
+                    operation: Operation {
+                        name: "look",
+                        subject: vault.clone(),
+                        arguments: Map::new(),
+                        reason: "a shelf is not known".into(),
+                    },
+                    after: vec![vault],
+                    before: vec![document.key.clone()],
+                }),
+            }
+        }
+        needed
+    }
+}
+
+pub fn key(text: &str) -> Key {
+    Library.key(text).expect("a key of the library")
+}
+
+pub fn tree(files: &[(&str, &str)]) -> Tree {
+    let mut files: Vec<File> = files
+        .iter()
+        .map(|(path, text)| File {
+            path: (*path).into(),
+            content: Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
+        })
+        .collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Tree { revision: Revision("r1".into()), files }
+}
+
+pub fn live(id: i64, yaml_text: &str, kind: Kind) -> LiveResource {
+    let value = yaml::parse(yaml_text.as_bytes()).root.map(|root| root.to_value());
+    let spec = match value {
+        Some(Value::Map(map)) => driftless_core::normalize::normalize(&Library, kind, Side::Live, map),
+        _ => Map::new(),
+    };
+    LiveResource {
+        id: RemoteId(id),
+        spec,
+        base: None,
+        presence: Presence::Active,
+        authorship: Authorship::Authored,
+        unread: Vec::new(),
+        edited: None,
+    }
+}
