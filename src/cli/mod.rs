@@ -1,1 +1,133 @@
-//! (being written)
+//! The command line: one file a command. The only place, with `main.rs` and the server, that prints, binds, reads the
+//! environment and exits.
+
+mod apply;
+mod diagnostics;
+mod export;
+mod out;
+mod plan;
+mod progress;
+mod sandbox;
+mod scope;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended: the first of error, blocked, pending, done that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or in sync.
+    Done,
+    /// An error, or a resource that failed.
+    Error,
+    /// Changes are pending, and `--detailed-exitcode` asks.
+    Pending,
+    /// Blocked.
+    Blocked,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Pending => 2,
+            Exit::Blocked => 3,
+        })
+    }
+}
+
+/// GitOps for data-quality platforms: keeps live Qualytics instances identical to what a Git branch says.
+#[derive(Debug, Parser)]
+#[command(name = "driftless", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    /// What is logged, on standard error: `error`, `warn`, `info`, `debug`, or a filter such as `driftless=debug`.
+    #[arg(long, global = true, env = "DRIFTLESS_LOG", default_value = "warn", value_name = "FILTER")]
+    log: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows what apply would do, field by field.
+    Plan(plan::PlanArgs),
+    /// Makes an instance what the files say.
+    Apply(apply::ApplyArgs),
+    /// Writes what an instance holds as files, byte for byte as the official client does.
+    Export(export::ExportArgs),
+    /// Checks a folder or a config file offline: all faults at once.
+    Validate(validate::ValidateArgs),
+    /// Runs a server that behaves like the Qualytics controlplane, for trying things out.
+    Sandbox(sandbox::SandboxArgs),
+}
+
+/// Reads the arguments, runs the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no errors; a wrong flag is one.
+            let exit = if error.use_stderr() { Exit::Error } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    // Ring is the one TLS provider in the binary; a second call finds it installed and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out::error(&format!("the runtime could not be started: {error}"));
+            return Exit::Error.into();
+        }
+    };
+    let exit = runtime.block_on(dispatch(cli));
+    // A blocking read of a hung source must not keep a finished command.
+    runtime.shutdown_background();
+    exit.unwrap_or_else(|error| {
+        out::error(&format!("{error:#}"));
+        Exit::Error
+    })
+    .into()
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    crate::telemetry::start(&cli.log, crate::telemetry::Format::Text)?;
+    match cli.command {
+        Command::Plan(args) => plan::run(args).await,
+        Command::Apply(args) => apply::run(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Validate(args) => validate::run(args),
+        Command::Sandbox(args) => sandbox::run(args).await,
+    }
+}
+
+/// The process's environment, read once, here: below the command line nothing reads it.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn process_environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// A token that ends when the process is asked to stop: SIGINT, SIGTERM.
+fn stop_on_signals() -> anyhow::Result<tokio_util::sync::CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = tokio_util::sync::CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        asked.cancel();
+    });
+    Ok(stop)
+}

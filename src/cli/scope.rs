@@ -1,0 +1,219 @@
+//! What a one-off command works on: a folder and an instance given by flags and the environment, or an environment of a config
+//! file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use driftless_core::key::{EnvironmentName, Kind};
+use driftless_core::policy::{Policy, UnknownSecrets};
+use driftless_core::schema::Schema;
+use driftless_core::substitute::Variables;
+use driftless_core::value::Secret;
+
+use super::{diagnostics, out, process_environment, wire};
+use crate::config::dotenv;
+use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
+use crate::engine::reconcile::{Environment, Memory};
+use crate::platform::Platform;
+use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
+use crate::source::layers::LayeredSource;
+use crate::store::sqlite::SqliteStore;
+
+#[derive(Debug, Args)]
+pub(crate) struct ScopeArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+
+    /// The folder of desired state: the root, its `datastores` folder, or the folder of one datastore.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// A folder of the same layout that is merged over the input; may be given several times.
+    #[arg(long = "overlay", value_name = "DIR", requires = "input")]
+    pub(crate) overlays: Vec<PathBuf>,
+
+    /// A ledger to keep: without one every difference is two-way, and secrets of what exists are left alone.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+
+    /// What happens to the secrets of resources that exist and that no ledger knows.
+    #[arg(long, value_enum)]
+    pub(crate) secrets: Option<Secrets>,
+}
+
+/// The flags that name an instance.
+#[derive(Debug, Args)]
+pub(crate) struct InstanceArgs {
+    /// The config file; with `--environment`, in place of the flags below.
+    #[arg(long, value_name = "FILE", requires = "environment", conflicts_with_all = ["input", "url", "token"])]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The environment of the config file.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) environment: Option<String>,
+
+    /// The platform of the instance.
+    #[arg(long, value_enum, default_value_t = PlatformName::Qualytics)]
+    pub(crate) platform: PlatformName,
+
+    /// The instance; QUALYTICS_URL stands in for it.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// The token; QUALYTICS_TOKEN stands in for it, and is the better place: others can see a command's flags.
+    #[arg(long, value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// The kinds that count: connections, datastores, containers, computed_fields, checks.
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) include: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PlatformName {
+    Qualytics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Secrets {
+    /// Leave them alone, and say so.
+    Keep,
+    /// Send them.
+    Send,
+}
+
+/// An environment to work on.
+pub(crate) struct Scope {
+    pub(crate) environment: Environment,
+}
+
+/// An instance alone.
+pub(crate) struct Instance {
+    pub(crate) platform: Arc<Qualytics>,
+    pub(crate) left_out: Vec<Kind>,
+}
+
+impl Scope {
+    /// Opens what the flags name. `None` when the config file has faults: they are printed.
+    pub(crate) async fn open(args: &ScopeArgs) -> anyhow::Result<Option<Self>> {
+        let process = process_environment();
+        if let (Some(config), Some(name)) = (&args.instance.config, &args.instance.environment) {
+            return Self::of_config(config, name, args, process).await;
+        }
+        let Some(input) = &args.input else {
+            bail!("nothing says what is desired: pass --input DIR, or --config FILE --environment NAME");
+        };
+        let variables = variables(process)?;
+        let Instance { platform, left_out } = Instance::bare(&args.instance, &variables)?;
+        let source = LayeredSource::open(input, &args.overlays)?;
+        let (folder, overlays) = source.folders();
+        let memory = match &args.store {
+            Some(url) => {
+                let store = SqliteStore::open(url).await?;
+                // One store may serve several instances: each has a ledger of its own.
+                let name = EnvironmentName(format!("bare {}", platform.target().0));
+                Some(Memory { store: Arc::new(store), name })
+            }
+            None => None,
+        };
+        let unknown_secrets = match (args.secrets, &memory) {
+            (Some(Secrets::Send), _) | (None, Some(_)) => UnknownSecrets::Send,
+            (Some(Secrets::Keep), _) | (None, None) => UnknownSecrets::Keep,
+        };
+        // The instance's own token is nobody's description.
+        let sensitive = BTreeSet::from([URL_VARIABLE.to_owned(), TOKEN_VARIABLE.to_owned()]);
+        let environment = Environment {
+            name: None,
+            source: Arc::new(source),
+            platform,
+            memory,
+            folder,
+            overlays,
+            variables: Variables::new(variables, sensitive),
+            left_out,
+            policy: Policy { unknown_secrets, ..Policy::default() },
+        };
+        Ok(Some(Self { environment }))
+    }
+
+    async fn of_config(
+        path: &std::path::Path,
+        name: &str,
+        args: &ScopeArgs,
+        process: BTreeMap<String, String>,
+    ) -> anyhow::Result<Option<Self>> {
+        let config = match wire::read_config(path, &process)? {
+            Ok(config) => config,
+            Err(faults) => {
+                out::result(&diagnostics::render(&faults, diagnostics::Format::Text));
+                return Ok(None);
+            }
+        };
+        let mut environment = wire::one_environment(&config, name, path, &process).await?;
+        environment.left_out = left_out(&args.instance.include)?;
+        Ok(Some(Self { environment }))
+    }
+}
+
+impl Instance {
+    /// The instance that the flags name, for `export`. `None` when the config file has faults: they are printed.
+    pub(crate) async fn open(args: &InstanceArgs) -> anyhow::Result<Option<Self>> {
+        let process = process_environment();
+        if let (Some(path), Some(name)) = (&args.config, &args.environment) {
+            let config = match wire::read_config(path, &process)? {
+                Ok(config) => config,
+                Err(faults) => {
+                    out::result(&diagnostics::render(&faults, diagnostics::Format::Text));
+                    return Ok(None);
+                }
+            };
+            let platform = wire::one_instance(&config, name)?;
+            return Ok(Some(Self { platform, left_out: left_out(&args.include)? }));
+        }
+        Self::bare(args, &variables(process)?).map(Some)
+    }
+
+    fn bare(args: &InstanceArgs, variables: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let PlatformName::Qualytics = args.platform;
+        let given = |flag: &Option<String>, variable: &str, option: &str| {
+            flag.clone().or_else(|| variables.get(variable).cloned()).filter(|text| !text.is_empty()).with_context(
+                || format!("no instance is named: set {variable} in the environment or in .env, or pass {option}"),
+            )
+        };
+        let url = given(&args.url, URL_VARIABLE, "--url")?;
+        let token = Secret::new(given(&args.token, TOKEN_VARIABLE, "--token")?);
+        let gate = Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND)));
+        let platform = Qualytics::new(QualyticsOptions::new(url, token), gate).map_err(wire::failed)?;
+        Ok(Self { platform: Arc::new(platform), left_out: left_out(&args.include)? })
+    }
+}
+
+const URL_VARIABLE: &str = "QUALYTICS_URL";
+const TOKEN_VARIABLE: &str = "QUALYTICS_TOKEN";
+
+/// The process's variables over those of a `.env` file in the working directory.
+pub(crate) fn variables(process: BTreeMap<String, String>) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut variables = match std::fs::read_to_string(".env") {
+        Ok(text) => dotenv::parse(&text).map_err(|fault| anyhow::anyhow!(".env:{}: {}", fault.line, fault.message))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(error).context("cannot read .env in the working directory"),
+    };
+    variables.extend(process);
+    Ok(variables)
+}
+
+/// The kinds that an `--include` list leaves out.
+pub(crate) fn left_out(include: &[String]) -> anyhow::Result<Vec<Kind>> {
+    let kinds = qualytics::schema().kinds();
+    for word in include {
+        if !kinds.iter().any(|spec| spec.include == word.trim()) {
+            let known: Vec<_> = kinds.iter().map(|spec| spec.include).collect();
+            bail!("--include does not know `{word}`: it takes {}", known.join(", "));
+        }
+    }
+    let left_out = kinds.iter().filter(|spec| !include.is_empty() && !include.iter().any(|w| w.trim() == spec.include));
+    Ok(left_out.map(|spec| spec.kind).collect())
+}

@@ -1,0 +1,63 @@
+//! `driftless validate`: everything that can be seen without a network, all at once.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use driftless_core::diagnostic::{Diagnostic, Severity};
+use driftless_core::load::{Layers, load};
+use driftless_core::render::count_severity;
+use driftless_core::substitute::Variables;
+
+use super::diagnostics::{Format, render};
+use super::{Exit, out, process_environment, scope, wire};
+use crate::platform::qualytics;
+use crate::source::Source as _;
+use crate::source::layers::LayeredSource;
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// The folder to check.
+    #[arg(value_name = "DIR", conflicts_with = "config")]
+    dir: Option<PathBuf>,
+
+    /// A folder that is merged over it; may be given several times.
+    #[arg(long = "overlay", value_name = "DIR", requires = "dir")]
+    overlays: Vec<PathBuf>,
+
+    /// The config file to check.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// How faults are shown.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(crate) async fn run(args: ValidateArgs) -> anyhow::Result<Exit> {
+    let (diagnostics, checked) = match (&args.dir, &args.config) {
+        (Some(dir), None) => folder(dir, &args.overlays).await?,
+        (None, Some(path)) => match wire::read_config(path, &process_environment())? {
+            Ok(config) => (Vec::new(), format!("{} environments", config.environments.len())),
+            Err(faults) => (faults, String::new()),
+        },
+        _ => bail!("nothing to check: pass a folder, or --config FILE"),
+    };
+    let errors = count_severity(&diagnostics, Severity::Error);
+    out::result(&render(&diagnostics, args.format));
+    if errors == 0 && args.format == Format::Text {
+        out::result(&format!("{checked}: no errors\n"));
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::Error })
+}
+
+async fn folder(dir: &std::path::Path, overlays: &[PathBuf]) -> anyhow::Result<(Vec<Diagnostic>, String)> {
+    let source = LayeredSource::open(dir, overlays)?;
+    let (base, overlays) = source.folders();
+    let tree = source.checkout(&source.head().await?, &[]).await?;
+    let variables = Variables::new(scope::variables(process_environment())?, std::collections::BTreeSet::new());
+    let layers = Layers { base: &base, overlays: &overlays };
+    let loaded = load(&tree, &layers, &variables, &[], qualytics::schema());
+    let count = loaded.desired.documents.len();
+    Ok((loaded.diagnostics, format!("{count} documents")))
+}
