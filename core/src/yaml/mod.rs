@@ -2,7 +2,22 @@
 //!
 //! The same reader serves repository files and the config file. No serde crate reads PyYAML's meaning or writes its bytes.
 
+mod big;
+mod compose;
+mod construct;
+mod emit;
+mod fault;
+mod quoted;
+mod read;
+mod scalar;
+mod scalar_style;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+
+pub use emit::emit;
+pub use read::{MAX_BYTES, MAX_DEPTH, MAX_NODES, parse};
 
 use crate::diagnostic::Severity;
 use crate::value::{Map, Value};
