@@ -396,23 +396,12 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        self.links.retain(|link| {
-            let missing = link.document.references.iter().find(|reference| {
-                reference.strength == Strength::Link
-                    && reference.at == link.change.path
-                    && !(self.documents.contains_key(&reference.to) || self.live.resources.contains_key(&reference.to))
-            });
-            if let Some(reference) = missing {
-                let message = format!("{} `{}` not found", reference.to.kind, reference.to.name());
-                out.push((link.document.key.clone(), BlockReason::UnresolvedReference, message));
-            }
-            missing.is_none()
-        });
+        for (key, message) in self.take_links_to_nothing() {
+            self.block(BlockReason::UnresolvedReference, message, &key);
+        }
         while !out.is_empty() {
             for (key, reason, message) in std::mem::take(&mut out) {
-                if reason != BlockReason::UnresolvedReference || self.drafts.contains_key(&key) {
-                    self.drafts.remove(&key);
-                }
+                self.drafts.remove(&key);
                 self.block(reason, message, &key);
             }
             for (key, decision) in &self.drafts {
@@ -438,6 +427,30 @@ impl<'a> Planner<'a> {
                 .filter(|r| r.strength == Strength::Link && r.at == link.change.path)
                 .all(|reference| drafts.contains_key(&reference.to) || live.resources.contains_key(&reference.to))
         });
+    }
+
+    /// Links whose other end is nowhere: they are not made, and the rest of their resource is.
+    fn take_links_to_nothing(&mut self) -> Vec<(Key, String)> {
+        let mut missing = Vec::new();
+        let (documents, live) = (self.documents, self.live);
+        self.links.retain(|link| {
+            let nowhere = link.document.references.iter().find(|reference| {
+                reference.strength == Strength::Link
+                    && reference.at == link.change.path
+                    && !documents.contains_key(&reference.to)
+                    && !live.resources.contains_key(&reference.to)
+            });
+            if let Some(Reference { at, to, .. }) = nowhere {
+                let message = format!(
+                    "{} '{}' not found: field `{at}` names it; declare it, or correct the name",
+                    to.kind,
+                    to.name()
+                );
+                missing.push((link.document.key.clone(), message));
+            }
+            nowhere.is_none()
+        });
+        missing
     }
 
     fn unresolved(&self, reference: &Reference) -> (BlockReason, String) {

@@ -75,11 +75,24 @@ impl Case {
     }
 
     fn plan(self) -> (Plan, Vec<Diagnostic>) {
-        let values = self.variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let values = self
+            .variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let sensitive: BTreeSet<String> = self.sensitive.iter().map(|name| (*name).to_owned()).collect();
-        let layers = Layers { base: "", overlays: &self.overlays };
+        let layers = Layers {
+            base: "",
+            overlays: &self.overlays,
+        };
         // The base is the root; overlays live in folders that its layout does not know.
-        let loaded = load(&tree(&self.files), &layers, &Variables::new(values, sensitive), &self.left_out, &Library);
+        let loaded = load(
+            &tree(&self.files),
+            &layers,
+            &Variables::new(values, sensitive),
+            &self.left_out,
+            &Library,
+        );
         let planned = plan(Inputs {
             environment: None,
             revision: None,
@@ -120,7 +133,9 @@ const VAULT_FILE: (&str, &str) = ("vaults/a/_vault.yaml", "name: A\nengine: oak\
 #[track_caller]
 fn check_field(desired: &'static str, live: &str, agreed: Option<&str>, expected: Option<(Class, &str)>) {
     let file = ("vaults/a/_vault.yaml", desired);
-    let mut case = case(&[file]).live("vault/A", 1, live).policy(|policy| policy.drift = OnDrift::Report);
+    let mut case = case(&[file])
+        .live("vault/A", 1, live)
+        .policy(|policy| policy.drift = OnDrift::Report);
     if let Some(agreed) = agreed {
         case = case.agreed("vault/A", agreed);
     }
@@ -133,7 +148,10 @@ fn check_field(desired: &'static str, live: &str, agreed: Option<&str>, expected
     };
     assert_eq!(found, expected);
     if let Some((Class::Drift | Class::Conflict, _)) = found {
-        assert!(plan.changes().all(|change| !change.fields.is_empty()), "a status of drift has a diff");
+        assert!(
+            plan.changes().all(|change| !change.fields.is_empty()),
+            "a status of drift has a diff"
+        );
     }
 }
 
@@ -142,25 +160,65 @@ fn every_row_of_the_three_way_table_for_a_field() {
     let agreed = |text| Some(text);
     check_field("name: A\nx: 1", "name: A\nx: 1", None, None);
     check_field("name: A\nx: 1", "name: A\nx: 1.0", agreed("name: A\nx: 7"), None);
-    check_field("name: A\nx: 2", "name: A\nx: 1", agreed("name: A\nx: 1"), Some((Class::Pending, "applied")));
-    check_field("name: A\nx: 1", "name: A\nx: 2", agreed("name: A\nx: 1"), Some((Class::Drift, "reported")));
-    check_field("name: A\nx: 3", "name: A\nx: 2", agreed("name: A\nx: 1"), Some((Class::Conflict, "reported")));
-    check_field("name: A\nx: 3", "name: A\nx: 2", None, Some((Class::Adoption, "applied")));
+    check_field(
+        "name: A\nx: 2",
+        "name: A\nx: 1",
+        agreed("name: A\nx: 1"),
+        Some((Class::Pending, "applied")),
+    );
+    check_field(
+        "name: A\nx: 1",
+        "name: A\nx: 2",
+        agreed("name: A\nx: 1"),
+        Some((Class::Drift, "reported")),
+    );
+    check_field(
+        "name: A\nx: 3",
+        "name: A\nx: 2",
+        agreed("name: A\nx: 1"),
+        Some((Class::Conflict, "reported")),
+    );
+    check_field(
+        "name: A\nx: 3",
+        "name: A\nx: 2",
+        None,
+        Some((Class::Adoption, "applied")),
+    );
     // Git names the field since then: Git moved.
-    check_field("name: A\nx: 3", "name: A\nx: 2", agreed("name: A"), Some((Class::Pending, "applied")));
+    check_field(
+        "name: A\nx: 3",
+        "name: A\nx: 2",
+        agreed("name: A"),
+        Some((Class::Pending, "applied")),
+    );
     // What Git does not name is not compared; null clears.
     check_field("name: A", "name: A\nx: 2", agreed("name: A"), None);
-    check_field("name: A\nx: null", "name: A\nx: 2", agreed("name: A\nx: 2"), Some((Class::Pending, "applied")));
+    check_field(
+        "name: A\nx: null",
+        "name: A\nx: 2",
+        agreed("name: A\nx: 2"),
+        Some((Class::Pending, "applied")),
+    );
     check_field("name: A\nx: null", "name: A", agreed("name: A"), None);
 }
 
 #[test]
 fn a_map_that_is_owned_whole_differs_by_a_key_that_only_live_has() {
     let (desired, agreed) = ("name: A\nproperties: {a: 1}", "name: A\nproperties: {a: 1}");
-    check_field(desired, "name: A\nproperties: {a: 1, b: 2}", Some(agreed), Some((Class::Drift, "reported")));
+    check_field(
+        desired,
+        "name: A\nproperties: {a: 1, b: 2}",
+        Some(agreed),
+        Some((Class::Drift, "reported")),
+    );
     check_field(desired, "name: A\nproperties: {a: 1, b: null}", Some(agreed), None);
     // Any other map: only the keys that Git names.
-    check_field("name: A\nother: {a: 1}", "name: A\nother: {a: 1, b: 2}", Some("name: A\nother: {a: 1}"), None);
+    check_field(
+        "name: A\nother: {a: 1}",
+        "name: A\nother: {a: 1, b: 2}",
+        Some("name: A\nother: {a: 1}"),
+        None,
+    );
 }
 
 #[test]
@@ -180,11 +238,28 @@ fn a_conflict_waits_while_the_other_fields_are_applied_when_drift_is_only_report
         .agreed("vault/A", "name: A\nx: 1\ny: 1")
         .policy(|policy| policy.drift = OnDrift::Report)
         .plan();
-    let [step] = plan.steps.as_slice() else { panic!("{plan:?}") };
-    assert_eq!(step.change.fields.iter().map(|f| f.path.to_string()).collect::<Vec<_>>(), ["y"]);
-    assert_eq!(step.write["x"], Value::from(2), "what policy does not let through is written as live");
+    let [step] = plan.steps.as_slice() else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(
+        step.change
+            .fields
+            .iter()
+            .map(|f| f.path.to_string())
+            .collect::<Vec<_>>(),
+        ["y"]
+    );
+    assert_eq!(
+        step.write["x"],
+        Value::from(2),
+        "what policy does not let through is written as live"
+    );
     let agreement = step.agreement.as_ref().unwrap();
-    assert_eq!(agreement.spec["x"], Value::from(1), "what is not agreed on keeps its own memory");
+    assert_eq!(
+        agreement.spec["x"],
+        Value::from(1),
+        "what is not agreed on keeps its own memory"
+    );
     assert_eq!(agreement.spec["y"], Value::from(2));
     assert_eq!(plan.reported.len(), 1);
     assert_eq!(plan.states()[&VAULT].conflict, 1);
@@ -194,8 +269,10 @@ fn a_conflict_waits_while_the_other_fields_are_applied_when_drift_is_only_report
 fn what_is_equal_becomes_owned_without_a_write_in_observe_too() {
     let file = [("vaults/a/_vault.yaml", "name: A\nx: 1")];
     for mode in [Mode::Apply, Mode::Observe] {
-        let (plan, _) =
-            case(&file).live("vault/A", 4, "name: A\nx: 1").policy(|policy| policy.mode = mode).plan();
+        let (plan, _) = case(&file)
+            .live("vault/A", 4, "name: A\nx: 1")
+            .policy(|policy| policy.mode = mode)
+            .plan();
         assert!(plan.is_empty());
         assert_eq!(plan.agreed.len(), 1);
         assert_eq!(plan.agreed[0].1.remote, Some(RemoteId(4)));
@@ -229,8 +306,10 @@ fn what_was_deleted_live_is_drift_unless_git_moved_too() {
     for (agreed, class) in [("name: A\nx: 1", Class::Drift), ("name: A\nx: 0", Class::Conflict)] {
         let (plan, _) = case(&file).agreed("vault/A", agreed).plan();
         assert_eq!(plan.steps[0].change.class, class);
-        let (plan, _) =
-            case(&file).agreed("vault/A", agreed).policy(|policy| policy.drift = OnDrift::Report).plan();
+        let (plan, _) = case(&file)
+            .agreed("vault/A", agreed)
+            .policy(|policy| policy.drift = OnDrift::Report)
+            .plan();
         assert!(plan.is_empty());
         assert_eq!(plan.reported[0].class, class);
     }
@@ -278,10 +357,18 @@ fn an_error_in_a_file_is_never_an_absence() {
 
 #[test]
 fn a_gap_hides_what_it_covers_and_nothing_else() {
-    let mut case = case(&[VAULT_FILE, ("vaults/a/notes/n.yaml", "name: n\ntext: t"), ("vaults/a/shelves/s.yaml", "name: s")])
-        .live("vault/A", 1, "name: A\nengine: oak")
-        .agreed("note/A/old", "name: old");
-    case.live.gaps.push(Gap { kind: NOTE, below: Some(key("vault/A")), message: "403".into() });
+    let mut case = case(&[
+        VAULT_FILE,
+        ("vaults/a/notes/n.yaml", "name: n\ntext: t"),
+        ("vaults/a/shelves/s.yaml", "name: s"),
+    ])
+    .live("vault/A", 1, "name: A\nengine: oak")
+    .agreed("note/A/old", "name: old");
+    case.live.gaps.push(Gap {
+        kind: NOTE,
+        below: Some(key("vault/A")),
+        message: "403".into(),
+    });
     let (plan, _) = case.plan();
     assert_eq!(steps(&plan), ["create shelf/A/s"]);
     assert_eq!(plan.blocked[0].reason, BlockReason::IncompleteRead);
@@ -300,11 +387,21 @@ fn steps_come_in_order_of_reference_and_wait_for_what_they_name() {
     .plan();
     assert_eq!(
         steps(&plan),
-        ["create vault/A", "create vault/B", "link_mirror vault/A", "link_mirror vault/B", "create shelf/A/s", "create note/A/n"]
+        [
+            "create vault/A",
+            "create vault/B",
+            "link_mirror vault/A",
+            "link_mirror vault/B",
+            "create shelf/A/s",
+            "create note/A/n"
+        ]
     );
     assert_eq!(plan.steps[5].after, [0, 4]);
     assert_eq!(plan.steps[2].after, [0, 1]);
-    assert!(!plan.steps[0].write.contains_key("mirror"), "a link is written by a step of its own");
+    assert!(
+        !plan.steps[0].write.contains_key("mirror"),
+        "a link is written by a step of its own"
+    );
 }
 
 #[test]
@@ -317,7 +414,11 @@ fn a_circle_of_references_is_named_and_blocks_what_waits_for_it() {
     ])
     .plan();
     assert_eq!(steps(&plan), ["create vault/A"]);
-    let reasons: Vec<_> = plan.blocked.iter().map(|blocked| (blocked.reason, blocked.keys.clone())).collect();
+    let reasons: Vec<_> = plan
+        .blocked
+        .iter()
+        .map(|blocked| (blocked.reason, blocked.keys.clone()))
+        .collect();
     assert_eq!(
         reasons,
         [
@@ -335,11 +436,18 @@ fn a_reference_to_nothing_blocks_its_document_and_those_below_it() {
         ("vaults/b/notes/n.yaml", "name: n\nshelf: s"),
     ])
     .plan();
-    assert_eq!(steps(&plan), ["create vault/A"], "a link to nothing does not keep the rest of the resource back");
-    let blocked: Vec<_> =
-        plan.blocked.iter().map(|b| format!("{} {:?} {}", b.reason.word(), b.keys, b.message)).collect();
+    assert_eq!(
+        steps(&plan),
+        ["create vault/A"],
+        "a link to nothing does not keep the rest of the resource back"
+    );
+    let blocked: Vec<_> = plan
+        .blocked
+        .iter()
+        .map(|b| format!("{} {:?} {}", b.reason.word(), b.keys, b.message))
+        .collect();
     assert_eq!(blocked.len(), 1, "{blocked:#?}");
-    assert!(blocked[0].contains("`nowhere` not found"), "{blocked:#?}");
+    assert!(blocked[0].contains("'nowhere' not found"), "{blocked:#?}");
 }
 
 #[test]
@@ -369,17 +477,28 @@ fn an_immutable_field_that_changed_is_blocked_while_replacing_is_off() {
 #[test]
 fn a_secret_is_sent_once_then_only_when_it_changes_and_never_shown() {
     let files = [("vaults/a/_vault.yaml", "name: A\npassword: ${PW}")];
-    let with = |password| Case { variables: vec![("PW", password)], ..case(&files) };
+    let with = |password| Case {
+        variables: vec![("PW", password)],
+        ..case(&files)
+    };
     let (plan, _) = with("hunter2").live("vault/A", 1, "name: A\npassword: '****'").plan();
     assert_eq!(plan.steps[0].change.class, Class::Adoption);
     let entry = plan.steps[0].agreement.clone().unwrap();
-    for text in [render::plan_text(&plan), render::plan_json(&plan), render::plan_markdown(&plan), format!("{plan:?}")] {
+    for text in [
+        render::plan_text(&plan),
+        render::plan_json(&plan),
+        render::plan_markdown(&plan),
+        format!("{plan:?}"),
+    ] {
         assert!(!text.contains("hunter2"), "{text}");
         assert!(!text.contains("****"), "{text}");
     }
     let mut ledger = Ledger::default();
     ledger.entries.insert(key("vault/A"), entry);
-    let again = |password| Case { ledger: Some(ledger.clone()), ..with(password).live("vault/A", 1, "name: A") };
+    let again = |password| Case {
+        ledger: Some(ledger.clone()),
+        ..with(password).live("vault/A", 1, "name: A")
+    };
     assert!(again("hunter2").plan().0.is_empty());
     let (plan, _) = again("hunter3").plan();
     assert_eq!(plan.steps[0].change.class, Class::Pending);
@@ -400,8 +519,17 @@ fn without_a_ledger_differences_are_two_way_and_secrets_are_left_alone() {
 #[test]
 fn a_secret_variable_in_a_field_that_is_shown_is_refused() {
     for (sensitive, files) in [
-        (vec!["TOKEN"], vec![("vaults/a/_vault.yaml", "name: A\ndescription: ${TOKEN}")]),
-        (vec![], vec![("vaults/a/_vault.yaml", "name: A\npassword: ${TOKEN}\ndescription: x ${TOKEN}")]),
+        (
+            vec!["TOKEN"],
+            vec![("vaults/a/_vault.yaml", "name: A\ndescription: ${TOKEN}")],
+        ),
+        (
+            vec![],
+            vec![(
+                "vaults/a/_vault.yaml",
+                "name: A\npassword: ${TOKEN}\ndescription: x ${TOKEN}",
+            )],
+        ),
     ] {
         let mut case = case(&files);
         case.variables = vec![("TOKEN", "t0ps3cret")];
@@ -430,10 +558,16 @@ fn an_unresolved_variable_is_told_with_its_place_and_only_where_it_counts() {
 #[test]
 fn overlays_merge_by_identity_before_the_rest_is_substituted() {
     let mut case = case(&[
-        ("vaults/a/_vault.yaml", "name: A\nx: ${ONLY_PROD}\nproperties: {a: 1, b: 2}"),
+        (
+            "vaults/a/_vault.yaml",
+            "name: A\nx: ${ONLY_PROD}\nproperties: {a: 1, b: 2}",
+        ),
         ("vaults/a/notes/n.yaml", "name: n\ntext: base"),
         ("vaults/a/notes/dropped.yaml", "name: dropped"),
-        ("over/prod/vaults/whatever/_vault.yaml", "name: A\nx: 5\nproperties: {b: {$delete: true}}"),
+        (
+            "over/prod/vaults/whatever/_vault.yaml",
+            "name: A\nx: 5\nproperties: {b: {$delete: true}}",
+        ),
         ("over/prod/vaults/a/notes/n.yaml", "text: prod"),
         ("over/prod/vaults/a/notes/dropped.yaml", "$delete: true"),
         ("over/prod/vaults/a/notes/extra.yaml", "name: extra"),
@@ -441,8 +575,14 @@ fn overlays_merge_by_identity_before_the_rest_is_substituted() {
     case.overlays = vec!["over/prod".into()];
     let (plan, diagnostics) = case.plan();
     assert_eq!(codes(&diagnostics), Vec::<String>::new());
-    assert_eq!(steps(&plan), ["create vault/A", "create note/A/extra", "create note/A/n"]);
-    assert_eq!(plan.steps[0].write["properties"], Value::Map([("a".to_owned(), Value::from(1))].into()));
+    assert_eq!(
+        steps(&plan),
+        ["create vault/A", "create note/A/extra", "create note/A/n"]
+    );
+    assert_eq!(
+        plan.steps[0].write["properties"],
+        Value::Map([("a".to_owned(), Value::from(1))].into())
+    );
     assert_eq!(plan.steps[2].write["text"], Value::from("prod"));
 }
 
@@ -457,7 +597,10 @@ fn two_documents_with_one_identity_are_told_at_both_and_neither_is_used() {
     assert_eq!(steps(&plan), ["create vault/A"]);
     assert_eq!(
         codes(&diagnostics),
-        ["duplicate_identity vaults/a/notes/m.yaml:1:1", "duplicate_identity vaults/a/notes/n.yaml:1:1"]
+        [
+            "duplicate_identity vaults/a/notes/m.yaml:1:1",
+            "duplicate_identity vaults/a/notes/n.yaml:1:1"
+        ]
     );
 }
 
@@ -499,8 +642,10 @@ fn a_folder_without_its_own_document_is_known_by_what_is_declared_or_live() {
     let note = ("vaults/my_vault/notes/n.yaml", "name: n\ntext: t");
     let (plan, _) = case(&[note]).live("vault/My Vault", 1, "name: My Vault").plan();
     assert_eq!(steps(&plan), ["create note/My Vault/n"]);
-    let (plan, diagnostics) =
-        case(&[note]).live("vault/My Vault", 1, "name: My Vault").live("vault/my vault", 2, "name: my vault").plan();
+    let (plan, diagnostics) = case(&[note])
+        .live("vault/My Vault", 1, "name: My Vault")
+        .live("vault/my vault", 2, "name: my vault")
+        .plan();
     assert!(plan.is_empty());
     assert_eq!(diagnostics[0].code, "unknown_folder");
     let (plan, diagnostics) = case(&[note]).plan();
@@ -514,7 +659,9 @@ fn a_live_resource_without_identity_is_adopted_when_it_is_the_only_one_meant() {
     let with = |count: i64| {
         let mut case = case(&files).live("vault/A", 1, "name: A\nengine: oak");
         for id in 0..count {
-            case.live.unidentified.push((Key::new(NOTE, ["A", "guess"]), live(70 + id, "text: t\nx: 0", NOTE)));
+            case.live
+                .unidentified
+                .push((Key::new(NOTE, ["A", "guess"]), live(70 + id, "text: t\nx: 0", NOTE)));
         }
         case.plan().0
     };
@@ -533,8 +680,10 @@ fn an_ignored_field_is_sent_on_creation_and_kept_as_live_on_update() {
     let files = [("vaults/a/_vault.yaml", "name: A\nx: 1\ny: 1")];
     let (plan, _) = case(&files).policy(|policy| policy.ignore.push(rule())).plan();
     assert_eq!(plan.steps[0].write["x"], Value::from(1));
-    let (plan, _) =
-        case(&files).live("vault/A", 1, "name: A\nx: 9\ny: 0").policy(|policy| policy.ignore.push(rule())).plan();
+    let (plan, _) = case(&files)
+        .live("vault/A", 1, "name: A\nx: 9\ny: 0")
+        .policy(|policy| policy.ignore.push(rule()))
+        .plan();
     assert_eq!(plan.steps[0].write["x"], Value::from(9));
     assert_eq!(plan.steps[0].change.fields.len(), 1);
 }
@@ -542,13 +691,19 @@ fn an_ignored_field_is_sent_on_creation_and_kept_as_live_on_update() {
 #[test]
 fn a_field_dropped_from_git_is_released_and_told_once() {
     let files = [("vaults/a/_vault.yaml", "name: A")];
-    let (plan, _) =
-        case(&files).live("vault/A", 1, "name: A\nx: 1").agreed("vault/A", "name: A\nx: 1").plan();
+    let (plan, _) = case(&files)
+        .live("vault/A", 1, "name: A\nx: 1")
+        .agreed("vault/A", "name: A\nx: 1")
+        .plan();
     assert!(plan.is_empty());
     assert!(plan.notes[0].text.contains("released"));
     let entry = plan.agreed[0].1.clone();
     let mut again = case(&files).live("vault/A", 1, "name: A\nx: 1");
-    again.ledger.get_or_insert_default().entries.insert(key("vault/A"), entry);
+    again
+        .ledger
+        .get_or_insert_default()
+        .entries
+        .insert(key("vault/A"), entry);
     let (plan, _) = again.plan();
     assert!(plan.notes.is_empty() && plan.agreed.is_empty());
 }
@@ -573,7 +728,10 @@ fn drift_of_what_the_platform_manages_itself_is_only_reported_and_a_change_from_
 #[test]
 fn equal_inputs_give_equal_bytes_and_another_content_another_digest() {
     let make = |text| {
-        case(&[VAULT_FILE, ("vaults/a/notes/n.yaml", text)]).live("vault/A", 1, "name: A\nengine: oak").plan().0
+        case(&[VAULT_FILE, ("vaults/a/notes/n.yaml", text)])
+            .live("vault/A", 1, "name: A\nengine: oak")
+            .plan()
+            .0
     };
     let (a, b, c) = (make("name: n\nx: 1"), make("name: n\nx: 1"), make("name: n\nx: 2"));
     assert_eq!(render::plan_json(&a), render::plan_json(&b));

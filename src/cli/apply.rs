@@ -54,7 +54,9 @@ enum Format {
 
 pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
     let Prune::Off = args.prune;
-    let Some(scope) = Scope::open(&args.scope).await? else { return Ok(Exit::Error) };
+    let Some(scope) = Scope::open(&args.scope).await? else {
+        return Ok(Exit::Error);
+    };
     let stop = stop_on_signals()?;
     let bar = Bar::new();
     let prepared = prepare(&scope.environment, None, &bar).await;
@@ -82,7 +84,10 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
         Format::Text => format!("\n{}", render::report_text(&report)),
         Format::Json => render::report_json(&report),
     });
-    let unfinished = report.outcomes.iter().any(|outcome| !matches!(outcome.result, Outcomes::Applied { .. }));
+    let unfinished = report
+        .outcomes
+        .iter()
+        .any(|outcome| !matches!(outcome.result, Outcomes::Applied { .. }));
     Ok(if unfinished || left_out {
         Exit::Error
     } else if !report.plan.blocked.is_empty() {
@@ -101,7 +106,10 @@ fn expect_digest(plan: &Plan, file: Option<&Path>, approved: Option<&str>) -> an
                 serde_json::from_str(&text).with_context(|| format!("{} is no plan", path.display()))?;
             match saved.get("digest").and_then(serde_json::Value::as_str) {
                 Some(digest) => Some(digest.to_owned()),
-                None => bail!("{} is no plan: it has no digest; write one with `plan --out`", path.display()),
+                None => bail!(
+                    "{} is no plan: it has no digest; write one with `plan --out`",
+                    path.display()
+                ),
             }
         }
         None => None,

@@ -40,8 +40,10 @@ fn text(diagnostics: &[Diagnostic]) -> String {
         out.push_str(&one(diagnostic));
         out.push('\n');
     }
-    let (errors, warnings) =
-        (count_severity(diagnostics, Severity::Error), count_severity(diagnostics, Severity::Warning));
+    let (errors, warnings) = (
+        count_severity(diagnostics, Severity::Error),
+        count_severity(diagnostics, Severity::Warning),
+    );
     if errors + warnings > 0 {
         let _ = writeln!(out, "{}, {}", count(errors, "error"), count(warnings, "warning"));
     }
@@ -49,7 +51,11 @@ fn text(diagnostics: &[Diagnostic]) -> String {
 }
 
 fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 /// One diagnostic as a compiler shows it.
@@ -60,15 +66,23 @@ pub(crate) fn one(diagnostic: &Diagnostic) -> String {
     };
     // What came from a repository must not steer the terminal.
     let clean = |text: &str| -> String {
-        text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+        text.chars()
+            .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+            .collect()
     };
-    let mut group = level.primary_title(clean(&diagnostic.message)).id(diagnostic.code).elements(Vec::<Origin>::new());
+    let mut group = level
+        .primary_title(clean(&diagnostic.message))
+        .id(diagnostic.code)
+        .elements(Vec::<Origin>::new());
     let excerpt = diagnostic.excerpt.as_deref().map(clean);
     match (&diagnostic.place, excerpt) {
         (Some(place), Some(line)) => {
             let column = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);
             let start = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
-            let end = line[start..].find([':', ' ']).filter(|length| *length > 0).map_or(line.len(), |at| start + at);
+            let end = line[start..]
+                .find([':', ' '])
+                .filter(|length| *length > 0)
+                .map_or(line.len(), |at| start + at);
             let snippet = Snippet::source(line)
                 .path(place.file.to_string())
                 .line_start(usize::try_from(place.line).unwrap_or(1))
@@ -164,7 +178,11 @@ fn github(diagnostic: &Diagnostic) -> String {
         properties.push(format!("line={}", place.line));
         properties.push(format!("col={}", place.column));
     }
-    let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+    let help = diagnostic
+        .help
+        .as_ref()
+        .map(|help| format!(" ({help})"))
+        .unwrap_or_default();
     format!(
         "::{} {}::{}\n",
         diagnostic.severity.word(),
@@ -179,15 +197,29 @@ mod tests {
     use driftless_core::diagnostic::Place;
 
     fn example() -> Diagnostic {
-        let place = Place { file: "checks/a.yaml".into(), line: 3, column: 1 };
-        let fault = Diagnostic::error("unknown_rule", "no rule `notNul`").at(place).help("did you mean `notNull`?");
-        Diagnostic { excerpt: Some("rule_type: notNul".into()), ..fault }
+        let place = Place {
+            file: "checks/a.yaml".into(),
+            line: 3,
+            column: 1,
+        };
+        let fault = Diagnostic::error("unknown_rule", "no rule `notNul`")
+            .at(place)
+            .help("did you mean `notNull`?");
+        Diagnostic {
+            excerpt: Some("rule_type: notNul".into()),
+            ..fault
+        }
     }
 
     #[test]
     fn a_fault_is_shown_with_its_line_and_its_help() {
         let shown = anstream::adapter::strip_str(&one(&example())).to_string();
-        for part in ["error[unknown_rule]: no rule `notNul`", "checks/a.yaml:3:1", "rule_type: notNul", "did you mean"] {
+        for part in [
+            "error[unknown_rule]: no rule `notNul`",
+            "checks/a.yaml:3:1",
+            "rule_type: notNul",
+            "did you mean",
+        ] {
             assert!(shown.contains(part), "{shown}");
         }
     }
@@ -196,7 +228,11 @@ mod tests {
     fn hostile_text_neither_steers_the_terminal_nor_ends_a_workflow_command() {
         let mut fault = example();
         fault.message = "x\u{1b}[2J\n::error::y".into();
-        assert!(!anstream::adapter::strip_str(&one(&fault)).to_string().contains("\u{1b}[2J"));
+        assert!(
+            !anstream::adapter::strip_str(&one(&fault))
+                .to_string()
+                .contains("\u{1b}[2J")
+        );
         assert!(!one(&fault).contains("\u{1b}[2J"));
         assert_eq!(github(&fault).lines().count(), 1);
     }

@@ -30,10 +30,15 @@ pub(crate) struct ExportArgs {
 }
 
 pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
-    let Some(instance) = Instance::open(&args.instance).await? else { return Ok(Exit::Error) };
+    let Some(instance) = Instance::open(&args.instance).await? else {
+        return Ok(Exit::Error);
+    };
     let bar = Bar::new();
     bar.say("reading");
-    let options = ExportOptions { datastores: args.datastores.clone(), left_out: instance.left_out.clone() };
+    let options = ExportOptions {
+        datastores: args.datastores.clone(),
+        left_out: instance.left_out.clone(),
+    };
     let files = export(&instance.platform, &options).await;
     bar.finish();
     let files = files.map_err(wire::failed)?;
@@ -47,7 +52,9 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
             std::fs::remove_file(args.output.join(path)).with_context(|| format!("cannot remove {path}"))?;
             out::say(&format!("removed {path}: it corresponds to nothing any more"));
         } else {
-            out::say(&format!("stale: {path} corresponds to nothing any more; --prune-files removes it"));
+            out::say(&format!(
+                "stale: {path} corresponds to nothing any more; --prune-files removes it"
+            ));
         }
     }
     out::result(&format!(

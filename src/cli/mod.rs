@@ -45,7 +45,13 @@ impl From<Exit> for ExitCode {
 #[command(name = "driftless", version, about, propagate_version = true, max_term_width = 100)]
 struct Cli {
     /// What is logged, on standard error: `error`, `warn`, `info`, `debug`, or a filter such as `driftless=debug`.
-    #[arg(long, global = true, env = "DRIFTLESS_LOG", default_value = "warn", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "DRIFTLESS_LOG",
+        default_value = "warn",
+        value_name = "FILTER"
+    )]
     log: String,
 
     #[command(subcommand)]

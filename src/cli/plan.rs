@@ -38,7 +38,9 @@ enum Format {
 }
 
 pub(crate) async fn run(args: PlanArgs) -> anyhow::Result<Exit> {
-    let Some(scope) = Scope::open(&args.scope).await? else { return Ok(Exit::Error) };
+    let Some(scope) = Scope::open(&args.scope).await? else {
+        return Ok(Exit::Error);
+    };
     let bar = Bar::new();
     let prepared = prepare(&scope.environment, None, &bar).await;
     bar.finish();

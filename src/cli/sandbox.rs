@@ -31,7 +31,14 @@ pub(crate) async fn run(args: SandboxArgs) -> anyhow::Result<Exit> {
     let listener = tokio::net::TcpListener::bind(&args.listen)
         .await
         .with_context(|| format!("cannot listen on {}: choose another address with --listen", args.listen))?;
-    let sandbox = Sandbox::start_on(listener, Options { seed, ..Options::default() }).await?;
+    let sandbox = Sandbox::start_on(
+        listener,
+        Options {
+            seed,
+            ..Options::default()
+        },
+    )
+    .await?;
     out::result(&format!(
         "The sandbox listens on {url}\n\n  export QUALYTICS_URL={url}\n  export QUALYTICS_TOKEN={token}\n\nStop it with Ctrl-C.\n",
         url = sandbox.url(),

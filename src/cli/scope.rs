@@ -115,7 +115,10 @@ impl Scope {
                 let store = SqliteStore::open(url).await?;
                 // One store may serve several instances: each has a ledger of its own.
                 let name = EnvironmentName(format!("bare {}", platform.target().0));
-                Some(Memory { store: Arc::new(store), name })
+                Some(Memory {
+                    store: Arc::new(store),
+                    name,
+                })
             }
             None => None,
         };
@@ -134,7 +137,10 @@ impl Scope {
             overlays,
             variables: Variables::new(variables, sensitive),
             left_out,
-            policy: Policy { unknown_secrets, ..Policy::default() },
+            policy: Policy {
+                unknown_secrets,
+                ..Policy::default()
+            },
         };
         Ok(Some(Self { environment }))
     }
@@ -171,7 +177,10 @@ impl Instance {
                 }
             };
             let platform = wire::one_instance(&config, name)?;
-            return Ok(Some(Self { platform, left_out: left_out(&args.include)? }));
+            return Ok(Some(Self {
+                platform,
+                left_out: left_out(&args.include)?,
+            }));
         }
         Self::bare(args, &variables(process)?).map(Some)
     }
@@ -179,15 +188,21 @@ impl Instance {
     fn bare(args: &InstanceArgs, variables: &BTreeMap<String, String>) -> anyhow::Result<Self> {
         let PlatformName::Qualytics = args.platform;
         let given = |flag: &Option<String>, variable: &str, option: &str| {
-            flag.clone().or_else(|| variables.get(variable).cloned()).filter(|text| !text.is_empty()).with_context(
-                || format!("no instance is named: set {variable} in the environment or in .env, or pass {option}"),
-            )
+            flag.clone()
+                .or_else(|| variables.get(variable).cloned())
+                .filter(|text| !text.is_empty())
+                .with_context(|| {
+                    format!("no instance is named: set {variable} in the environment or in .env, or pass {option}")
+                })
         };
         let url = given(&args.url, URL_VARIABLE, "--url")?;
         let token = Secret::new(given(&args.token, TOKEN_VARIABLE, "--token")?);
         let gate = Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND)));
         let platform = Qualytics::new(QualyticsOptions::new(url, token), gate).map_err(wire::failed)?;
-        Ok(Self { platform: Arc::new(platform), left_out: left_out(&args.include)? })
+        Ok(Self {
+            platform: Arc::new(platform),
+            left_out: left_out(&args.include)?,
+        })
     }
 }
 
@@ -214,6 +229,8 @@ pub(crate) fn left_out(include: &[String]) -> anyhow::Result<Vec<Kind>> {
             bail!("--include does not know `{word}`: it takes {}", known.join(", "));
         }
     }
-    let left_out = kinds.iter().filter(|spec| !include.is_empty() && !include.iter().any(|w| w.trim() == spec.include));
+    let left_out = kinds
+        .iter()
+        .filter(|spec| !include.is_empty() && !include.iter().any(|w| w.trim() == spec.include));
     Ok(left_out.map(|spec| spec.kind).collect())
 }

@@ -55,8 +55,14 @@ async fn folder(dir: &std::path::Path, overlays: &[PathBuf]) -> anyhow::Result<(
     let source = LayeredSource::open(dir, overlays)?;
     let (base, overlays) = source.folders();
     let tree = source.checkout(&source.head().await?, &[]).await?;
-    let variables = Variables::new(scope::variables(process_environment())?, std::collections::BTreeSet::new());
-    let layers = Layers { base: &base, overlays: &overlays };
+    let variables = Variables::new(
+        scope::variables(process_environment())?,
+        std::collections::BTreeSet::new(),
+    );
+    let layers = Layers {
+        base: &base,
+        overlays: &overlays,
+    };
     let loaded = load(&tree, &layers, &variables, &[], qualytics::schema());
     let count = loaded.desired.documents.len();
     Ok((loaded.diagnostics, format!("{count} documents")))

@@ -265,7 +265,8 @@ impl Composer<'_> {
         for (index, c) in self.text.char_indices().filter(|(_, c)| is_separator(*c)) {
             while ranges.next_if(|range| range.end <= index).is_some() {}
             if !ranges.peek().is_some_and(|range| range.contains(&index)) {
-                self.faults.push(fault::line_separator(c, mark_after(&self.text[..index])));
+                self.faults
+                    .push(fault::line_separator(c, mark_after(&self.text[..index])));
                 return;
             }
         }

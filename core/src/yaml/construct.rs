@@ -144,7 +144,11 @@ impl Builder<'_> {
             return Ok(into.len());
         };
         let is_merge = |id: Id| matches!(graph.nodes[self.target(id)].shape, Shape::Merge);
-        let merges: Vec<Id> = pairs.iter().filter(|(key, _)| is_merge(*key)).map(|(_, value)| *value).collect();
+        let merges: Vec<Id> = pairs
+            .iter()
+            .filter(|(key, _)| is_merge(*key))
+            .map(|(_, value)| *value)
+            .collect();
         let own: Vec<(Id, Id)> = pairs.iter().filter(|(key, _)| !is_merge(*key)).copied().collect();
         for value in merges {
             self.merge(value, into, depth)?;
@@ -204,7 +208,11 @@ impl Builder<'_> {
             Value::Number(Number::Float(float)) => {
                 let text = super::emit::float_key(*float);
                 // Adding zero takes the sign off a negative zero.
-                let identity = if float.fract() == 0.0 { format!("n{:.0}", float + 0.0) } else { format!("n{text}") };
+                let identity = if float.fract() == 0.0 {
+                    format!("n{:.0}", float + 0.0)
+                } else {
+                    format!("n{text}")
+                };
                 (text, identity)
             }
             Value::List(_) | Value::Map(_) | Value::Secret(_) => return None,

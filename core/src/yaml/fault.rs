@@ -34,7 +34,12 @@ pub(super) fn too_large(bytes: usize) -> Fault {
 }
 
 pub(super) fn not_utf8(at: Mark) -> Fault {
-    error("yaml_encoding", at, "the text is not UTF-8 from here on", "save the file as UTF-8")
+    error(
+        "yaml_encoding",
+        at,
+        "the text is not UTF-8 from here on",
+        "save the file as UTF-8",
+    )
 }
 
 pub(super) fn character(c: char, at: Mark) -> Fault {
@@ -136,15 +141,30 @@ pub(super) fn unreadable(why: Unreadable, at: Mark) -> Fault {
         Unreadable::NotABoolean => "this is tagged as a boolean and is none of true, false, yes, no, on, off",
         Unreadable::TooLong => "this number has more digits than can be read",
     };
-    error("yaml_scalar", at, message, "put it in quotes if it is text, else write it in plain decimal digits")
+    error(
+        "yaml_scalar",
+        at,
+        message,
+        "put it in quotes if it is text, else write it in plain decimal digits",
+    )
 }
 
 pub(super) fn default_value(at: Mark) -> Fault {
-    error("yaml_scalar", at, "an unquoted `=` has no value in YAML 1.1", "put it in quotes: '='")
+    error(
+        "yaml_scalar",
+        at,
+        "an unquoted `=` has no value in YAML 1.1",
+        "put it in quotes: '='",
+    )
 }
 
 pub(super) fn merge_value(at: Mark) -> Fault {
-    error("yaml_merge", at, "an unquoted `<<` means something as a key only", "put it in quotes: '<<'")
+    error(
+        "yaml_merge",
+        at,
+        "an unquoted `<<` means something as a key only",
+        "put it in quotes: '<<'",
+    )
 }
 
 pub(super) fn merge_target(at: Mark) -> Fault {
@@ -157,14 +177,22 @@ pub(super) fn merge_target(at: Mark) -> Fault {
 }
 
 pub(super) fn key(at: Mark) -> Fault {
-    error("yaml_key", at, "a list or a map cannot be a key", "use a text as the key")
+    error(
+        "yaml_key",
+        at,
+        "a list or a map cannot be a key",
+        "use a text as the key",
+    )
 }
 
 pub(super) fn duplicate_key(first: Mark, at: Mark) -> Fault {
     warning(
         "yaml_duplicate_key",
         at,
-        format!("this key stands in the same map already, at line {}; the last one counts", first.line),
+        format!(
+            "this key stands in the same map already, at line {}; the last one counts",
+            first.line
+        ),
         "remove one of the two",
     )
 }

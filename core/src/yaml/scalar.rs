@@ -189,7 +189,9 @@ fn is_timestamp(text: &str) -> bool {
 
 /// The value that `!!bool` gives `text`.
 pub(super) fn bool_value(text: &str) -> Result<Value, Unreadable> {
-    bool_word(&text.to_lowercase()).map(Value::Bool).ok_or(Unreadable::NotABoolean)
+    bool_word(&text.to_lowercase())
+        .map(Value::Bool)
+        .ok_or(Unreadable::NotABoolean)
 }
 
 /// The value of a text that is, or is said to be, an integer.
@@ -212,7 +214,11 @@ pub(super) fn int_value(text: &str) -> Result<Number, Unreadable> {
     } else {
         big::decimal(body, 10)?
     };
-    let text = if negative && magnitude != "0" { format!("-{magnitude}") } else { magnitude };
+    let text = if negative && magnitude != "0" {
+        format!("-{magnitude}")
+    } else {
+        magnitude
+    };
     Ok(text.parse().map_or_else(|_| Number::Big(text), Number::Int))
 }
 
@@ -256,7 +262,10 @@ pub(super) fn core_schema_value(text: &str) -> Option<Value> {
         let sign = if text.starts_with('-') { "-" } else { "" };
         return int_value(&format!("{sign}{significant}")).ok().map(Value::Number);
     }
-    if text.strip_prefix("0x").is_some_and(|hex| all(hex, |b| b.is_ascii_hexdigit())) {
+    if text
+        .strip_prefix("0x")
+        .is_some_and(|hex| all(hex, |b| b.is_ascii_hexdigit()))
+    {
         return int_value(text).ok().map(Value::Number);
     }
     // Octal (`0o17`) is missing on purpose: PyYAML reads it as text, and text is not asked about.

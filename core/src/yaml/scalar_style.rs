@@ -40,7 +40,9 @@ pub(super) fn style_of(text: &str) -> Style {
         let followed = next.is_none_or(is_blank_or_break);
         let preceded = previous.is_none_or(is_blank_or_break);
         plain &= match (previous, c) {
-            (None, '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`') => false,
+            (None, '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`') => {
+                false
+            }
             (None, '-' | '?' | ':') | (Some(_), ':') => !followed,
             (Some(_), '#') => !preceded,
             (_, ' ') => previous.is_some() && next.is_some(),

@@ -47,8 +47,20 @@ const KINDS: &[KindSpec] = &[
         vault: Some("keeper"),
         ..PLAIN
     },
-    KindSpec { kind: SHELF, include: "shelves", parents: &[VAULT], defaults: &[("width", Default::Int(10))], ..PLAIN },
-    KindSpec { kind: NOTE, include: "notes", parents: &[VAULT], substitution: Substitution::Off, ..PLAIN },
+    KindSpec {
+        kind: SHELF,
+        include: "shelves",
+        parents: &[VAULT],
+        defaults: &[("width", Default::Int(10))],
+        ..PLAIN
+    },
+    KindSpec {
+        kind: NOTE,
+        include: "notes",
+        parents: &[VAULT],
+        substitution: Substitution::Off,
+        ..PLAIN
+    },
 ];
 
 pub struct Library;
@@ -70,7 +82,9 @@ impl Schema for Library {
             names_folder: names_folder.map(str::to_owned),
         };
         match parts.as_slice() {
-            [.., name] if name.ends_with(".yml") => Location::Misplaced { help: "rename it".into() },
+            [.., name] if name.ends_with(".yml") => Location::Misplaced {
+                help: "rename it".into(),
+            },
             ["vaults", vault, "_vault.yaml"] => document(VAULT, &[], Some(vault)),
             ["vaults", vault, "shelves", _] => document(SHELF, &[vault], None),
             ["vaults", vault, "notes", _] => document(NOTE, &[vault], None),
@@ -87,7 +101,10 @@ impl Schema for Library {
             Some(Value::String(name)) => Ok(name.clone()),
             _ => {
                 let diagnostic = Diagnostic::error("missing_name", format!("a {kind} needs a `name`"));
-                Err(Box::new(FieldFault { at: FieldPath::top("name"), diagnostic }))
+                Err(Box::new(FieldFault {
+                    at: FieldPath::top("name"),
+                    diagnostic,
+                }))
             }
         }
     }
@@ -101,7 +118,11 @@ impl Schema for Library {
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
         let mut references = Vec::new();
         let mut refer = |at: &str, to: Key, strength| {
-            references.push(Reference { at: FieldPath::top(at), to, strength });
+            references.push(Reference {
+                at: FieldPath::top(at),
+                to,
+                strength,
+            });
         };
         if let [vault, _] = key.path() {
             refer("name", Key::new(VAULT, [vault]), Strength::Before);
@@ -116,7 +137,10 @@ impl Schema for Library {
     }
 
     fn check(&self, _: &Key, spec: &Map) -> Vec<FieldFault> {
-        let fault = |at: &str, diagnostic| FieldFault { at: FieldPath::top(at), diagnostic };
+        let fault = |at: &str, diagnostic| FieldFault {
+            at: FieldPath::top(at),
+            diagnostic,
+        };
         spec.get("colour")
             .filter(|colour| colour.as_str() == Some("invisible"))
             .map(|_| fault("colour", Diagnostic::error("bad_colour", "no such colour")))
@@ -131,7 +155,11 @@ impl Schema for Library {
     /// New vaults have their own shelves looked up when something lies on a shelf that nobody declared.
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {
         let mut needed: Vec<Needed> = Vec::new();
-        for (document, reference) in draft.unsatisfied.iter().filter(|(_, reference)| reference.to.kind == SHELF) {
+        for (document, reference) in draft
+            .unsatisfied
+            .iter()
+            .filter(|(_, reference)| reference.to.kind == SHELF)
+        {
             let vault = Key::new(VAULT, [reference.to.path()[0].clone()]);
             match needed.iter_mut().find(|needed| needed.operation.subject == vault) {
                 Some(needed) => needed.before.push(document.key.clone()),
@@ -164,7 +192,10 @@ pub fn tree(files: &[(&str, &str)]) -> Tree {
         })
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Tree { revision: Revision("r1".into()), files }
+    Tree {
+        revision: Revision("r1".into()),
+        files,
+    }
 }
 
 pub fn live(id: i64, yaml_text: &str, kind: Kind) -> LiveResource {
