@@ -1,6 +1,9 @@
 //! Files become documents: located, identified, merged over their overlays, substituted, normalised, checked. Faults are
 //! collected; a file that has one is left out, and nothing of it is ever called removed.
 
+mod finish;
+mod leaf;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,13 +11,12 @@ use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::{BySlug, Document, Origin};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
-use crate::normalize::normalize;
 use crate::overlay::{DELETE, is_deletion, overlay};
-use crate::schema::{Location, Schema, Side, Substitution};
+use crate::schema::{Location, Schema, Substitution};
 use crate::snapshot::{Broken, Desired};
 use crate::substitute::{Variables, substitute};
 use crate::tree::{Content, File, Refusal, Tree};
-use crate::value::{Map, Secret, Value};
+use crate::value::{Map, Value};
 use crate::yaml::Parsed;
 
 /// The folders of an environment within its source; `""` is the root.
@@ -373,242 +375,9 @@ impl Loader<'_> {
         }
     }
 
-    /// Substitutes, normalises and checks a merged document. `None` when it has an error.
-    fn finish(&mut self, raw: Raw) -> Option<Document> {
-        let Raw {
-            key,
-            by_slug,
-            mut spec,
-            origin,
-        } = raw;
-        let before = self.broken.len();
-        self.substitute(&key, &mut spec, &origin);
-        let spec = normalize(self.schema, key.kind, Side::Desired, spec);
-        let hides = self.schema.spec(key.kind).is_some_and(|spec| !spec.secrets.is_empty());
-        for fault in self.schema.check(&key, &spec) {
-            let place = origin.place(&fault.at);
-            let excerpt = origin.line(&place).filter(|_| !hides).map(str::to_owned);
-            let diagnostic = Diagnostic {
-                place: Some(place),
-                excerpt,
-                ..fault.diagnostic
-            };
-            match diagnostic.severity {
-                Severity::Error => self.fail(key.kind, Some(key.clone()), diagnostic),
-                Severity::Warning => self.diagnostics.push(diagnostic),
-            }
-        }
-        if self.broken.len() > before {
-            return None;
-        }
-        let references = self.schema.references(&key, &spec);
-        Some(Document {
-            key,
-            spec,
-            references,
-            origin,
-            by_slug,
-        })
-    }
-
-    fn substitute(&mut self, key: &Key, spec: &mut Map, origin: &Origin) {
-        let Some(table) = self.schema.spec(key.kind) else {
-            return;
-        };
-        let secrets: Vec<FieldPath> = table.secrets.iter().map(|field| FieldPath::dotted(field)).collect();
-        let identity: Vec<FieldPath> = self
-            .schema
-            .identity_fields(key.kind)
-            .iter()
-            .map(|field| FieldPath::dotted(field))
-            .collect();
-        let vault = table
-            .vault
-            .is_some_and(|field| spec.get(field).is_some_and(|value| !value.is_null()));
-        let mut leaves = Vec::new();
-        scalars(spec, None, &mut leaves);
-        for (path, text) in leaves {
-            let secret = secrets.iter().any(|secret| path.is_within(secret));
-            let plain = table.substitution == Substitution::Scalars && !vault && !identity.contains(&path.path);
-            if !secret && !plain {
-                continue;
-            }
-            let substituted = match (table.substitution, &text) {
-                (Substitution::Scalars, Some(text)) => match substitute(text, self.variables) {
-                    Ok(substituted) => substituted,
-                    Err(faults) => {
-                        for fault in faults {
-                            let (message, help) = fault.explain();
-                            let fault = Diagnostic::error("unresolved_variable", message);
-                            let fault = fault.at(origin.place(&path.path)).help(help);
-                            self.fail(key.kind, Some(key.clone()), fault);
-                        }
-                        continue;
-                    }
-                },
-                (Substitution::Off, Some(text)) => crate::substitute::Substituted {
-                    text: text.clone(),
-                    used: BTreeSet::new(),
-                },
-                // A number or a truth in a secret field is as secret as a text.
-                (_, None) if secret => crate::substitute::Substituted {
-                    text: path.get(spec).map(crate::json::write).unwrap_or_default(),
-                    used: BTreeSet::new(),
-                },
-                (_, None) => continue,
-            };
-            if secret {
-                self.sensitive_uses.extend(substituted.used);
-                path.set(spec, Value::Secret(Secret::new(substituted.text)));
-            } else if text.as_deref() != Some(substituted.text.as_str()) {
-                let place = origin.place(&path.path);
-                self.plain_uses
-                    .extend(substituted.used.into_iter().map(|name| PlainUse {
-                        name,
-                        key: key.clone(),
-                        place: place.clone(),
-                    }));
-                path.set(spec, Value::String(substituted.text));
-            }
-        }
-    }
-
-    /// A variable that is a secret somewhere is a secret everywhere: nobody reads a token through a description.
-    fn report_sensitive_uses(&mut self, documents: &mut BTreeMap<Key, Document>) {
-        for PlainUse { name, key, place } in std::mem::take(&mut self.plain_uses) {
-            if self.sensitive_uses.contains(&name) || self.variables.is_sensitive(&name) {
-                documents.remove(&key);
-                let message = format!("variable `{name}` holds a secret and is used in a field that is shown");
-                let fault = Diagnostic::error("secret_in_plain_field", message).at(place);
-                let help =
-                    "use another variable here; one that is used in a secret field, a target or a webhook is for those";
-                self.fail(key.kind, Some(key.clone()), fault.help(help));
-            }
-        }
-    }
-
     fn fail(&mut self, kind: Kind, key: Option<Key>, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
         self.broken.push(Broken { key, kind: Some(kind) });
-    }
-}
-
-/// A scalar's place in a document, indices into lists included.
-struct Leaf {
-    path: FieldPath,
-    /// Where in lists it stands, below `path`.
-    inside: Vec<Inside>,
-}
-
-#[derive(Clone)]
-enum Inside {
-    Index(usize),
-    Key(String),
-}
-
-impl Leaf {
-    fn is_within(&self, other: &FieldPath) -> bool {
-        self.path.is_within(other)
-    }
-
-    fn get<'a>(&self, spec: &'a Map) -> Option<&'a Value> {
-        self.inside
-            .iter()
-            .try_fold(self.path.get(spec)?, |value, step| match step {
-                Inside::Index(index) => value.as_list()?.get(*index),
-                Inside::Key(key) => value.as_map()?.get(key),
-            })
-    }
-
-    fn set(&self, spec: &mut Map, value: Value) {
-        if self.inside.is_empty() {
-            self.path.set(spec, value);
-            return;
-        }
-        let Some(mut here) = self.path.get(spec).cloned() else {
-            return;
-        };
-        replace(&mut here, &self.inside, value);
-        self.path.set(spec, here);
-    }
-}
-
-fn replace(here: &mut Value, steps: &[Inside], value: Value) {
-    let Some((step, rest)) = steps.split_first() else {
-        *here = value;
-        return;
-    };
-    let next = match (step, here) {
-        (Inside::Index(index), Value::List(items)) => items.get_mut(*index),
-        (Inside::Key(key), Value::Map(map)) => map.get_mut(key),
-        _ => None,
-    };
-    if let Some(next) = next {
-        replace(next, rest, value);
-    }
-}
-
-/// Every scalar but null, with its text when it is one.
-fn scalars(spec: &Map, parent: Option<&FieldPath>, found: &mut Vec<(Leaf, Option<String>)>) {
-    for (key, value) in spec {
-        let path = parent.map_or_else(|| FieldPath::top(key.clone()), |parent| parent.child(key.clone()));
-        match value {
-            Value::Map(map) => scalars(map, Some(&path), found),
-            Value::List(items) => in_list(items, &path, &[], found),
-            Value::Null => {}
-            Value::String(text) => found.push((
-                Leaf {
-                    path,
-                    inside: Vec::new(),
-                },
-                Some(text.clone()),
-            )),
-            Value::Bool(_) | Value::Number(_) | Value::Secret(_) => {
-                found.push((
-                    Leaf {
-                        path,
-                        inside: Vec::new(),
-                    },
-                    None,
-                ));
-            }
-        }
-    }
-}
-
-fn in_list(items: &[Value], path: &FieldPath, steps: &[Inside], found: &mut Vec<(Leaf, Option<String>)>) {
-    for (index, item) in items.iter().enumerate() {
-        below(item, path, &[steps, &[Inside::Index(index)]].concat(), found);
-    }
-}
-
-fn below(value: &Value, path: &FieldPath, steps: &[Inside], found: &mut Vec<(Leaf, Option<String>)>) {
-    match value {
-        Value::List(items) => in_list(items, path, steps, found),
-        Value::Map(map) => {
-            for (key, value) in map {
-                below(value, path, &[steps, &[Inside::Key(key.clone())]].concat(), found);
-            }
-        }
-        Value::Null => {}
-        Value::String(text) => {
-            found.push((
-                Leaf {
-                    path: path.clone(),
-                    inside: steps.to_vec(),
-                },
-                Some(text.clone()),
-            ));
-        }
-        Value::Bool(_) | Value::Number(_) | Value::Secret(_) => {
-            found.push((
-                Leaf {
-                    path: path.clone(),
-                    inside: steps.to_vec(),
-                },
-                None,
-            ));
-        }
     }
 }
 

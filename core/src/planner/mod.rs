@@ -1,0 +1,379 @@
+//! Makes the plan: compares every resource, decides by policy, orders what is left, and says what is not done and why.
+
+mod references;
+mod remainder;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::Diagnostic;
+use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
+use crate::document::Document;
+use crate::field::FieldPath;
+use crate::key::{Digest, EnvironmentName, Key, Kind, Revision};
+use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
+use crate::policy::Policy;
+use crate::resolve::{Resolved, resolve};
+use crate::schema::{KindSpec, Schema};
+use crate::snapshot::{Broken, Desired, Live, LiveResource};
+use crate::value::Map;
+
+/// All that a plan depends on.
+pub struct Inputs<'a> {
+    /// The environment; `None` on a bare instance.
+    pub environment: Option<&'a EnvironmentName>,
+    /// The commit; `None` on a bare instance.
+    pub revision: Option<&'a Revision>,
+    /// What Git says.
+    pub desired: Desired,
+    /// What the platform exports now.
+    pub live: &'a Live,
+    /// What was last agreed on; `None` makes every difference two-way.
+    pub ledger: Option<&'a Ledger>,
+    /// The key of the ledger's fingerprints.
+    pub fingerprints: Option<&'a FingerprintKey>,
+    /// What the environment allows.
+    pub policy: &'a Policy,
+    /// The platform's table.
+    pub schema: &'a dyn Schema,
+}
+
+/// A plan, and the faults that only showed once both sides were known.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a plan does nothing until applied"]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Faults of documents that could not be planned.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Plans. Equal inputs give equal plans, to the byte of the digest.
+pub fn plan(inputs: Inputs<'_>) -> Planned {
+    let revision = inputs.desired.revision.clone();
+    let left_out = inputs.desired.left_out.clone();
+    let Resolved {
+        documents,
+        matches,
+        ambiguous,
+        unidentified,
+        broken,
+        mut diagnostics,
+    } = resolve(inputs.desired, inputs.live, inputs.schema);
+    let mut planner = Planner {
+        schema: inputs.schema,
+        live: inputs.live,
+        ledger: inputs.ledger,
+        fingerprints: inputs.fingerprints,
+        policy: inputs.policy,
+        revision,
+        documents: &documents,
+        left_out: &left_out,
+        broken: &broken,
+        drafts: BTreeMap::new(),
+        links: Vec::new(),
+        reported: Vec::new(),
+        blocked: BTreeMap::new(),
+        notes: Vec::new(),
+        unchanged: BTreeMap::new(),
+        agreed: Vec::new(),
+    };
+    for (key, document) in &documents {
+        if ambiguous.contains(key) {
+            let message = "several live resources without identity look like it; see the warning at its file";
+            planner.block(BlockReason::Ambiguous, message.to_owned(), key);
+        } else {
+            planner.consider(document, matches.get(key).copied());
+        }
+    }
+    let needed = planner.needed();
+    planner.block_unresolved(&needed);
+    let steps = planner.steps(needed);
+    let (unmanaged, orphaned, gone) = planner.remainder(&matches, &unidentified);
+    let Planner {
+        reported,
+        blocked,
+        notes,
+        unchanged,
+        agreed,
+        ..
+    } = planner;
+    let mut plan = Plan {
+        environment: inputs.environment.cloned(),
+        platform: inputs.schema.platform(),
+        revision: inputs.revision.cloned(),
+        steps,
+        reported,
+        blocked: blocked
+            .into_iter()
+            .map(|((reason, message), keys)| Blocked {
+                reason,
+                message,
+                keys: keys.into_iter().collect(),
+            })
+            .collect(),
+        unmanaged,
+        orphaned,
+        gone,
+        unchanged,
+        agreed,
+        notes,
+        digest: Digest(String::new()),
+    };
+    plan.digest = digest(&plan);
+    diagnostics.sort();
+    Planned { plan, diagnostics }
+}
+
+/// The digest of everything that apply would do and everything that waits; the revision and what is in sync do not count.
+fn digest(plan: &Plan) -> Digest {
+    let mut text = crate::render::content(plan);
+    for step in &plan.steps {
+        for (field, fingerprint) in step.agreement.iter().flat_map(|entry| &entry.fingerprints) {
+            text.push_str(&format!("{} {field} {}\n", step.change.key, fingerprint.0));
+        }
+    }
+    Digest::of(&text)
+}
+
+/// A write that is decided but not yet ordered.
+struct Decision<'a> {
+    document: &'a Document,
+    change: Change,
+    write: Map,
+    live: Option<&'a LiveResource>,
+    agreement: LedgerEntry,
+}
+
+/// A field that is written by an operation of its own.
+struct Link<'a> {
+    document: &'a Document,
+    operation: &'static str,
+    change: FieldChange,
+    live: Option<&'a LiveResource>,
+    agreement: LedgerEntry,
+}
+
+struct Planner<'a> {
+    schema: &'a dyn Schema,
+    live: &'a Live,
+    ledger: Option<&'a Ledger>,
+    fingerprints: Option<&'a FingerprintKey>,
+    policy: &'a Policy,
+    revision: Revision,
+    documents: &'a BTreeMap<Key, Document>,
+    left_out: &'a [Kind],
+    broken: &'a [Broken],
+    drafts: BTreeMap<&'a Key, Decision<'a>>,
+    links: Vec<Link<'a>>,
+    reported: Vec<Change>,
+    blocked: BTreeMap<(BlockReason, String), BTreeSet<Key>>,
+    notes: Vec<Note>,
+    unchanged: BTreeMap<Kind, usize>,
+    agreed: Vec<(Key, LedgerEntry)>,
+}
+
+impl<'a> Planner<'a> {
+    fn block(&mut self, reason: BlockReason, message: String, key: &Key) {
+        self.blocked.entry((reason, message)).or_default().insert(key.clone());
+    }
+
+    fn memory(&self, key: &Key) -> Memory<'a> {
+        match self.ledger {
+            None => Memory::None,
+            Some(ledger) => ledger.entries.get(key).map_or(Memory::Unknown, Memory::Entry),
+        }
+    }
+
+    fn consider(&mut self, document: &'a Document, live: Option<&'a LiveResource>) {
+        let Some(table) = self.schema.spec(document.key.kind) else {
+            return;
+        };
+        let terms = Terms {
+            table,
+            policy: self.policy,
+            fingerprints: self.fingerprints,
+            memory: self.memory(&document.key),
+        };
+        match (live, self.live.gap(&document.key)) {
+            (Some(live), _) => self.consider_existing(terms, document, live),
+            (None, Some(gap)) => {
+                let message = gap.message.clone();
+                self.block(BlockReason::IncompleteRead, message, &document.key);
+            }
+            (None, None) => self.consider_missing(terms, document),
+        }
+    }
+
+    fn consider_existing(&mut self, terms: Terms<'a>, document: &'a Document, live: &'a LiveResource) {
+        let key = &document.key;
+        let comparison = compare(terms, document, live);
+        self.notes
+            .extend(comparison.notes.into_iter().map(|text| Note { key: key.clone(), text }));
+        let immutable: BTreeSet<String> = comparison
+            .applied
+            .iter()
+            .filter(|change| {
+                terms
+                    .table
+                    .immutable
+                    .iter()
+                    .any(|f| change.path.is_within(&FieldPath::dotted(f)))
+            })
+            .map(|change| format!("`{}`", change.path))
+            .collect();
+        if !immutable.is_empty() {
+            let fields = immutable.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "{fields} cannot be changed in place, and replacing is off: delete the resource on the platform, or undo the change"
+            );
+            self.block(BlockReason::ReplacementNeedsPrune, message, key);
+            return;
+        }
+        let entry = agreement(terms, document, &comparison.reported, Some(live.id), &self.revision);
+        let (linked, applied): (Vec<_>, Vec<_>) = comparison
+            .applied
+            .into_iter()
+            .partition(|change| link(terms.table, &change.path).is_some());
+        if !comparison.reported.is_empty() {
+            self.reported
+                .push(change(document, Action::Update, comparison.reported));
+        }
+        let nothing = applied.is_empty() && linked.is_empty();
+        for change in linked {
+            if let Some(operation) = link(terms.table, &change.path) {
+                let agreement = entry.clone();
+                self.links.push(Link {
+                    document,
+                    operation,
+                    change,
+                    live: Some(live),
+                    agreement,
+                });
+            }
+        }
+        if !applied.is_empty() {
+            let write = overlaid(terms.table, document, live, &applied);
+            let change = change(document, Action::Update, applied);
+            self.drafts.insert(
+                key,
+                Decision {
+                    document,
+                    change,
+                    write,
+                    live: Some(live),
+                    agreement: entry,
+                },
+            );
+        } else if nothing {
+            let reported = self.reported.last().is_some_and(|change| change.key == *key);
+            if !reported {
+                *self.unchanged.entry(key.kind).or_default() += 1;
+            }
+            self.agree(terms, key, entry, reported);
+        }
+    }
+
+    /// Both sides agree, on everything or on all that is not reported: the ledger learns it without a write.
+    fn agree(&mut self, terms: Terms<'_>, key: &Key, entry: LedgerEntry, reported: bool) {
+        let known = match terms.memory {
+            Memory::None => return,
+            // What was never applied becomes owned by being equal, not by being looked at.
+            Memory::Unknown if reported => return,
+            Memory::Unknown => None,
+            Memory::Entry(known) => Some(known),
+        };
+        let same = known.is_some_and(|known| {
+            known.spec == entry.spec && known.fingerprints == entry.fingerprints && known.remote == entry.remote
+        });
+        if !same {
+            self.agreed.push((key.clone(), entry));
+        }
+    }
+
+    fn consider_missing(&mut self, terms: Terms<'a>, document: &'a Document) {
+        let class = gone_class(terms, document);
+        let mut write = document.spec.clone();
+        let mut links = Vec::new();
+        for (field, operation) in terms.table.linked {
+            if let Some(value) = write.shift_remove(*field).filter(|value| !value.is_null()) {
+                let path = FieldPath::top(*field);
+                links.push((
+                    *operation,
+                    FieldChange {
+                        path,
+                        class,
+                        before: None,
+                        after: Some(value),
+                    },
+                ));
+            }
+        }
+        let fields = fields_of(&write, class);
+        let change = change(document, Action::Create, fields);
+        if !lets_through(self.policy, class, false) {
+            self.reported.push(change);
+            return;
+        }
+        let entry = agreement(terms, document, &[], None, &self.revision);
+        for (operation, change) in links {
+            self.links.push(Link {
+                document,
+                operation,
+                change,
+                live: None,
+                agreement: entry.clone(),
+            });
+        }
+        self.drafts.insert(
+            &document.key,
+            Decision {
+                document,
+                change,
+                write,
+                live: None,
+                agreement: entry,
+            },
+        );
+    }
+}
+
+fn link(table: &KindSpec, path: &FieldPath) -> Option<&'static str> {
+    table
+        .linked
+        .iter()
+        .find(|(field, _)| *field == path.head())
+        .map(|(_, operation)| *operation)
+}
+
+fn change(document: &Document, action: Action, mut fields: Vec<FieldChange>) -> Change {
+    fields.sort_by(|a, b| a.path.cmp(&b.path));
+    let class = fields.iter().map(|field| field.class).max().unwrap_or(Class::Pending);
+    let first = fields.iter().map(|field| document.origin.place(&field.path)).min();
+    let place = match action {
+        Action::Create => Some(document.origin.start()),
+        Action::Update | Action::Replace | Action::Delete | Action::Operation(_) => first,
+    };
+    Change {
+        key: document.key.clone(),
+        action,
+        class,
+        fields,
+        place,
+    }
+}
+
+/// The fields of a creation, as they are shown: top-level, in the order of the document.
+fn fields_of(write: &Map, class: Class) -> Vec<FieldChange> {
+    write
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(field, value)| FieldChange {
+            path: FieldPath::top(field.clone()),
+            class,
+            before: None,
+            after: Some(value.clone()),
+        })
+        .collect()
+}

@@ -1,0 +1,52 @@
+//! What is live, or in the ledger, without being declared: counted and named, never touched.
+
+use std::collections::BTreeMap;
+
+use super::Planner;
+use crate::key::Key;
+use crate::snapshot::{LiveResource, Presence};
+
+impl Planner<'_> {
+    /// What is live or in the ledger without being declared.
+    #[expect(clippy::type_complexity, reason = "three lists, named where they are taken apart")]
+    pub(super) fn remainder(
+        &self,
+        matches: &BTreeMap<Key, &LiveResource>,
+        unidentified: &[&Key],
+    ) -> (Vec<Key>, Vec<Key>, Vec<(Key, Option<crate::key::RemoteId>)>) {
+        let mut unmanaged: Vec<Key> = unidentified.iter().map(|key| (*key).clone()).collect();
+        let mut orphaned = Vec::new();
+        let mut gone = Vec::new();
+        let entries = self.ledger.map(|ledger| &ledger.entries);
+        for (key, resource) in &self.live.resources {
+            let declared = self.documents.contains_key(key) || matches.contains_key(key);
+            if declared || self.uncertain(key) || resource.presence == Presence::Archived {
+                continue;
+            }
+            if entries.is_some_and(|entries| entries.contains_key(key)) {
+                orphaned.push(key.clone());
+            } else {
+                unmanaged.push(key.clone());
+            }
+        }
+        unmanaged.retain(|key| !self.left_out.contains(&key.kind));
+        unmanaged.sort();
+        for (key, entry) in entries.into_iter().flatten() {
+            let known = self.documents.contains_key(key) || self.live.resources.contains_key(key);
+            if !known && !self.uncertain(key) && self.live.gap(key).is_none() {
+                gone.push((key.clone(), entry.remote));
+            }
+        }
+        (unmanaged, orphaned, gone)
+    }
+
+    /// Whether a file that could not be used may be the one that declares `key`.
+    fn uncertain(&self, key: &Key) -> bool {
+        self.left_out.contains(&key.kind)
+            || self.broken.iter().any(|broken| match (&broken.key, broken.kind) {
+                (Some(other), _) => other == key,
+                (None, Some(kind)) => kind == key.kind,
+                (None, None) => true,
+            })
+    }
+}

@@ -1,0 +1,165 @@
+//! Puts what was decided in order: referenced before referring, operations between, links last.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Decision, Planner, change};
+use crate::document::{Reference, Strength};
+use crate::key::Key;
+use crate::order::sort;
+use crate::plan::{Action, BlockReason, Change, Class, Operation, Step};
+use crate::schema::Needed;
+use crate::value::{Map, Value};
+
+impl Planner<'_> {
+    pub(super) fn steps(&mut self, needed: Vec<Needed>) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut ranks: Vec<(usize, u8, Key)> = Vec::new();
+        let mut index: BTreeMap<Key, usize> = BTreeMap::new();
+        let rank = |key: &Key| {
+            self.schema
+                .kinds()
+                .iter()
+                .position(|spec| spec.kind == key.kind)
+                .unwrap_or(usize::MAX)
+        };
+        let drafts = std::mem::take(&mut self.drafts);
+        let references: BTreeMap<Key, &[Reference]> = drafts
+            .iter()
+            .map(|(key, decision)| ((*key).clone(), decision.document.references.as_slice()))
+            .collect();
+        for (key, decision) in drafts {
+            let Decision {
+                document: _,
+                change,
+                write,
+                live,
+                agreement,
+            } = decision;
+            index.insert(key.clone(), steps.len());
+            ranks.push((rank(key), 0, key.clone()));
+            steps.push(Step {
+                change,
+                after: Vec::new(),
+                write,
+                remote: live.map(|live| live.id),
+                base: live.and_then(|live| live.base.clone()),
+                agreement: Some(agreement),
+            });
+        }
+        let mut after: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); steps.len()];
+        for (key, references) in &references {
+            for reference in references
+                .iter()
+                .filter(|reference| reference.strength == Strength::Before)
+            {
+                if let (Some(node), Some(target)) = (index.get(key), index.get(&reference.to))
+                    && node != target
+                {
+                    after[*node].insert(*target);
+                }
+            }
+        }
+        for Needed {
+            operation,
+            after: first,
+            before,
+        } in needed
+        {
+            let waiting: Vec<usize> = before.iter().filter_map(|key| index.get(key)).copied().collect();
+            if waiting.is_empty() && !before.is_empty() {
+                continue; // Everything that wanted it is blocked.
+            }
+            let node = steps.len();
+            ranks.push((rank(&operation.subject), 1, operation.subject.clone()));
+            after.push(first.iter().filter_map(|key| index.get(key)).copied().collect());
+            for waiting in waiting {
+                after[waiting].insert(node);
+            }
+            let key = operation.subject.clone();
+            let remote = self.live.resources.get(&key).map(|live| live.id);
+            let change = Change {
+                key,
+                action: Action::Operation(operation),
+                class: Class::Pending,
+                fields: Vec::new(),
+                place: None,
+            };
+            steps.push(Step {
+                change,
+                after: Vec::new(),
+                write: Map::new(),
+                remote,
+                base: None,
+                agreement: None,
+            });
+        }
+        for link in std::mem::take(&mut self.links) {
+            let key = &link.document.key;
+            ranks.push((rank(key), 2, key.clone()));
+            let targets = link
+                .document
+                .references
+                .iter()
+                .filter(|reference| reference.at == link.change.path);
+            after.push(
+                std::iter::once(key)
+                    .chain(targets.map(|reference| &reference.to))
+                    .filter_map(|key| index.get(key))
+                    .copied()
+                    .collect(),
+            );
+            let name = link.change.path.to_string();
+            let arguments = [(name.clone(), link.change.after.clone().unwrap_or(Value::Null))].into();
+            let reason = format!("`{name}` is written after both ends exist");
+            let operation = Operation {
+                name: link.operation,
+                subject: key.clone(),
+                arguments,
+                reason,
+            };
+            steps.push(Step {
+                change: change(link.document, Action::Operation(operation), vec![link.change]),
+                after: Vec::new(),
+                write: Map::new(),
+                remote: link.live.map(|live| live.id),
+                base: None,
+                agreement: Some(link.agreement),
+            });
+        }
+        self.ordered(steps, &ranks, &after)
+    }
+
+    fn ordered(&mut self, steps: Vec<Step>, ranks: &[(usize, u8, Key)], after: &[BTreeSet<usize>]) -> Vec<Step> {
+        let sorted = sort(ranks, after);
+        let cycle: BTreeSet<&Key> = sorted.cyclic.iter().map(|node| &steps[*node].change.key).collect();
+        let names = cycle
+            .iter()
+            .map(|key| format!("`{key}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        for key in cycle {
+            let message = format!("these refer to each other in a circle: {names}; break it at one of them");
+            self.block(BlockReason::DependencyCycle, message, key);
+        }
+        for node in &sorted.behind {
+            let message = "it needs something that is part of a circle of references".to_owned();
+            self.block(BlockReason::DependencyBlocked, message, &steps[*node].change.key);
+        }
+        let position: BTreeMap<usize, usize> = sorted.order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+        sorted
+            .order
+            .iter()
+            .filter_map(|old| {
+                let mut step = slots[*old].take()?;
+                step.after = after[*old]
+                    .iter()
+                    .filter_map(|node| position.get(node))
+                    .copied()
+                    .collect();
+                step.after.sort_unstable();
+                Some(step)
+            })
+            .collect()
+    }
+}
