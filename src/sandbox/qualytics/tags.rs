@@ -63,10 +63,11 @@ impl Instance {
         id
     }
 
-    /// Tags as rows carry them, in the order they were given.
+    /// Tags as rows carry them, by name.
     pub(super) fn tag_stubs(&self, ids: &[Id]) -> Value {
-        ids.iter()
-            .filter_map(|id| self.tags.get(*id))
+        let mut tags: Vec<&Tag> = ids.iter().filter_map(|id| self.tags.get(*id)).collect();
+        tags.sort_by(|left, right| left.name.cmp(&right.name));
+        tags.into_iter()
             .map(|tag| {
                 json!({
                     "id": tag.meta.id,
