@@ -135,11 +135,9 @@ impl Faults {
     }
 
     pub(super) fn one_of(&mut self, map: &Map<String, Value>, key: &str, choices: &[&str]) {
-        if let Some(value) = given(map, key) {
-            if !value.as_str().is_some_and(|text| choices.contains(&text)) {
-                let listed: Vec<String> = choices.iter().map(|choice| format!("'{choice}'")).collect();
-                self.add(&[key], format!("Input should be {}", listed.join(", ")), "enum");
-            }
+        if given(map, key).is_some_and(|value| !value.as_str().is_some_and(|text| choices.contains(&text))) {
+            let listed: Vec<String> = choices.iter().map(|choice| format!("'{choice}'")).collect();
+            self.add(&[key], format!("Input should be {}", listed.join(", ")), "enum");
         }
     }
 

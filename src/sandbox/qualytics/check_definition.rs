@@ -130,14 +130,12 @@ impl Instance {
         if written.is_none() {
             properties.insert("ref_datastore_id".to_owned(), json!(target.datastore));
         }
-        if let Some(name) = text(properties, "field_name") {
-            if !target.fields.contains_key(name) {
-                faults.add(
-                    &["properties", "field_name"],
-                    no_field(name, &target.name),
-                    "value_error",
-                );
-            }
+        if let Some(name) = text(properties, "field_name").filter(|name| !target.fields.contains_key(*name)) {
+            faults.add(
+                &["properties", "field_name"],
+                no_field(name, &target.name),
+                "value_error",
+            );
         }
         if row.meta.id == id && text(properties, "ref_expression").is_none() && text(properties, "field_name").is_none()
         {

@@ -206,7 +206,8 @@ fn duplicate(name: &str) -> Refusal {
     Refusal::conflict(format!("A connection with the name '{name}' already exists"))
 }
 
-fn check(body: &Map<String, Value>) -> Result<(), Refusal> {
+/// Refuses a body whose values no connection takes.
+pub(super) fn check(body: &Map<String, Value>) -> Result<(), Refusal> {
     let mut faults = Faults::default();
     faults.texts(
         body,
@@ -239,10 +240,9 @@ fn check(body: &Map<String, Value>) -> Result<(), Refusal> {
             faults.add(&[key], "Extra inputs are not permitted", "extra_forbidden");
         }
     }
-    if let Some(manager) = body.get("secrets_manager").and_then(Value::as_object) {
-        if given(manager, "secret_url").is_none() {
-            faults.add(&["secrets_manager", "secret_url"], "Field required", "missing");
-        }
+    let manager = body.get("secrets_manager").and_then(Value::as_object);
+    if manager.is_some_and(|manager| given(manager, "secret_url").is_none()) {
+        faults.add(&["secrets_manager", "secret_url"], "Field required", "missing");
     }
     faults.done()
 }
@@ -337,24 +337,4 @@ pub(super) fn delete(instance: &mut Instance, call: &Call) -> Outcome {
         instance.connection_names.remove(&row.name);
     }
     Ok(Answer::Empty)
-}
-
-/// `POST /connections/{id}/test`: a host under `.invalid` (RFC 2606) cannot be reached; all others can.
-pub(super) fn test(instance: &mut Instance, call: &Call) -> Outcome {
-    let row = instance.connection(call.id(0)?)?;
-    let mut spec = row.spec.clone();
-    if let Some(body) = call.body.as_object() {
-        check(body)?;
-        overlay(&mut spec, body, [("host", Omitted::Kept), ("uri", Omitted::Kept)]);
-    }
-    reachable(&spec).map(|()| Answer::Empty).map_err(Refusal::bad)
-}
-
-/// Whether the place a connection names can be reached; the error is what the platform would say.
-pub(super) fn reachable(spec: &Map<String, Value>) -> Result<(), String> {
-    let place = text(spec, "host").or_else(|| text(spec, "uri")).unwrap_or_default();
-    if place.ends_with(".invalid") {
-        return Err(format!("Connection test failed: could not resolve host {place}"));
-    }
-    Ok(())
 }

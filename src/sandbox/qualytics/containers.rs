@@ -398,7 +398,7 @@ fn defines(key: &str) -> bool {
 
 /// `PATCH /containers`: tags, or tracking flags, of many containers.
 pub(super) fn patch(instance: &mut Instance, call: &Call) -> Outcome {
-    let mut changes: Vec<(Id, &Map<String, Value>, Option<Vec<Id>>)> = Vec::new();
+    let mut changes = Vec::new();
     for item in array(&call.body)? {
         let item = object(item)?;
         let mut faults = Faults::default();

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::body::{Faults, Omitted, given, names, object, overlay, text};
-use super::connections::{Family, reachable};
+use super::connections::Family;
+use super::enrichment::{no_enrichment_store, prefix};
 use super::operations::Work;
 use super::page::{Page, descending};
 use super::permission::Permission;
@@ -29,19 +30,6 @@ fn keys(family: Family) -> Vec<(&'static str, Value)> {
         ("high_count_rollup_threshold", json!(10)),
     ]);
     keys
-}
-
-/// A prefix as the platform keeps it: snake case, one underscore in front.
-pub(super) fn prefix(text: &str) -> String {
-    let mut out = String::new();
-    for character in text.to_lowercase().chars() {
-        if character.is_ascii_alphanumeric() {
-            out.push(character);
-        } else if !out.ends_with('_') {
-            out.push('_');
-        }
-    }
-    format!("_{}", out.trim_matches('_'))
 }
 
 impl Instance {
@@ -215,7 +203,7 @@ impl Instance {
     }
 
     /// The connection a body names by id; both ways at once, or neither, is a 422.
-    fn named_connection(&self, body: &Map<String, Value>) -> Result<Option<Id>, Refusal> {
+    pub(super) fn named_connection(&self, body: &Map<String, Value>) -> Result<Option<Id>, Refusal> {
         match (given(body, "connection_id"), given(body, "connection")) {
             (Some(id), None) => {
                 let id = id.as_i64().ok_or_else(no_connection)?;
@@ -301,10 +289,6 @@ fn no_connection() -> Refusal {
         "Exactly one of connection and connection_id is required",
         "value_error",
     )
-}
-
-fn no_enrichment_store(id: Id) -> Refusal {
-    Refusal::conflict(format!("The datastore id: {id} is not an enrichment store"))
 }
 
 /// Writes a body over a datastore's own keys.
@@ -469,74 +453,6 @@ pub(super) fn delete(instance: &mut Instance, call: &Call) -> Outcome {
     let id = call.id(0)?;
     instance.datastore(id)?;
     instance.remove_datastore(id);
-    Ok(Answer::Empty)
-}
-
-/// `POST /datastores/connection`: validates a create body without saving it.
-pub(super) fn validate(instance: &mut Instance, call: &Call) -> Outcome {
-    let body = object(&call.body)?;
-    let connection = instance.named_connection(body)?;
-    let spec = match connection {
-        Some(id) => instance.connection(id)?.spec.clone(),
-        None => given(body, "connection")
-            .and_then(Value::as_object)
-            .cloned()
-            .unwrap_or_default(),
-    };
-    reachable(&spec).map(|()| Answer::Empty).map_err(|message| Refusal {
-        status: 400,
-        body: json!({ "message": message }),
-    })
-}
-
-/// `POST /datastores/{id}/connection`.
-pub(super) fn verify(instance: &mut Instance, call: &Call) -> Outcome {
-    let id = call.id(0)?;
-    let row = instance.seen_datastore(call.caller, id)?;
-    instance.need(call.caller, id, Permission::Editor)?;
-    let reached = reachable(&instance.connection(row.connection)?.spec);
-    Ok(Answer::Ok(
-        json!({ "connected": reached.is_ok(), "message": reached.err() }),
-    ))
-}
-
-/// `PATCH /datastores/{id}/enrichment/{enrichment_id}`.
-pub(super) fn link(instance: &mut Instance, call: &Call) -> Outcome {
-    let (id, target) = (call.id(0)?, call.id(1)?);
-    let row = instance.seen_datastore(call.caller, id)?;
-    let enrichment = instance.seen_datastore(call.caller, target)?;
-    instance.need(call.caller, id, Permission::Editor)?;
-    instance.need(call.caller, target, Permission::Editor)?;
-    if row.spec.get("enrichment_only") == Some(&json!(true)) {
-        return Err(Refusal::conflict(format!(
-            "The datastore id: {id} is an enrichment store"
-        )));
-    }
-    if enrichment.spec.get("enrichment_only") != Some(&json!(true)) {
-        return Err(no_enrichment_store(target));
-    }
-    if let Some(row) = instance.datastores.get_mut(id) {
-        row.enrichment = Some(target);
-        row.meta.editor = call.caller.id;
-    }
-    Ok(Answer::Ok(instance.render_datastore(instance.datastore(id)?)))
-}
-
-/// `DELETE /datastores/{id}/enrichment`.
-pub(super) fn unlink(instance: &mut Instance, call: &Call) -> Outcome {
-    let id = call.id(0)?;
-    instance.datastore(id)?;
-    if instance.writes_enrichment(id) {
-        return Err(Refusal::conflict(
-            "Active export or materialize operations exist for this datastore",
-        ));
-    }
-    if let Some(row) = instance.datastores.get_mut(id) {
-        row.enrichment = None;
-        row.spec
-            .insert("enrichment_remediation_strategy".to_owned(), json!("none"));
-        row.meta.editor = call.caller.id;
-    }
     Ok(Answer::Empty)
 }
 

@@ -10,7 +10,7 @@ use super::rules::named;
 use super::state::{ContainerType, Id, Instance};
 use super::switches::{Put, PutReading};
 use super::wire::{Call, Caller, Outcome, Query, Refusal};
-use super::{checks, computed_fields, connections, containers, datastores};
+use super::{archive, checks, computed_fields, connections, containers, datastores};
 
 /// `POST /_sandbox/edit`: `{"kind", "where", "set": {…}}` or `{"kind", "where", "delete": true, "archive": false}`.
 ///
@@ -40,7 +40,7 @@ pub(super) fn edit(instance: &mut Instance, body: &Value) -> Outcome {
             "datastore" => datastores::delete(instance, &call),
             "container" => containers::delete(instance, &call),
             "computed_field" => computed_fields::delete(instance, &call),
-            _ => checks::delete(instance, &call),
+            _ => archive::delete(instance, &call),
         };
     }
     let mut set = body.get("set").and_then(Value::as_object).cloned().unwrap_or_default();

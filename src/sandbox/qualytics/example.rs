@@ -207,8 +207,8 @@ fn check(datastore: &str, tables: &[String], at: usize) -> Value {
     if turn > 0 {
         uid = format!("{uid}_{}", turn + 1);
     }
-    let coverage = (sample.filterable && at % 3 == 0).then_some(json!(0.95));
-    let tags = if at % 4 == 0 {
+    let coverage = (sample.filterable && at.is_multiple_of(3)).then_some(json!(0.95));
+    let tags = if at.is_multiple_of(4) {
         json!(["production", "critical"])
     } else {
         json!(["production"])

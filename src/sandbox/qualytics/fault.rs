@@ -78,7 +78,7 @@ impl Rule {
             return count == nth;
         }
         if let Some(every) = self.every {
-            return every > 0 && count % every == 0;
+            return every > 0 && count.is_multiple_of(every);
         }
         count >= self.from.unwrap_or(1) && count <= self.to.unwrap_or(u64::MAX)
     }

@@ -3,6 +3,7 @@
 //! One request is one call of a synchronous handler on the locked [`state::Instance`]; the edge in [`edge`] adds
 //! what a network adds: latency, faults, clients that hang up.
 
+mod archive;
 mod body;
 mod check_definition;
 mod checks;
@@ -12,9 +13,11 @@ mod connections;
 mod container_definition;
 mod containers;
 mod datastores;
+mod discovery;
 mod dump;
 mod edge;
 mod edit;
+mod enrichment;
 pub mod example;
 mod fault;
 mod fields;
@@ -23,6 +26,7 @@ mod openapi;
 mod operations;
 mod page;
 mod permission;
+mod reach;
 mod routes;
 mod rules;
 pub mod seed;

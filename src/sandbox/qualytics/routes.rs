@@ -4,8 +4,8 @@ use super::permission::Role;
 use super::state::Instance;
 use super::wire::{Call, Outcome};
 use super::{
-    checks, computed_fields, connections, containers, datastores, fields, history, openapi, operations, rules, tags,
-    teams, templates, users,
+    archive, checks, computed_fields, connections, containers, datastores, enrichment, fields, history, openapi,
+    operations, reach, rules, tags, teams, templates, users,
 };
 
 /// A handler: one synchronous step on the locked instance.
@@ -39,7 +39,7 @@ pub(super) static ROUTES: &[Route] = &[
     route("GET", "/connections/{connection_id}", Member, connections::get),
     route("PUT", "/connections/{connection_id}", Manager, connections::update),
     route("DELETE", "/connections/{connection_id}", Manager, connections::delete),
-    route("POST", "/connections/{connection_id}/test", Manager, connections::test),
+    route("POST", "/connections/{connection_id}/test", Manager, reach::test),
     route(
         "GET",
         "/connections/{connection_id}/history",
@@ -49,7 +49,7 @@ pub(super) static ROUTES: &[Route] = &[
     route("GET", "/datastores", Member, datastores::list),
     route("POST", "/datastores", Manager, datastores::create),
     route("GET", "/datastores/listing", Member, datastores::listing),
-    route("POST", "/datastores/connection", Manager, datastores::validate),
+    route("POST", "/datastores/connection", Manager, reach::validate),
     route("GET", "/datastores/{datastore_id}", Member, datastores::get),
     route("PUT", "/datastores/{datastore_id}", Member, datastores::update),
     route("DELETE", "/datastores/{datastore_id}", Admin, datastores::delete),
@@ -57,19 +57,19 @@ pub(super) static ROUTES: &[Route] = &[
         "POST",
         "/datastores/{datastore_id}/connection",
         Member,
-        datastores::verify,
+        reach::verify,
     ),
     route(
         "DELETE",
         "/datastores/{datastore_id}/enrichment",
         Admin,
-        datastores::unlink,
+        enrichment::unlink,
     ),
     route(
         "PATCH",
         "/datastores/{datastore_id}/enrichment/{enrichment_id}",
         Member,
-        datastores::link,
+        enrichment::link,
     ),
     route(
         "PATCH",
@@ -127,7 +127,7 @@ pub(super) static ROUTES: &[Route] = &[
     route("GET", "/quality-checks", Member, checks::list),
     route("POST", "/quality-checks", Member, checks::create),
     route("PATCH", "/quality-checks", Member, checks::patch),
-    route("DELETE", "/quality-checks", Member, checks::delete_many),
+    route("DELETE", "/quality-checks", Member, archive::delete_many),
     route("GET", "/quality-checks/listing", Member, checks::listing),
     route(
         "GET",
@@ -137,7 +137,7 @@ pub(super) static ROUTES: &[Route] = &[
     ),
     route("GET", "/quality-checks/{check_id}", Member, checks::get),
     route("PUT", "/quality-checks/{check_id}", Member, checks::update),
-    route("DELETE", "/quality-checks/{check_id}", Member, checks::delete),
+    route("DELETE", "/quality-checks/{check_id}", Member, archive::delete),
     route("PATCH", "/quality-checks/{check_id}/favorite", Member, checks::favorite),
     route("GET", "/quality-checks/{check_id}/history", Member, history::of_check),
     route("GET", "/quality-check-templates", Member, templates::list),
