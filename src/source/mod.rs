@@ -1,5 +1,9 @@
 //! The port of sources: where desired state comes from.
 
+pub mod dir;
+pub mod file;
+pub mod git;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,6 +55,16 @@ pub struct SourceError {
     pub kind: SourceFault,
     /// What happened and what to do about it; no credential in it.
     pub message: String,
+}
+
+impl SourceError {
+    /// A failure of kind `kind`; `message` says what happened and what to do about it, and holds no credential.
+    pub fn new(kind: SourceFault, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
 }
 
 /// What a source's failure means.

@@ -1,0 +1,269 @@
+//! Reading one commit's files from the object database: no work tree, each blob parsed once.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use driftless_core::key::Revision;
+use driftless_core::tree::{Content, File, Refusal, Tree};
+use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository};
+
+use crate::source::file::{self, Limits};
+use crate::source::{SourceError, SourceFault};
+
+/// Why a commit's files could not be read.
+#[derive(Debug)]
+pub(super) enum ReadFault {
+    /// The commit is not in the mirror.
+    Absent,
+    /// The mirror is damaged; says how.
+    Broken(String),
+    /// The mirror is sound: the caller asked for something that is not there, or not to be read.
+    Source(SourceError),
+}
+
+impl From<SourceError> for ReadFault {
+    fn from(error: SourceError) -> Self {
+        ReadFault::Source(error)
+    }
+}
+
+impl From<git2::Error> for ReadFault {
+    fn from(error: git2::Error) -> Self {
+        ReadFault::Broken(error.message().to_owned())
+    }
+}
+
+/// What each blob holds, for the blobs of the newest trees.
+#[derive(Default)]
+pub(super) struct Blobs {
+    known: HashMap<Oid, Blob>,
+    /// The blobs of the newest tree for each set of folders, with the turn in which it was read.
+    newest: BTreeMap<Vec<String>, (u64, HashSet<Oid>)>,
+    turn: u64,
+    parsed: u64,
+}
+
+#[derive(Clone)]
+struct Blob {
+    content: Content,
+    bytes: u64,
+}
+
+/// Sets of folders whose newest tree is kept: more than environments on one source; a removed one ages out.
+const TREES: usize = 64;
+
+impl Blobs {
+    /// How many texts have been parsed so far.
+    pub(super) fn parsed(&self) -> u64 {
+        self.parsed
+    }
+
+    /// How many blobs are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.known.len()
+    }
+
+    fn get(&mut self, odb: &Odb<'_>, oid: Oid, limits: &Limits) -> Result<Blob, ReadFault> {
+        if let Some(blob) = self.known.get(&oid) {
+            return Ok(blob.clone());
+        }
+        let (bytes, kind) = odb.read_header(oid)?;
+        if kind != ObjectType::Blob {
+            return Err(ReadFault::Broken(format!("{oid} is a {kind} and not a file")));
+        }
+        let bytes = bytes as u64;
+        let blob = if bytes > limits.file_bytes {
+            Blob {
+                content: Content::Refused(Refusal::TooLarge { bytes }),
+                bytes: 0,
+            }
+        } else {
+            let content = file::read(odb.read(oid)?.data());
+            if matches!(content, Content::Yaml(_)) {
+                self.parsed += 1;
+            }
+            Blob { content, bytes }
+        };
+        self.known.insert(oid, blob.clone());
+        Ok(blob)
+    }
+
+    /// Forgets what none of the newest trees holds.
+    fn keep(&mut self, folders: Vec<String>, used: HashSet<Oid>) {
+        self.turn += 1;
+        self.newest.insert(folders, (self.turn, used));
+        if self.newest.len() > TREES {
+            let oldest = self.newest.iter().min_by_key(|(_, (turn, _))| *turn);
+            if let Some(folders) = oldest.map(|(folders, _)| folders.clone()) {
+                self.newest.remove(&folders);
+            }
+        }
+        let newest = &self.newest;
+        self.known
+            .retain(|oid, _| newest.values().any(|(_, used)| used.contains(oid)));
+    }
+}
+
+/// Reads the files under `folders` (normal, from the root) at commit `oid`.
+pub(super) fn read(
+    repository: &Repository,
+    oid: Oid,
+    folders: &[String],
+    limits: &Limits,
+    blobs: &mut Blobs,
+) -> Result<Tree, ReadFault> {
+    let commit = match repository.find_commit(oid) {
+        Ok(commit) => commit,
+        Err(error) if error.code() == ErrorCode::NotFound && error.class() == ErrorClass::Odb => {
+            return Err(ReadFault::Absent);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let revision = Revision(oid.to_string());
+    let odb = repository.odb()?;
+    let root = commit.tree()?;
+    let mut walk = Walk {
+        repository,
+        odb: &odb,
+        limits,
+        blobs,
+        seen: 0,
+        bytes: 0,
+        used: HashSet::new(),
+        files: BTreeMap::new(),
+    };
+    for folder in folders {
+        let tree = find(repository, &root, folder, &revision)?;
+        walk.folder(&tree, folder)?;
+    }
+    let Walk { used, files, .. } = walk;
+    blobs.keep(folders.to_vec(), used);
+    Ok(Tree {
+        revision,
+        files: files
+            .into_iter()
+            .map(|(path, content)| File { path, content })
+            .collect(),
+    })
+}
+
+fn find<'r>(
+    repository: &'r Repository,
+    root: &git2::Tree<'r>,
+    folder: &str,
+    revision: &Revision,
+) -> Result<git2::Tree<'r>, ReadFault> {
+    let missing = |why: &str| {
+        ReadFault::Source(SourceError::new(
+            SourceFault::Missing,
+            format!(
+                "the folder `{folder}` {why} at revision {}: correct the environment's `path` or `overlays`, or push the folder",
+                revision.short()
+            ),
+        ))
+    };
+    let mut tree = root.clone();
+    for name in folder.split('/').filter(|name| !name.is_empty()) {
+        let Some(entry) = tree.get_name_bytes(name.as_bytes()) else {
+            return Err(missing("does not exist"));
+        };
+        let (id, mode) = (entry.id(), Mode::of(entry.filemode_raw()));
+        drop(entry);
+        tree = match mode {
+            Mode::Folder => repository.find_tree(id)?,
+            Mode::File => return Err(missing("is a file")),
+            Mode::Symlink => return Err(missing("is, or lies behind, a symbolic link, which is not followed")),
+            Mode::Submodule => return Err(missing("is, or lies in, a submodule, which is not read")),
+        };
+    }
+    Ok(tree)
+}
+
+enum Mode {
+    Folder,
+    File,
+    Symlink,
+    Submodule,
+}
+
+impl Mode {
+    /// The type bits of a tree entry's mode; the rest are permissions.
+    fn of(raw: i32) -> Self {
+        match raw & 0o170_000 {
+            0o040_000 => Mode::Folder,
+            0o120_000 => Mode::Symlink,
+            0o160_000 => Mode::Submodule,
+            _ => Mode::File,
+        }
+    }
+}
+
+struct Walk<'a> {
+    repository: &'a Repository,
+    odb: &'a Odb<'a>,
+    limits: &'a Limits,
+    blobs: &'a mut Blobs,
+    seen: usize,
+    bytes: u64,
+    used: HashSet<Oid>,
+    files: BTreeMap<Arc<str>, Content>,
+}
+
+impl Walk<'_> {
+    /// An explicit stack: a hostile repository chooses the depth.
+    fn folder(&mut self, tree: &git2::Tree<'_>, path: &str) -> Result<(), ReadFault> {
+        let mut stack = vec![(tree.id(), path.to_owned(), 0)];
+        while let Some((id, path, depth)) = stack.pop() {
+            if depth > file::DEPTH {
+                return Err(file::too_deep(&path).into());
+            }
+            for entry in &self.repository.find_tree(id)? {
+                self.seen += 1;
+                if self.seen > self.limits.files {
+                    return Err(file::too_many(self.limits).into());
+                }
+                let name = entry.name_bytes();
+                let below = join(&path, &String::from_utf8_lossy(name));
+                let valid = std::str::from_utf8(name).is_ok();
+                match Mode::of(entry.filemode_raw()) {
+                    Mode::Folder if valid => stack.push((entry.id(), below, depth + 1)),
+                    Mode::Folder => self.put(below, file::name_not_utf8("folder")),
+                    Mode::Symlink => self.put(below, Content::Refused(Refusal::Symlink)),
+                    Mode::Submodule => self.put(below, Content::Refused(Refusal::Submodule)),
+                    Mode::File if !file::is_wanted(name) => {}
+                    Mode::File if valid => self.file(below, entry.id())?,
+                    Mode::File => self.put(below, file::name_not_utf8("file")),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: String, oid: Oid) -> Result<(), ReadFault> {
+        let blob = self.blobs.get(self.odb, oid, self.limits)?;
+        if self.used.insert(oid) {
+            self.bytes = self.bytes.saturating_add(blob.bytes);
+            if self.bytes > self.limits.tree_bytes {
+                return Err(file::too_much(self.limits).into());
+            }
+        }
+        self.put(path, blob.content);
+        Ok(())
+    }
+
+    /// Folders may overlap, and two names may be alike once their invalid bytes are replaced: the first stays.
+    fn put(&mut self, path: String, content: Content) {
+        if let Entry::Vacant(entry) = self.files.entry(path.into()) {
+            entry.insert(content);
+        }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}/{name}")
+    }
+}
