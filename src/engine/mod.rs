@@ -10,6 +10,8 @@ use driftless_core::key::{EnvironmentName, Kind, Revision};
 use driftless_core::plan::{Plan, States};
 use tokio::sync::watch;
 
+pub mod schedule;
+
 use crate::source::Commit;
 use crate::store::{RunId, RunRecord, Trigger};
 
