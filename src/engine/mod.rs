@@ -10,7 +10,13 @@ use driftless_core::key::{EnvironmentName, Kind, Revision};
 use driftless_core::plan::{Plan, States};
 use tokio::sync::watch;
 
+pub mod apply;
+pub mod backoff;
+pub mod metrics;
+pub mod pace;
+pub mod reconcile;
 pub mod schedule;
+mod step;
 
 use crate::source::Commit;
 use crate::store::{RunId, RunRecord, Trigger};

@@ -1,0 +1,223 @@
+//! Carries out the steps of a plan as they become ready. Decides nothing of what is written: only when, in which order, and
+//! whether again. How one step is brought to its end is [`super::step`]'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use driftless_core::key::{Digest, Key};
+use driftless_core::plan::Plan;
+use driftless_core::report::{Meaning, Outcome, Outcomes, SkipReason};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::reconcile::Memory;
+use super::step;
+use crate::platform::{Ids, Platform};
+
+/// How hard and how long steps are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Steps under way at once. The requests they send are bounded apart, by the target's gate.
+    pub concurrency: usize,
+    /// How often a step is tried while its failures are transient.
+    pub attempts: u32,
+    /// Waits between those tries.
+    pub retry: Backoff,
+    /// What a platform's own wish to wait is cut down to.
+    pub longest_wish: Duration,
+    /// Waits between two looks at a job.
+    pub poll: Backoff,
+    /// How long a job is awaited in all.
+    pub job: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 16, // as many as a target's requests by default: more would only wait at its gate
+            attempts: 5,     // about 15 s of trying: a restart of the platform's ingress; longer outages are the next pass's
+            retry: Backoff {
+                first: Duration::from_millis(500),
+                longest: Duration::from_secs(30),
+            },
+            longest_wish: Duration::from_secs(60), // a longer one is the next pass's: it backs off up to ten minutes
+            poll: Backoff {
+                first: Duration::from_millis(10), // a sync of few tables ends within milliseconds
+                longest: Duration::from_secs(5),
+            },
+            job: Duration::from_secs(600), // catalogue syncs and profiles of large stores take minutes
+        }
+    }
+}
+
+/// Follows a pass while it goes on: the page's progress, the command line's bar, counters.
+pub trait Follower: Send + Sync {
+    /// A phase begins.
+    fn phase(&self, phase: Phase);
+
+    /// A step has ended: `done` of `of` have by now.
+    fn step(&self, done: usize, of: usize, outcome: &Outcome);
+
+    /// A step is tried again because of a failure of that meaning.
+    fn retry(&self, meaning: Meaning);
+}
+
+/// What a pass is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading the source and the instance.
+    Reading,
+    /// Comparing them.
+    Comparing,
+    /// Writing what differs.
+    Applying,
+}
+
+impl Phase {
+    /// The word for pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Reading => "reading",
+            Phase::Comparing => "comparing",
+            Phase::Applying => "applying",
+        }
+    }
+}
+
+/// A follower that looks away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unfollowed;
+
+impl Follower for Unfollowed {
+    fn phase(&self, _: Phase) {}
+    fn step(&self, _: usize, _: usize, _: &Outcome) {}
+    fn retry(&self, _: Meaning) {}
+}
+
+/// What steps are carried out with.
+pub(super) struct Tools<'a> {
+    pub(super) platform: &'a dyn Platform,
+    pub(super) ids: &'a Ids,
+    pub(super) memory: Option<&'a Memory>,
+    pub(super) digest: &'a Digest,
+    /// Keys whose write an earlier process was about to try.
+    pub(super) open: &'a BTreeSet<Key>,
+    pub(super) limits: &'a Limits,
+    pub(super) stop: &'a CancellationToken,
+    pub(super) follower: &'a dyn Follower,
+}
+
+/// Carries out `plan`; one outcome a step, in the order of the steps.
+pub(super) async fn apply(plan: &Plan, tools: &Tools<'_>) -> Vec<Outcome> {
+    let mut board = Board::new(plan);
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < tools.limits.concurrency.max(1) && !tools.stop.is_cancelled() {
+            let Some(index) = board.ready.pop_first() else { break };
+            running.push(async move {
+                let began = Instant::now();
+                let ended = step::carry_out(&plan.steps[index], tools).await;
+                (index, ended, began.elapsed())
+            });
+        }
+        let Some((index, ended, elapsed)) = running.next().await else {
+            break;
+        };
+        board.end(index, ended.result, ended.attempts, elapsed, tools.follower);
+    }
+    board.finish(tools.follower)
+}
+
+/// Which steps are ready, which wait for what, and what became of the rest.
+struct Board<'a> {
+    plan: &'a Plan,
+    ready: BTreeSet<usize>,
+    /// For each step that waits: how many steps it waits for.
+    waiting: BTreeMap<usize, usize>,
+    dependants: BTreeMap<usize, Vec<usize>>,
+    outcomes: BTreeMap<usize, Outcome>,
+}
+
+impl<'a> Board<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let mut board = Self {
+            plan,
+            ready: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            dependants: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+        };
+        for (index, step) in plan.steps.iter().enumerate() {
+            let after: BTreeSet<usize> = step.after.iter().copied().collect();
+            if after.is_empty() {
+                board.ready.insert(index);
+            } else {
+                board.waiting.insert(index, after.len());
+            }
+            for before in after {
+                board.dependants.entry(before).or_default().push(index);
+            }
+        }
+        board
+    }
+
+    fn end(&mut self, index: usize, result: Outcomes, attempts: u32, elapsed: Duration, follower: &dyn Follower) {
+        let passed = matches!(result, Outcomes::Applied { .. });
+        self.note(index, result, attempts, elapsed, follower);
+        if passed {
+            for dependant in self.dependants.remove(&index).unwrap_or_default() {
+                if let Some(count) = self.waiting.get_mut(&dependant) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.waiting.remove(&dependant);
+                        self.ready.insert(dependant);
+                    }
+                }
+            }
+        } else {
+            self.skip_dependants(index, follower);
+        }
+    }
+
+    /// Skips everything that waits for `failed`, directly or not, naming it: it is what a person has to look at.
+    fn skip_dependants(&mut self, failed: usize, follower: &dyn Follower) {
+        let cause = self.plan.steps[failed].change.key.clone();
+        let mut cut = vec![failed];
+        while let Some(index) = cut.pop() {
+            for dependant in self.dependants.remove(&index).unwrap_or_default() {
+                if self.waiting.remove(&dependant).is_some() {
+                    let reason = SkipReason::Upstream(cause.clone());
+                    self.note(dependant, Outcomes::Skipped(reason), 0, Duration::ZERO, follower);
+                    cut.push(dependant);
+                }
+            }
+        }
+    }
+
+    /// What never started: all of it because of the stop, since every failure has skipped its dependants already.
+    fn finish(mut self, follower: &dyn Follower) -> Vec<Outcome> {
+        let left: Vec<usize> = self.ready.iter().chain(self.waiting.keys()).copied().collect();
+        for index in left {
+            let stopped = Outcomes::Skipped(SkipReason::Stopping);
+            self.note(index, stopped, 0, Duration::ZERO, follower);
+        }
+        self.outcomes.into_values().collect()
+    }
+
+    fn note(&mut self, index: usize, result: Outcomes, attempts: u32, elapsed: Duration, follower: &dyn Follower) {
+        let change = &self.plan.steps[index].change;
+        let outcome = Outcome {
+            step: index,
+            key: change.key.clone(),
+            action: change.action.clone(),
+            result,
+            attempts,
+            elapsed,
+        };
+        follower.step(self.outcomes.len() + 1, self.plan.steps.len(), &outcome);
+        self.outcomes.insert(index, outcome);
+    }
+}
