@@ -64,10 +64,12 @@ pub fn init(format: Format, filter: &str, colour: Colour) -> Result<(), Telemetr
 }
 
 fn read_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter {
-        filter: filter.to_owned(),
-        reason: error.to_string(),
-    })
+    EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| TelemetryError::Filter {
+            filter: filter.to_owned(),
+            reason: error.to_string(),
+        })
 }
 
 #[cfg(test)]
@@ -77,7 +79,9 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_named() {
         assert!(read_filter("driftless=debug,warn").is_ok());
-        let message = read_filter("driftless=loudly").map(drop).map_err(|error| error.to_string());
+        let message = read_filter("driftless=loudly")
+            .map(drop)
+            .map_err(|error| error.to_string());
         assert!(message.is_err_and(|message| message.contains("`driftless=loudly`")));
     }
 }

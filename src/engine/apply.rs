@@ -38,7 +38,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             concurrency: 16, // as many as a target's requests by default: more would only wait at its gate
-            attempts: 5,     // about 15 s of trying: a restart of the platform's ingress; longer outages are the next pass's
+            attempts: 5, // about 15 s of trying: a restart of the platform's ingress; longer outages are the next pass's
             retry: Backoff {
                 first: Duration::from_millis(500),
                 longest: Duration::from_secs(30),

@@ -25,6 +25,11 @@ impl Backoff {
     }
 }
 
+/// `interval`, moved by up to a tenth either way: many that started together do not stay together. `random` is between 0 and 1.
+pub fn jittered(interval: Duration, random: f64) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * random.clamp(0.0, 1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,8 +17,8 @@ use crate::clock::Clock;
 use crate::platform::Exchange;
 
 /// Seconds, from a request on loopback to the longest job that is awaited: 10 ms to 10 min, about two and a half apart.
-const BUCKETS: [f64; 13] = [
-    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 180.0, 600.0,
+const BUCKETS: [f64; 14] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0,
 ];
 
 /// All metrics of one process, on a registry of their own. Clones share them.
@@ -61,7 +61,11 @@ impl Metrics {
     pub fn new(version: &str, clock: Arc<dyn Clock>) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let make = Maker(&registry);
-        let build = make.gauges("driftless_build_info", "The version that is running; always 1.", &["version"])?;
+        let build = make.gauges(
+            "driftless_build_info",
+            "The version that is running; always 1.",
+            &["version"],
+        )?;
         build.with_label_values(&[version]).set(1);
         let families = Families {
             reconciles: make.counters(
@@ -144,16 +148,17 @@ impl Metrics {
             registry: registry.clone(),
         };
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(Self(Arc::new(families)))
     }
 
     /// Makes the series of an environment that exist from the start, so that a rate over them has a beginning.
     pub fn expect_environment(&self, environment: &EnvironmentName) {
         for conclusion in [Conclusion::Succeeded, Conclusion::Partial, Conclusion::Failed] {
-            let _ = self.0.reconciles.with_label_values(&[environment.0.as_str(), conclusion.word()]);
+            let _ = self
+                .0
+                .reconciles
+                .with_label_values(&[environment.0.as_str(), conclusion.word()]);
         }
         self.drift_since(environment, None);
     }
@@ -162,7 +167,10 @@ impl Metrics {
     pub fn reconciled(&self, environment: &EnvironmentName, conclusion: Conclusion, took: Duration, at: DateTime<Utc>) {
         let name = environment.0.as_str();
         self.0.reconciles.with_label_values(&[name, conclusion.word()]).inc();
-        self.0.reconcile_seconds.with_label_values(&[name]).observe(took.as_secs_f64());
+        self.0
+            .reconcile_seconds
+            .with_label_values(&[name])
+            .observe(took.as_secs_f64());
         if conclusion == Conclusion::Succeeded {
             self.last_success(environment, at);
         }
@@ -170,7 +178,10 @@ impl Metrics {
 
     /// When a run last succeeded; said at the start of what an earlier process did.
     pub fn last_success(&self, environment: &EnvironmentName, at: DateTime<Utc>) {
-        self.0.last_success.with_label_values(&[environment.0.as_str()]).set(seconds(at));
+        self.0
+            .last_success
+            .with_label_values(&[environment.0.as_str()])
+            .set(seconds(at));
     }
 
     /// How the resources of one kind stand. A state that has drained is zero; it does not vanish.
@@ -217,14 +228,20 @@ impl Metrics {
 
     /// A plan, or a part of one, was held back.
     pub fn blocked(&self, environment: &EnvironmentName, reason: BlockReason) {
-        self.0.blocks.with_label_values(&[environment.0.as_str(), reason.word()]).inc();
+        self.0
+            .blocks
+            .with_label_values(&[environment.0.as_str(), reason.word()])
+            .inc();
     }
 
     /// A source was looked at; `reached` is when it answered, `None` if it did not.
     pub fn fetched(&self, source: &str, took: Duration, reached: Option<DateTime<Utc>>) {
         let outcome = if reached.is_some() { "succeeded" } else { "failed" };
         self.0.fetches.with_label_values(&[source, outcome]).inc();
-        self.0.fetch_seconds.with_label_values(&[source]).observe(took.as_secs_f64());
+        self.0
+            .fetch_seconds
+            .with_label_values(&[source])
+            .observe(took.as_secs_f64());
         if let Some(at) = reached {
             self.0.last_fetch.with_label_values(&[source]).set(seconds(at));
         }
@@ -235,9 +252,15 @@ impl Metrics {
         let old = self.moving(|moving| moving.revisions.insert(environment.clone(), revision.clone()));
         if let Some(old) = old.filter(|old| old != revision) {
             // It is there, since it was set; if it were not, there would be nothing to remove.
-            let _ = self.0.revision.remove_label_values(&[environment.0.as_str(), old.0.as_str()]);
+            let _ = self
+                .0
+                .revision
+                .remove_label_values(&[environment.0.as_str(), old.0.as_str()]);
         }
-        self.0.revision.with_label_values(&[environment.0.as_str(), revision.0.as_str()]).set(1);
+        self.0
+            .revision
+            .with_label_values(&[environment.0.as_str(), revision.0.as_str()])
+            .set(1);
     }
 
     /// A request and its answer.
@@ -251,13 +274,22 @@ impl Metrics {
         } = exchange;
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let name = environment.0.as_str();
-        self.0.requests.with_label_values(&[name, *method, *route, status.as_str()]).inc();
-        self.0.request_seconds.with_label_values(&[name, *route]).observe(elapsed.as_secs_f64());
+        self.0
+            .requests
+            .with_label_values(&[name, *method, *route, status.as_str()])
+            .inc();
+        self.0
+            .request_seconds
+            .with_label_values(&[name, *route])
+            .observe(elapsed.as_secs_f64());
     }
 
     /// A request or a step is tried again; `reason` is the word of a meaning.
     pub fn api_retry(&self, environment: &EnvironmentName, reason: &'static str) {
-        self.0.retries.with_label_values(&[environment.0.as_str(), reason]).inc();
+        self.0
+            .retries
+            .with_label_values(&[environment.0.as_str(), reason])
+            .inc();
     }
 
     /// A delivery arrived at a webhook that exists; `outcome` is one of the shell's few words.
@@ -345,18 +377,36 @@ mod tests {
         metrics.revision(&prod(), &Revision("bbb".into()));
         let text = metrics.encode();
         assert!(!text.contains("aaa"), "{text}");
-        assert!(text.contains(r#"driftless_revision_info{environment="prod",revision="bbb"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"driftless_revision_info{environment="prod",revision="bbb"} 1"#),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_state_that_drained_is_zero_and_does_not_vanish() {
         let metrics = metrics();
-        let drifted = States { drift: 2, ..States::default() };
+        let drifted = States {
+            drift: 2,
+            ..States::default()
+        };
         metrics.resources(&prod(), Kind("check"), &drifted);
-        assert!(metrics.encode().contains(r#"driftless_resources{environment="prod",kind="check",state="drift"} 2"#));
+        assert!(
+            metrics
+                .encode()
+                .contains(r#"driftless_resources{environment="prod",kind="check",state="drift"} 2"#)
+        );
         metrics.resources(&prod(), Kind("check"), &States::default());
         let text = metrics.encode();
-        for state in ["in_sync", "pending", "drift", "conflict", "orphaned", "unmanaged", "blocked"] {
+        for state in [
+            "in_sync",
+            "pending",
+            "drift",
+            "conflict",
+            "orphaned",
+            "unmanaged",
+            "blocked",
+        ] {
             let line = format!(r#"driftless_resources{{environment="prod",kind="check",state="{state}"}} 0"#);
             assert!(text.contains(&line), "{text}");
         }
@@ -368,12 +418,24 @@ mod tests {
         let clock = Arc::new(Fixed(Mutex::new(start)));
         let metrics = Metrics::new("1.2.3", clock.clone()).unwrap();
         metrics.expect_environment(&prod());
-        assert!(metrics.encode().contains(r#"driftless_drift_age_seconds{environment="prod"} 0"#));
+        assert!(
+            metrics
+                .encode()
+                .contains(r#"driftless_drift_age_seconds{environment="prod"} 0"#)
+        );
         metrics.drift_since(&prod(), Some(start));
         *clock.0.lock().unwrap() = start + Duration::from_secs(90);
-        assert!(metrics.encode().contains(r#"driftless_drift_age_seconds{environment="prod"} 90"#));
+        assert!(
+            metrics
+                .encode()
+                .contains(r#"driftless_drift_age_seconds{environment="prod"} 90"#)
+        );
         metrics.drift_since(&prod(), None);
-        assert!(metrics.encode().contains(r#"driftless_drift_age_seconds{environment="prod"} 0"#));
+        assert!(
+            metrics
+                .encode()
+                .contains(r#"driftless_drift_age_seconds{environment="prod"} 0"#)
+        );
     }
 
     #[test]

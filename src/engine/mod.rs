@@ -12,11 +12,18 @@ use tokio::sync::watch;
 
 pub mod apply;
 pub mod backoff;
+pub mod driver;
+mod environment_task;
+mod inbox;
 pub mod metrics;
 pub mod pace;
 pub mod reconcile;
+mod run;
 pub mod schedule;
+mod source_task;
+mod standing;
 mod step;
+mod views;
 
 use crate::source::Commit;
 use crate::store::{RunId, RunRecord, Trigger};

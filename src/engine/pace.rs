@@ -105,7 +105,10 @@ impl Rate {
     }
 
     fn refuse(&mut self, now: Instant) {
-        if self.refused.is_some_and(|last| now.saturating_duration_since(last) < ONE_REFUSAL) {
+        if self
+            .refused
+            .is_some_and(|last| now.saturating_duration_since(last) < ONE_REFUSAL)
+        {
             return;
         }
         self.recover(now);

@@ -227,7 +227,9 @@ pub async fn carry_out(
     let memory = environment.memory.as_ref();
     let mut open = BTreeSet::new();
     if let Some(memory) = memory {
-        open = recover(environment, memory, &plan, &gaps).await.map_err(PassError::Store)?;
+        open = recover(environment, memory, &plan, &gaps)
+            .await
+            .map_err(PassError::Store)?;
         if !plan.agreed.is_empty() {
             let agreed = memory.store.agree(&memory.name, &plan.agreed).await;
             agreed.map_err(PassError::Store)?;
@@ -313,4 +315,3 @@ fn absence(key: &Key, remote: Option<RemoteId>) -> Step {
         agreement: None,
     }
 }
-

@@ -1,0 +1,270 @@
+//! The running engine: one task a source, one task an environment, and the way in for whoever wants a pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use driftless_core::key::EnvironmentName;
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::apply::Limits;
+use super::backoff::Backoff;
+use super::environment_task::{Dues, EnvironmentTask};
+use super::inbox::Inbox;
+use super::metrics::Metrics;
+use super::reconcile::Memory;
+use super::source_task::{self, Watched};
+use super::views::Views;
+use super::{Control, Overview, UnknownEnvironment};
+use crate::clock::Clock;
+use crate::platform::TargetId;
+use crate::store::{RunId, Store, Trigger};
+
+pub use super::environment_task::EnvironmentSetup;
+pub use super::source_task::SourceSetup;
+
+/// Everything that the engine drives, and what it drives it with.
+pub struct Setup {
+    /// The sources.
+    pub sources: Vec<SourceSetup>,
+    /// The environments.
+    pub environments: Vec<EnvironmentSetup>,
+    /// Ledgers and history.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How hard steps are tried.
+    pub limits: Limits,
+    /// Waits between passes that do not succeed.
+    pub retry: Backoff,
+}
+
+/// Waits between passes that do not succeed, unless a test has others: 5 s to 10 min.
+pub const RETRY: Backoff = Backoff {
+    first: Duration::from_secs(5),
+    longest: Duration::from_secs(600),
+};
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An environment names a source that is not there.
+    #[error(
+        "the environment `{environment}` reads the source `{name}`, which is not declared; declare it under `sources`"
+    )]
+    UnknownSource {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The source's name.
+        name: String,
+    },
+}
+
+/// How the engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// What was in hand has ended.
+    Clean,
+    /// The time was over before.
+    CutOff,
+}
+
+/// What the tasks share.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Metrics,
+    pub(super) limits: Limits,
+    pub(super) retry: Backoff,
+    pub(super) views: Views,
+    pub(super) stop: CancellationToken,
+}
+
+impl Shared {
+    /// A new run's name.
+    pub(super) fn mint(&self) -> RunId {
+        mint(self.clock.as_ref())
+    }
+}
+
+/// A new run's name: the time down to the millisecond, and enough chance to part those of one millisecond.
+pub fn mint(clock: &dyn Clock) -> RunId {
+    let time = clock.now().format("%Y%m%d-%H%M%S-%3f");
+    RunId(format!("{time}-{:06x}", fastrand::u32(..1 << 24)))
+}
+
+/// A running engine.
+pub struct Driver {
+    shared: Arc<Shared>,
+    tracker: TaskTracker,
+    environments: BTreeMap<EnvironmentName, Door>,
+    sources: BTreeMap<String, Arc<Watched>>,
+}
+
+/// The way to one environment.
+struct Door {
+    inbox: Arc<Inbox>,
+    source: String,
+}
+
+impl Driver {
+    /// Starts every task on the current runtime. Cancelling `stop` ends them as [`Driver::shutdown`] does, without the wait.
+    ///
+    /// # Errors
+    /// When the set-up does not fit together.
+    pub fn start(setup: Setup, stop: CancellationToken) -> Result<Self, StartError> {
+        let Setup {
+            sources,
+            environments,
+            store,
+            clock,
+            metrics,
+            limits,
+            retry,
+        } = setup;
+        let watched: BTreeMap<String, Arc<Watched>> = sources
+            .iter()
+            .map(|setup| (setup.source.name().to_owned(), Arc::default()))
+            .collect();
+        let overview = Overview {
+            environments: environments
+                .iter()
+                .map(|setup| (setup.name.clone(), setup.view()))
+                .collect(),
+            sources: sources
+                .iter()
+                .map(|setup| (setup.source.name().to_owned(), setup.view()))
+                .collect(),
+        };
+        let shared = Arc::new(Shared {
+            store,
+            clock,
+            metrics,
+            limits,
+            retry,
+            views: Views::new(overview),
+            stop,
+        });
+        let mut driver = Self {
+            shared: shared.clone(),
+            tracker: TaskTracker::new(),
+            environments: BTreeMap::new(),
+            sources: watched,
+        };
+        let tasks = driver.environment_tasks(environments)?;
+        for setup in sources {
+            if let Some(watched) = driver.sources.get(setup.source.name()) {
+                let task = source_task::watch(setup, watched.clone(), shared.clone());
+                driver.tracker.spawn(task);
+            }
+        }
+        for task in tasks {
+            driver.tracker.spawn(task.drive());
+        }
+        Ok(driver)
+    }
+
+    fn environment_tasks(&mut self, setups: Vec<EnvironmentSetup>) -> Result<Vec<EnvironmentTask>, StartError> {
+        let mut turns: BTreeMap<TargetId, Arc<Mutex<()>>> = BTreeMap::new();
+        let mut tasks = Vec::new();
+        for setup in setups {
+            let EnvironmentSetup {
+                name,
+                mut environment,
+                target: _,
+                url: _,
+                drift_interval,
+            } = setup;
+            let source = environment.source.name().to_owned();
+            let Some(watched) = self.sources.get(&source) else {
+                return Err(StartError::UnknownSource {
+                    environment: name,
+                    name: source,
+                });
+            };
+            environment.name = Some(name.clone());
+            environment.memory = Some(Memory {
+                store: self.shared.store.clone(),
+                name: name.clone(),
+            });
+            let turn = turns.entry(environment.platform.target().clone()).or_default().clone();
+            let inbox = Arc::new(Inbox::default());
+            let door = Door {
+                inbox: inbox.clone(),
+                source,
+            };
+            self.environments.insert(name.clone(), door);
+            tasks.push(EnvironmentTask {
+                name,
+                environment,
+                drift_interval,
+                inbox,
+                looked: watched.looked(),
+                turn,
+                shared: self.shared.clone(),
+                dues: Dues::default(),
+            });
+        }
+        Ok(tasks)
+    }
+
+    /// Stops: steps in hand end, nothing new starts, what was cut off is in its run's report. Waits for that at most `grace`,
+    /// which is meant to be shorter than what the process manager waits before it kills.
+    pub async fn shutdown(&self, grace: Duration) -> Shutdown {
+        self.shared.stop.cancel();
+        self.tracker.close();
+        match tokio::time::timeout(grace, self.tracker.wait()).await {
+            Ok(()) => {
+                info!("Every run has ended");
+                Shutdown::Clean
+            }
+            Err(_) => {
+                let grace_s = grace.as_secs();
+                warn!(
+                    grace_s,
+                    "Runs were still going on after {grace_s} s; the next start looks up what became of them"
+                );
+                Shutdown::CutOff
+            }
+        }
+    }
+}
+
+impl Control for Driver {
+    fn overview(&self) -> watch::Receiver<Arc<Overview>> {
+        self.shared.views.subscribe()
+    }
+
+    fn trigger(&self, environment: &EnvironmentName, trigger: Trigger) -> Result<RunId, UnknownEnvironment> {
+        let door = self.environments.get(environment);
+        let door = door.ok_or_else(|| UnknownEnvironment(environment.clone()))?;
+        let watched = self.sources.get(&door.source);
+        let ticket = watched.map_or(0, |watched| watched.ticket());
+        let run = door.inbox.ask(trigger, ticket, || self.shared.mint());
+        if let Some(watched) = watched {
+            watched.ring();
+        }
+        Ok(run)
+    }
+
+    fn trigger_source(&self, source: &str, trigger: &Trigger) -> Vec<(EnvironmentName, RunId)> {
+        let Some(watched) = self.sources.get(source) else {
+            return Vec::new();
+        };
+        // Asked before the look begins: what it finds is then of these runs, and not of runs beside them.
+        let ticket = watched.ticket();
+        let runs = self.environments.iter().filter(|(_, door)| door.source == source);
+        let runs = runs.map(|(name, door)| {
+            let run = door.inbox.ask(trigger.clone(), ticket, || self.shared.mint());
+            (name.clone(), run)
+        });
+        let runs = runs.collect();
+        watched.ring();
+        runs
+    }
+}

@@ -1,0 +1,295 @@
+//! Drives one environment: waits for a reason, for its turn on the target and for the look at the source that was asked for,
+//! and then runs one pass. Reasons that arrive meanwhile are kept for the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driftless_core::key::{EnvironmentName, Revision};
+use driftless_core::policy::{Mode, OnDrift};
+use driftless_core::report::Conclusion;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::time::Instant;
+use tracing::{Instrument as _, info_span, warn};
+
+use super::backoff::jittered;
+use super::driver::Shared;
+use super::inbox::{Asked, Inbox, Taken};
+use super::reconcile::Environment;
+use super::run::{self, Ended};
+use super::source_task::Looked;
+use super::{Activity, EnvironmentView};
+use crate::store::{RunRecord, Trigger};
+
+/// An environment to drive.
+pub struct EnvironmentSetup {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// What a pass needs. Its `name` and `memory` are filled in by the driver.
+    pub environment: Environment,
+    /// The instance's name in the config.
+    pub target: String,
+    /// The instance's URL as it may be shown: without credentials.
+    pub url: String,
+    /// How long after a pass the instance is looked at again although nothing asks for it; jittered.
+    pub drift_interval: Duration,
+}
+
+impl EnvironmentSetup {
+    pub(super) fn view(&self) -> EnvironmentView {
+        let Environment {
+            source,
+            platform,
+            folder,
+            policy,
+            ..
+        } = &self.environment;
+        EnvironmentView {
+            platform: platform.schema().platform(),
+            target: self.target.clone(),
+            url: self.url.clone(),
+            source: source.name().to_owned(),
+            path: folder.clone(),
+            mode: match policy.mode {
+                Mode::Apply => "apply",
+                Mode::Observe => "observe",
+            },
+            drift: match policy.drift {
+                OnDrift::Correct => "correct",
+                OnDrift::Report => "report",
+            },
+            activity: Activity::Idle,
+            revision: None,
+            last_run: None,
+            last_success: None,
+            next: None,
+            kinds: Vec::new(),
+            plan: None,
+            drift_since: None,
+            diagnostics: Vec::new(),
+            gaps: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+/// The task of one environment.
+pub(super) struct EnvironmentTask {
+    pub(super) name: EnvironmentName,
+    pub(super) environment: Environment,
+    pub(super) drift_interval: Duration,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) looked: watch::Receiver<Looked>,
+    /// Held during a pass: the target's other environments wait.
+    pub(super) turn: Arc<Mutex<()>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) dues: Dues,
+}
+
+/// What is due when. Plain state: the loop asks it, and tells it how passes end.
+#[derive(Debug, Default)]
+pub(super) struct Dues {
+    /// Whether any pass was run: the first is due at once.
+    started: bool,
+    /// The revision that the last pass was about.
+    attempted: Option<Revision>,
+    /// Passes in a row that did not succeed.
+    failures: u32,
+    retry: Option<Instant>,
+    drift: Option<Instant>,
+}
+
+impl Dues {
+    /// The reason for a pass now, if there is one.
+    fn reason(&self, looked: &Looked, now: Instant) -> Option<Trigger> {
+        if !self.started {
+            return Some(Trigger::Start);
+        }
+        if self.moved(looked) {
+            return Some(Trigger::Revision);
+        }
+        if self.retry.is_some_and(|due| due <= now) {
+            return Some(Trigger::Retry);
+        }
+        self.drift.is_some_and(|due| due <= now).then_some(Trigger::Drift)
+    }
+
+    fn moved(&self, looked: &Looked) -> bool {
+        looked.revision.is_some() && looked.revision != self.attempted
+    }
+
+    /// Whether a pass could find nothing that the last one has not found: it succeeded, and neither Git nor the time moved.
+    fn is_idle(&self, looked: &Looked, now: Instant) -> bool {
+        self.failures == 0 && self.reason(looked, now).is_none()
+    }
+
+    /// When something is due without anybody's doing.
+    fn next(&self) -> Option<Instant> {
+        [self.retry, self.drift].into_iter().flatten().min()
+    }
+
+    /// A pass begins. A new revision and a person start the backoff anew.
+    fn begin(&mut self, looked: &Looked, trigger: &Trigger) {
+        if self.moved(looked) || *trigger == Trigger::Manual {
+            self.failures = 0;
+        }
+        self.started = true;
+        self.attempted.clone_from(&looked.revision);
+    }
+
+    /// A pass ended. Without a revision there is nothing to retry until the source has one.
+    fn end(&mut self, conclusion: Conclusion, now: Instant, drift: Duration, backoff: impl Fn(u32) -> Duration) {
+        self.drift = self.attempted.as_ref().map(|_| now + drift);
+        match conclusion {
+            Conclusion::Succeeded => {
+                self.failures = 0;
+                self.retry = None;
+            }
+            Conclusion::Partial | Conclusion::Failed => {
+                self.failures = self.failures.saturating_add(1);
+                self.retry = self.attempted.as_ref().map(|_| now + backoff(self.failures));
+            }
+        }
+    }
+}
+
+impl EnvironmentTask {
+    /// Drives the environment until the process stops.
+    pub(super) async fn drive(mut self) {
+        self.shared.metrics.expect_environment(&self.name);
+        run::recall(&self.name, &self.shared).await;
+        while let Some(trigger) = self.reason().await {
+            let Some((asked, looked, turn)) = self.begin(trigger).await else {
+                break;
+            };
+            self.pass(asked, &looked).await;
+            drop(turn);
+        }
+    }
+
+    /// Waits for a reason; `None` when the process stops.
+    async fn reason(&mut self) -> Option<Trigger> {
+        loop {
+            if self.shared.stop.is_cancelled() {
+                return None;
+            }
+            if let Some(asked) = self.inbox.peek() {
+                return Some(asked.trigger);
+            }
+            let looked = self.looked.borrow_and_update().clone();
+            if let Some(trigger) = self.dues.reason(&looked, Instant::now()) {
+                return Some(trigger);
+            }
+            let next = self.dues.next();
+            self.announce(next);
+            tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => return None,
+                () = self.inbox.rung() => {}
+                () = changed(&mut self.looked) => {}
+                () = until(next) => {}
+            }
+        }
+    }
+
+    /// Publishes when something is due.
+    fn announce(&self, next: Option<Instant>) {
+        let now = (Instant::now(), self.shared.clock.now());
+        let next = next.map(|due| now.1 + due.saturating_duration_since(now.0));
+        self.shared.views.environment(&self.name, |view| view.next = next);
+    }
+
+    /// Waits for the look at the source and for the target's turn; `None` when the process stops. What is asked until then
+    /// joins the pass.
+    async fn begin(&mut self, trigger: Trigger) -> Option<(Asked, Looked, OwnedMutexGuard<()>)> {
+        loop {
+            let ticket = self
+                .inbox
+                .peek()
+                .map_or(FIRST_LOOK, |asked| asked.ticket.max(FIRST_LOOK));
+            let turn = tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => return None,
+                turn = wait_for_turn(&mut self.looked, ticket, &self.turn) => turn?,
+            };
+            let looked = self.looked.borrow_and_update().clone();
+            let asked = match self.inbox.take(looked.answered) {
+                Taken::Request(asked) => asked,
+                Taken::NotYet => continue,
+                Taken::Nothing => Asked {
+                    run: self.shared.mint(),
+                    trigger: if self.dues.started && self.dues.moved(&looked) {
+                        Trigger::Revision
+                    } else {
+                        trigger
+                    },
+                    ticket,
+                },
+            };
+            return Some((asked, looked, turn));
+        }
+    }
+
+    async fn pass(&mut self, asked: Asked, looked: &Looked) {
+        let span = info_span!("run", env.name = %self.name, run.id = %asked.run.0);
+        let idle = matches!(asked.trigger, Trigger::Webhook(_)) && self.dues.is_idle(looked, Instant::now());
+        let record = RunRecord {
+            id: asked.run,
+            environment: self.name.clone(),
+            trigger: asked.trigger,
+            revision: looked.revision.clone(),
+            started: self.shared.clock.now(),
+            finished: None,
+            conclusion: None,
+            message: "under way".to_owned(),
+            plan: None,
+            report: None,
+            diagnostics: Vec::new(),
+        };
+        if idle {
+            // The payload was only a reason to look, and the look has found nothing.
+            run::record_idle(record, looked, &self.shared).instrument(span).await;
+            return;
+        }
+        self.dues.begin(looked, &record.trigger);
+        let Ended { conclusion } = run::run(&self.name, &self.environment, record, looked, &self.shared)
+            .instrument(span)
+            .await;
+        let drift = jittered(self.drift_interval, fastrand::f64());
+        let retry = self.shared.retry;
+        self.dues.end(conclusion, Instant::now(), drift, |failures| {
+            retry.wait(failures, fastrand::f64())
+        });
+        if conclusion != Conclusion::Succeeded
+            && let Some(due) = self.dues.retry
+        {
+            let seconds = due.saturating_duration_since(Instant::now()).as_secs();
+            warn!(env.name = %self.name, retry_s = seconds, "{} is tried again in {seconds} s", self.name);
+        }
+    }
+}
+
+/// The number of the look with which every source task begins.
+const FIRST_LOOK: u64 = 1;
+
+async fn wait_for_turn(
+    looked: &mut watch::Receiver<Looked>,
+    ticket: u64,
+    turn: &Arc<Mutex<()>>,
+) -> Option<OwnedMutexGuard<()>> {
+    looked.wait_for(|looked| looked.answered >= ticket).await.ok()?;
+    Some(turn.clone().lock_owned().await)
+}
+
+/// Returns when the source says something new; never, once its task has ended.
+async fn changed(looked: &mut watch::Receiver<Looked>) {
+    if looked.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
