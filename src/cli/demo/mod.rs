@@ -1,0 +1,4 @@
+//! What `driftless demo` starts with.
+
+pub mod environments;
+pub mod files;
