@@ -1,5 +1,7 @@
 //! The port of the store: ledgers, intents and the history of runs.
 
+pub mod sqlite;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use driftless_core::key::{Digest, EnvironmentName, Key, Revision};

@@ -1,0 +1,289 @@
+//! The store in one SQLite file: the default, with nothing to install.
+//!
+//! Beside `<file>` lie `<file>.key` (the key of the secret fingerprints) and `<file>.lock` (held while the store is open).
+
+mod fault;
+mod keyfile;
+mod location;
+mod lock;
+mod migrations;
+mod rows;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use driftless_core::key::{EnvironmentName, Key};
+use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use driftless_core::schema::Schema;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+
+use self::fault::Faults;
+use self::location::Location;
+use self::lock::Lock;
+use super::{Intent, RunId, RunRecord, Store, StoreError};
+
+/// What the store keeps at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Runs in the history of one environment; older ones go.
+    pub runs: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { runs: 500 }
+    }
+}
+
+/// A store in one SQLite file, or in memory. Only one at a time has a file open.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// One connection: SQLite has one writer, and waiting here is fairer than its busy loop.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    fingerprints: FingerprintKey,
+    limits: Limits,
+    faults: Faults,
+    #[expect(dead_code, reason = "held for its drop; `None` in memory")]
+    lock: Option<Lock>,
+}
+
+/// How long a statement waits for somebody else's lock (a backup, a person's shell) on the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Connections that read at the same time: pages and the API read little, a few are enough.
+const READERS: u32 = 4;
+
+impl SqliteStore {
+    /// Opens the store at `location` (`sqlite://FILE`, `sqlite:FILE`, a path, or `sqlite::memory:`), making and migrating it
+    /// as needed. A relative path counts from the working directory.
+    ///
+    /// # Errors
+    /// What is wrong with the place or the file, and what to do about it.
+    pub async fn open(location: &str, limits: Limits) -> Result<Self, StoreError> {
+        match Location::read(location)? {
+            Location::Memory => Self::in_memory(limits).await,
+            Location::File(path) => Self::in_file(&path, limits).await,
+        }
+    }
+
+    async fn in_memory(limits: Limits) -> Result<Self, StoreError> {
+        let faults = Faults::memory();
+        // Each connection would have a database of its own: there is one, and it is never let go.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(SqliteConnectOptions::new().in_memory(true).foreign_keys(true))
+            .await
+            .map_err(|error| faults.of("open", &error))?;
+        migrations::run(&pool, &faults).await?;
+        Ok(Self {
+            writer: pool.clone(),
+            readers: pool,
+            fingerprints: keyfile::passing()?,
+            limits,
+            faults,
+            lock: None,
+        })
+    }
+
+    async fn in_file(path: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let faults = Faults::file(path);
+        let lock = Lock::take(path)?;
+        location::prepare(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // An intent that a power cut can undo is no intent.
+            .connect_with(options.clone().synchronous(SqliteSynchronous::Full))
+            .await
+            .map_err(|error| faults.of("open", &error))?;
+        migrations::run(&writer, &faults).await?;
+        // After the check that the file is ours: the journal mode is written into it.
+        sqlx::query("PRAGMA journal_mode = WAL")
+            .execute(&writer)
+            .await
+            .map_err(|error| faults.of("open", &error))?;
+        let fingerprints = keyfile::open(path)?;
+        rows::bind_fingerprints(&writer, &fingerprints, &faults).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(options.read_only(true));
+        Ok(Self {
+            writer,
+            readers,
+            fingerprints,
+            limits,
+            faults,
+            lock: Some(lock),
+        })
+    }
+
+    /// Finishes what is under way and closes the file, so that it can be copied as it lies.
+    pub async fn shutdown(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn fingerprints(&self) -> &FingerprintKey {
+        &self.fingerprints
+    }
+
+    async fn ledger(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Ledger, StoreError> {
+        let found = sqlx::query("SELECT key, spec, fingerprints, remote, revision FROM ledger WHERE environment = ?")
+            .bind(&environment.0)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.faults.of("read the ledger", &error))?;
+        let mut ledger = Ledger::default();
+        for row in &found {
+            // A key that this version does not know is another version's business: it stays where it is.
+            if let Some((key, entry)) =
+                rows::entry(row, schema).map_err(|fault| self.faults.row(environment, &fault))?
+            {
+                ledger.entries.insert(key, entry);
+            }
+        }
+        Ok(ledger)
+    }
+
+    async fn agree(&self, environment: &EnvironmentName, entries: &[(Key, LedgerEntry)]) -> Result<(), StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("write the ledger", &error);
+        let mut transaction = self.writer.begin().await.map_err(doing)?;
+        for (key, entry) in entries {
+            rows::put_entry(&mut transaction, environment, key, entry)
+                .await
+                .map_err(doing)?;
+        }
+        transaction.commit().await.map_err(doing)
+    }
+
+    async fn close(&self, environment: &EnvironmentName, keys: &[Key]) -> Result<(), StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("write the ledger", &error);
+        let mut transaction = self.writer.begin().await.map_err(doing)?;
+        for key in keys {
+            sqlx::query("DELETE FROM ledger WHERE environment = ? AND key = ?")
+                .bind(&environment.0)
+                .bind(key.to_string())
+                .execute(&mut *transaction)
+                .await
+                .map_err(doing)?;
+        }
+        transaction.commit().await.map_err(doing)
+    }
+
+    async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO intents (environment, key, digest) VALUES (?, ?, ?)
+             ON CONFLICT (environment, key) DO UPDATE SET digest = excluded.digest",
+        )
+        .bind(&environment.0)
+        .bind(intent.key.to_string())
+        .bind(&intent.digest.0)
+        .execute(&self.writer)
+        .await
+        .map_err(|error| self.faults.of("note a write that is about to be tried", &error))?;
+        Ok(())
+    }
+
+    async fn settle(
+        &self,
+        environment: &EnvironmentName,
+        key: &Key,
+        entry: Option<&LedgerEntry>,
+    ) -> Result<(), StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("note the end of a write", &error);
+        let mut transaction = self.writer.begin().await.map_err(doing)?;
+        if let Some(entry) = entry {
+            rows::put_entry(&mut transaction, environment, key, entry)
+                .await
+                .map_err(doing)?;
+        }
+        sqlx::query("DELETE FROM intents WHERE environment = ? AND key = ?")
+            .bind(&environment.0)
+            .bind(key.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(doing)?;
+        transaction.commit().await.map_err(doing)
+    }
+
+    async fn intents(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Vec<Intent>, StoreError> {
+        let found = sqlx::query("SELECT key, digest FROM intents WHERE environment = ? ORDER BY key")
+            .bind(&environment.0)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.faults.of("read what was about to be written", &error))?;
+        found
+            .iter()
+            .filter_map(|row| rows::intent(row, schema).transpose())
+            .map(|intent| intent.map_err(|fault| self.faults.row(environment, &fault)))
+            .collect()
+    }
+
+    async fn put_run(&self, run: &RunRecord) -> Result<(), StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("write a run", &error);
+        let mut transaction = self.writer.begin().await.map_err(doing)?;
+        rows::put_run(&mut transaction, run).await.map_err(doing)?;
+        // Ids sort by time; the run that was just written is never the one that goes.
+        sqlx::query(
+            "DELETE FROM runs WHERE environment = ?1 AND id <> ?2 AND id NOT IN
+             (SELECT id FROM runs WHERE environment = ?1 AND id <> ?2 ORDER BY id DESC LIMIT ?3)",
+        )
+        .bind(&run.environment.0)
+        .bind(&run.id.0)
+        .bind(i64::from(self.limits.runs.saturating_sub(1)))
+        .execute(&mut *transaction)
+        .await
+        .map_err(doing)?;
+        transaction.commit().await.map_err(doing)
+    }
+
+    async fn runs(&self, environment: Option<&EnvironmentName>, limit: usize) -> Result<Vec<RunRecord>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = match environment {
+            Some(environment) => sqlx::query(
+                "SELECT id, environment, \"trigger\", revision, started, finished, conclusion, message, diagnostics,
+                 NULL AS plan, NULL AS report FROM runs WHERE environment = ? ORDER BY id DESC LIMIT ?",
+            )
+            .bind(&environment.0),
+            None => sqlx::query(
+                "SELECT id, environment, \"trigger\", revision, started, finished, conclusion, message, diagnostics,
+                 NULL AS plan, NULL AS report FROM runs ORDER BY id DESC LIMIT ?",
+            ),
+        }
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| self.faults.of("read the runs", &error))?;
+        found.iter().map(|row| self.read_run(row)).collect()
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
+        let found = sqlx::query("SELECT * FROM runs WHERE id = ?")
+            .bind(&id.0)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.faults.of("read a run", &error))?;
+        found.as_ref().map(|row| self.read_run(row)).transpose()
+    }
+}
+
+impl SqliteStore {
+    fn read_run(&self, row: &SqliteRow) -> Result<RunRecord, StoreError> {
+        rows::run(row).map_err(|fault| self.faults.run(&fault))
+    }
+}
+
+#[cfg(test)]
+mod tests;
