@@ -1,0 +1,519 @@
+//! Faults of one document that can be seen offline.
+//!
+//! An error keeps a document out of the plan, so it is given only where the platform is known to refuse: what a newer platform may
+//! accept is a warning.
+
+use driftless_core::diagnostic::{Diagnostic, Severity};
+use driftless_core::field::FieldPath;
+use driftless_core::key::Key;
+use driftless_core::schema::FieldFault;
+use driftless_core::value::{Map, Value};
+
+use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::references::text;
+use super::rules::{self, Arity, Evidence, Rule, Support};
+use super::shapes::{
+    CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, PROPERTY_SHAPES, Shape,
+    TRANSFORMATIONS,
+};
+
+/// Faults of one document, collected.
+struct Faults(Vec<FieldFault>);
+
+impl Faults {
+    fn add(&mut self, at: FieldPath, diagnostic: Diagnostic) {
+        self.0.push(FieldFault { at, diagnostic });
+    }
+
+    fn missing(&mut self, field: &str, help: &str) {
+        let message = format!("`{field}` is missing");
+        self.add(
+            FieldPath::top(field),
+            Diagnostic::error("missing_field", message).help(help),
+        );
+    }
+
+    fn invalid(&mut self, at: FieldPath, message: String) {
+        self.add(at, Diagnostic::error("invalid_value", message));
+    }
+
+    /// Known fields must have their shape; unknown ones are sent as they are, so they get a warning.
+    fn shapes(&mut self, map: &Map, within: Option<&FieldPath>, known: &[(&str, Shape)]) {
+        for (field, value) in map {
+            let at = within.map_or_else(|| FieldPath::top(field), |path| path.child(field));
+            match known.iter().find(|(name, _)| name == field) {
+                Some((_, shape)) if !value.is_null() && !shape.fits(value) => {
+                    self.add(
+                        at.clone(),
+                        Diagnostic::error(
+                            "wrong_type",
+                            format!("`{at}` must be {}, not {}", shape.noun(), value.noun()),
+                        ),
+                    );
+                }
+                Some(_) => {}
+                None => self.unknown(at, field, known.iter().map(|(name, _)| *name)),
+            }
+        }
+    }
+
+    fn unknown<'a>(&mut self, at: FieldPath, field: &str, known: impl Iterator<Item = &'a str>) {
+        let diagnostic = Diagnostic::warning("unknown_field", format!("`{at}` is not known; it is sent as it stands"));
+        self.add(
+            at,
+            match rules::nearest(field, known) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            },
+        );
+    }
+
+    fn one_of(&mut self, map: &Map, field: &str, allowed: &[&str], help: Option<&str>) {
+        if let Some(value) = text(map, field).filter(|value| !allowed.contains(value)) {
+            let message = format!("`{field}` is `{value}`, and must be one of {}", allowed.join(", "));
+            let diagnostic = Diagnostic::error("invalid_value", message);
+            self.add(
+                FieldPath::top(field),
+                match help {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                },
+            );
+        }
+    }
+
+    fn within(&mut self, map: &Map, field: &str, range: std::ops::RangeInclusive<i64>) {
+        if let Some(number) = map
+            .get(field)
+            .and_then(Value::as_i64)
+            .filter(|number| !range.contains(number))
+        {
+            self.invalid(
+                FieldPath::top(field),
+                format!(
+                    "`{field}` is {number}, and must lie between {} and {}",
+                    range.start(),
+                    range.end()
+                ),
+            );
+        }
+    }
+
+    fn no_longer_than(&mut self, map: &Map, field: &str, characters: usize) {
+        if text(map, field).is_some_and(|text| text.chars().count() > characters) {
+            let message = format!("`{field}` is longer than {characters} characters");
+            self.invalid(FieldPath::top(field), message);
+        }
+    }
+}
+
+/// All faults of a document, in the order of its fields.
+pub(super) fn check(key: &Key, spec: &Map) -> Vec<FieldFault> {
+    let mut faults = Faults(Vec::new());
+    match key.kind {
+        CONNECTION => connection(spec, &mut faults),
+        DATASTORE => datastore(spec, &mut faults),
+        CONTAINER => container(spec, &mut faults),
+        COMPUTED_FIELD => computed_field(spec, &mut faults),
+        CHECK => quality_check(spec, &mut faults),
+        _ => {}
+    }
+    faults.0
+}
+
+fn connection(spec: &Map, faults: &mut Faults) {
+    // The platform answers 422 to these at the top.
+    const INSIDE: [&str; 3] = ["authentication_type", "role_arn", "external_id"];
+    let mut known: Vec<(&str, Shape)> = CONNECTION_FIELDS.to_vec();
+    known.extend(INSIDE.map(|field| (field, Shape::Any)));
+    faults.shapes(spec, None, &known);
+    if absent(spec, "type") {
+        faults.missing("type", "say what it connects to, for example `type: postgresql`");
+    }
+    for field in INSIDE.into_iter().filter(|field| spec.contains_key(*field)) {
+        let message = format!("`{field}` belongs inside of `parameters`");
+        faults.invalid(FieldPath::top(field), message);
+    }
+    faults.within(spec, "max_parallelization", 0..=100);
+    if let Some(vault) = spec.get("secrets_manager").and_then(Value::as_map)
+        && absent(vault, "secret_url")
+    {
+        faults.invalid(
+            FieldPath::top("secrets_manager"),
+            "`secrets_manager` needs a `secret_url`".to_owned(),
+        );
+    }
+}
+
+fn datastore(spec: &Map, faults: &mut Faults) {
+    faults.shapes(spec, None, DATASTORE_FIELDS);
+    if absent(spec, "connection_name") {
+        faults.add(
+            FieldPath::top("connection_name"),
+            Diagnostic::warning(
+                "missing_field",
+                "`connection_name` is missing: this datastore cannot be created",
+            )
+            .help("name the connection; its number is another on each instance"),
+        );
+    }
+    faults.no_longer_than(spec, "name", 255);
+    faults.no_longer_than(spec, "description", 255);
+    faults.no_longer_than(spec, "enrichment_prefix", 60);
+    faults.within(spec, "enrichment_source_record_limit", 1..=1_000_000_000);
+    faults.within(spec, "high_count_rollup_threshold", 1..=1000);
+    faults.one_of(
+        spec,
+        "enrichment_remediation_strategy",
+        &["none", "append", "overwrite"],
+        None,
+    );
+    let is_enrichment = spec.get("enrichment_only").and_then(Value::as_bool) == Some(true);
+    if is_enrichment && !absent(spec, "enrich_datastore_name") {
+        faults.invalid(
+            FieldPath::top("enrich_datastore_name"),
+            "an enrichment datastore cannot have an enrichment datastore itself".to_owned(),
+        );
+    }
+}
+
+fn container(spec: &Map, faults: &mut Faults) {
+    const TYPES: [&str; 3] = ["computed_table", "computed_file", "computed_join"];
+    faults.shapes(spec, None, CONTAINER_FIELDS);
+    let Some(container_type) = text(spec, "container_type") else {
+        faults.missing("container_type", "one of computed_table, computed_file, computed_join");
+        return;
+    };
+    let help = "tables and files are discovered by the platform, not declared";
+    faults.one_of(spec, "container_type", &TYPES, Some(help));
+    let needed: &[&str] = match container_type {
+        "computed_table" => &["query"],
+        "computed_file" => &["select_clause"],
+        "computed_join" if absent(spec, "query") && absent(spec, "sources") => {
+            &["left_join_field_name", "right_join_field_name", "select_clause"]
+        }
+        "computed_join" => &["query", "sources"],
+        _ => &[],
+    };
+    for field in needed.iter().filter(|field| absent(spec, field)) {
+        faults.missing(field, &format!("a `{container_type}` cannot do without it"));
+    }
+    // An export in which a container could not be read has a number instead: it can still be compared.
+    let names: &[&str] = match container_type {
+        "computed_file" => &["source_container_name"],
+        "computed_join" if absent(spec, "sources") => &["left_container_name", "right_container_name"],
+        _ => &[],
+    };
+    for field in names.iter().filter(|field| absent(spec, field)) {
+        let message = format!("`{field}` is missing: this container cannot be created");
+        faults.add(
+            FieldPath::top(*field),
+            Diagnostic::warning("missing_field", message)
+                .help("name the container; its number is another on each instance"),
+        );
+    }
+    if spec
+        .get("sources")
+        .and_then(Value::as_list)
+        .is_some_and(|sources| sources.len() < 2)
+    {
+        faults.invalid(
+            FieldPath::top("sources"),
+            "a join needs two `sources` or more".to_owned(),
+        );
+    }
+}
+
+fn computed_field(spec: &Map, faults: &mut Faults) {
+    faults.shapes(spec, None, COMPUTED_FIELD_FIELDS);
+    let Some(transformation) = text(spec, "transformation") else {
+        faults.missing("transformation", "for example `cast` or `customExpression`");
+        return;
+    };
+    let known = || TRANSFORMATIONS.iter().map(|(name, _)| *name);
+    let Some((_, needed)) = TRANSFORMATIONS.iter().find(|(name, _)| *name == transformation) else {
+        let diagnostic = Diagnostic::warning(
+            "unknown_transformation",
+            format!("transformation `{transformation}` is not known; it is sent as it stands"),
+        );
+        faults.add(
+            FieldPath::top("transformation"),
+            match rules::nearest(transformation, known()) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            },
+        );
+        return;
+    };
+    let empty = Map::new();
+    let properties = spec.get("properties").and_then(Value::as_map).unwrap_or(&empty);
+    for property in needed.iter().filter(|property| absent(properties, property)) {
+        faults.invalid(
+            FieldPath::top("properties"),
+            format!("`{transformation}` needs the property `{property}`"),
+        );
+    }
+    let sources = spec
+        .get("source_fields")
+        .and_then(Value::as_list)
+        .map_or(0, <[Value]>::len);
+    if matches!(transformation, "cast" | "cleanedEntityName" | "convertFormattedNumeric") && sources != 1 {
+        faults.invalid(
+            FieldPath::top("source_fields"),
+            format!("`{transformation}` takes exactly one source field, not {sources}"),
+        );
+    }
+}
+
+fn quality_check(spec: &Map, faults: &mut Faults) {
+    faults.shapes(spec, None, CHECK_FIELDS);
+    if absent(spec, "container") || text(spec, "container") == Some("") {
+        faults.missing("container", "name the table or file that the check is about");
+    }
+    faults.one_of(
+        spec,
+        "status",
+        &["Active", "Draft"],
+        Some("a check is put away by removing its file, where pruning allows it"),
+    );
+    if let Some(Value::Number(_)) = spec.get("coverage")
+        && let Some(coverage) = spec.get("coverage").and_then(number)
+        && !(0.0..=1.0).contains(&coverage)
+    {
+        faults.invalid(
+            FieldPath::top("coverage"),
+            format!("`coverage` is {coverage}, and must lie between 0 and 1: a share of the rows"),
+        );
+    }
+    let empty = Map::new();
+    let properties = spec.get("properties").and_then(Value::as_map).unwrap_or(&empty);
+    let known: Vec<(&str, Shape)> = rules::PROPERTIES
+        .iter()
+        .map(|name| {
+            let shape = PROPERTY_SHAPES.iter().find(|(known, _)| known == name);
+            (*name, shape.map_or(Shape::Any, |(_, shape)| *shape))
+        })
+        .collect();
+    faults.shapes(properties, Some(&FieldPath::top("properties")), &known);
+    let Some(rule) = text(spec, "rule_type") else {
+        return; // its identity has said so
+    };
+    match rules::find(rule) {
+        Some(row) => by_rule(spec, properties, row, faults),
+        None => faults.add(FieldPath::top("rule_type"), unknown_rule(rule)),
+    }
+}
+
+/// A slip of a known name is an error; anything else may be a rule that is newer than we are.
+fn unknown_rule(rule: &str) -> Diagnostic {
+    match rules::meant(rule) {
+        Some(meant) => Diagnostic::error("unknown_rule", format!("there is no rule type `{rule}`"))
+            .help(format!("did you mean `{meant}`?")),
+        None => Diagnostic::warning(
+            "unknown_rule",
+            format!("rule type `{rule}` is not known; it is sent as it stands"),
+        ),
+    }
+}
+
+fn by_rule(spec: &Map, properties: &Map, row: &Rule, faults: &mut Faults) {
+    let severity = match row.evidence {
+        Evidence::Client => Severity::Error,
+        Evidence::Guide => Severity::Warning,
+    };
+    let rule = row.name;
+    let mut fault = |at: FieldPath, code, message: String, severity| {
+        let diagnostic = match severity {
+            Severity::Error => Diagnostic::error(code, message),
+            Severity::Warning => Diagnostic::warning(code, message),
+        };
+        faults.add(at, diagnostic);
+    };
+    let count = match spec.get("fields") {
+        None | Some(Value::Null) => 0,
+        Some(Value::List(fields)) => fields.len(),
+        Some(_) => 1, // no list at all: said already
+    };
+    let wrong = match row.arity {
+        Arity::Single if count != 1 => Some("exactly one field"),
+        Arity::Multi if count == 0 => Some("one field or more"),
+        Arity::Container if count != 0 => Some("no fields: it is about the container"),
+        Arity::Single | Arity::Multi | Arity::Calculated | Arity::Container => None,
+    };
+    if let Some(wanted) = wrong {
+        let message = format!("`{rule}` takes {wanted}; {count} given");
+        fault(FieldPath::top("fields"), "wrong_arity", message, severity);
+    }
+    for required in row.required {
+        let by_number = *required == "ref_container_name" && !absent(properties, "ref_container_id");
+        if absent(properties, required) && !by_number {
+            let message = format!("`{rule}` needs the property `{required}`");
+            fault(FieldPath::top("properties"), "missing_property", message, severity);
+        }
+    }
+    for (field, support) in [("filter", row.filter), ("coverage", row.coverage)] {
+        let severity = match support {
+            Support::Yes => continue,
+            Support::No => severity,
+            Support::Unlikely => Severity::Warning,
+        };
+        if !absent(spec, field) {
+            fault(
+                FieldPath::top(field),
+                "unsupported_field",
+                format!("`{rule}` has no {field}"),
+                severity,
+            );
+        }
+    }
+}
+
+fn absent(map: &Map, field: &str) -> bool {
+    map.get(field).is_none_or(Value::is_null)
+}
+
+fn number(value: &Value) -> Option<f64> {
+    driftless_core::json::write(value).parse().ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use driftless_core::key::Kind;
+    use driftless_core::schema::Side;
+
+    use super::*;
+
+    fn faults(kind: Kind, json: &str) -> Vec<String> {
+        let mut spec = crate::codec::map_from_json(
+            serde_json::from_str::<serde_json::Value>(json)
+                .unwrap()
+                .as_object()
+                .unwrap(),
+        );
+        super::super::normalize::canonical(kind, Side::Desired, &mut spec);
+        check(&Key::new(kind, ["a", "b", "c"]), &spec)
+            .into_iter()
+            .map(|fault| format!("{}: {}", fault.at, fault.diagnostic))
+            .collect()
+    }
+
+    #[test]
+    fn a_sound_document_has_no_fault() {
+        for (kind, json) in [
+            (
+                CONNECTION,
+                r#"{"name":"pg","type":"postgresql","port":5432,"parameters":{"sslmode":"require"},"secrets_manager":null}"#,
+            ),
+            (
+                DATASTORE,
+                r#"{"connection_name":"pg","name":"dw","database":"a","schema":"b","teams":["Public"],"enrichment_only":false}"#,
+            ),
+            (
+                CONTAINER,
+                r#"{"name":"s","container_type":"computed_table","query":"select 1"}"#,
+            ),
+            (
+                CONTAINER,
+                r#"{"name":"s","container_type":"computed_join","query":"q","sources":[{"container_name":"a"},{"container_name":"b"}]}"#,
+            ),
+            (
+                COMPUTED_FIELD,
+                r#"{"name":"f","transformation":"cast","source_fields":["a"],"properties":{"target_type":"int"}}"#,
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","container":"o","fields":["id"],"coverage":1.0,"filter":null,"properties":{},"status":"Active"}"#,
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"satisfiesExpression","container":"o","fields":["a"],"properties":{"expression":"a > 0"}}"#,
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"volumetric","container":"o","coverage":1.0,"properties":{"comparison":"Absolute Value","window_size":7,"min":1}}"#,
+            ),
+        ] {
+            assert_eq!(faults(kind, json), Vec::<String>::new(), "{json}");
+        }
+    }
+
+    #[test]
+    fn every_fault_says_what_to_do() {
+        for (kind, json, expected) in [
+            (
+                CHECK,
+                r#"{"rule_type":"isNotNull","container":"o","fields":["id"]}"#,
+                "rule_type: error[unknown_rule]: there is no rule type `isNotNull` (help: did you mean `notNull`?)",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"geoFence","container":"o","fields":["id"]}"#,
+                "rule_type: warning[unknown_rule]: rule type `geoFence` is not known; it is sent as it stands",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","container":"o","fields":[]}"#,
+                "fields: error[wrong_arity]: `notNull` takes one field or more; 0 given",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"between","container":"o","fields":["a"],"properties":{"min":1,"max":2,"inclusive_min":true}}"#,
+                "properties: error[missing_property]: `between` needs the property `inclusive_max`",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notFuture","container":"o","fields":["a","b"]}"#,
+                "fields: warning[wrong_arity]: `notFuture` takes exactly one field; 2 given",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"metric","container":"o","fields":["a"],"coverage":0.9,"properties":{"comparison":"Absolute Value"}}"#,
+                "coverage: error[unsupported_field]: `metric` has no coverage",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","container":"o","fields":["a"],"coverage":95}"#,
+                "coverage: error[invalid_value]: `coverage` is 95, and must lie between 0 and 1: a share of the rows",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","container":"o","fields":"a"}"#,
+                "fields: error[wrong_type]: `fields` must be a list of strings, not a string",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","container":"o","fields":["a"],"fitler":"x"}"#,
+                "fitler: warning[unknown_field]: `fitler` is not known; it is sent as it stands (help: did you mean `filter`?)",
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","fields":["a"]}"#,
+                "container: error[missing_field]: `container` is missing (help: name the table or file that the check is about)",
+            ),
+            (
+                CONNECTION,
+                r#"{"name":"r","type":"redshift","role_arn":"x"}"#,
+                "role_arn: error[invalid_value]: `role_arn` belongs inside of `parameters`",
+            ),
+            (
+                CONTAINER,
+                r#"{"name":"t","container_type":"table"}"#,
+                "container_type: error[invalid_value]: `container_type` is `table`, and must be one of computed_table, computed_file, \
+              computed_join (help: tables and files are discovered by the platform, not declared)",
+            ),
+            (
+                COMPUTED_FIELD,
+                r#"{"name":"f","transformation":"cast","source_fields":["a","b"],"properties":{"target_type":"int"}}"#,
+                "source_fields: error[invalid_value]: `cast` takes exactly one source field, not 2",
+            ),
+            (
+                DATASTORE,
+                r#"{"name":"d","connection_name":"c","high_count_rollup_threshold":5000}"#,
+                "high_count_rollup_threshold: error[invalid_value]: `high_count_rollup_threshold` is 5000, and must lie between 1 and 1000",
+            ),
+        ] {
+            assert_eq!(faults(kind, json), [expected], "{json}");
+        }
+    }
+}

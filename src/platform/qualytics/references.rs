@@ -1,0 +1,320 @@
+//! What a document refers to, and which live resource without an id of ours a document means.
+
+use driftless_core::document::{Document, Reference, Strength};
+use driftless_core::field::FieldPath;
+use driftless_core::key::Key;
+use driftless_core::snapshot::LiveResource;
+use driftless_core::value::{Map, Value};
+
+use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
+use super::rules::{self, Arity};
+
+/// A pair of fields that together name a container, which may lie in another datastore.
+pub(super) struct ContainerName {
+    /// The field with the container's name.
+    pub(super) container: &'static str,
+    /// The field with the datastore's name, when it is not the owner's.
+    pub(super) datastore: &'static str,
+}
+
+/// The container fields of a computed container.
+pub(super) const CONTAINER_NAMES: [ContainerName; 3] = [
+    ContainerName {
+        container: "source_container_name",
+        datastore: "source_datastore_name",
+    },
+    ContainerName {
+        container: "left_container_name",
+        datastore: "left_datastore_name",
+    },
+    ContainerName {
+        container: "right_container_name",
+        datastore: "right_datastore_name",
+    },
+];
+
+/// The container that the properties of a check or a computed field name.
+pub(super) const PROPERTY_NAME: ContainerName = ContainerName {
+    container: "ref_container_name",
+    datastore: "ref_datastore_name",
+};
+
+/// The key of the datastore in which `key` lies; of the datastore itself, its own.
+pub(super) fn datastore_of(key: &Key) -> Option<Key> {
+    (key.kind != CONNECTION).then(|| Key::new(DATASTORE, key.path().first().into_iter().cloned()))
+}
+
+/// The key of a container.
+pub(super) fn container_key(datastore: &str, container: &str) -> Key {
+    Key::new(CONTAINER, [datastore, container])
+}
+
+/// The key of the container to which a check or a computed field belongs.
+pub(super) fn home_of(key: &Key, spec: &Map) -> Option<Key> {
+    let datastore = key.path().first()?;
+    match key.kind {
+        CHECK => Some(container_key(
+            datastore,
+            text(spec, "container").filter(|name| !name.is_empty())?,
+        )),
+        COMPUTED_FIELD => Some(container_key(datastore, key.path().get(1)?)),
+        _ => None,
+    }
+}
+
+/// The key of the container that `names` of `map` point at.
+pub(super) fn named_container(owner: &str, map: &Map, names: &ContainerName) -> Option<Key> {
+    let container = text(map, names.container)?;
+    Some(container_key(text(map, names.datastore).unwrap_or(owner), container))
+}
+
+/// Everything that the document refers to, in a fixed order, its parents first.
+pub(super) fn references(key: &Key, spec: &Map) -> Vec<Reference> {
+    let mut found = Vec::new();
+    let owner = key.path().first().map(String::as_str).unwrap_or_default();
+    let mut add = |at: FieldPath, to: Key, strength| found.push(Reference { at, to, strength });
+    let before = Strength::Before;
+    match key.kind {
+        DATASTORE => {
+            if let Some(name) = text(spec, "connection_name") {
+                add(FieldPath::top("connection_name"), Key::new(CONNECTION, [name]), before);
+            }
+            if let Some(name) = text(spec, "enrich_datastore_name") {
+                let at = FieldPath::top("enrich_datastore_name");
+                add(at, Key::new(DATASTORE, [name]), Strength::Link);
+            }
+        }
+        CONTAINER => {
+            add(FieldPath::top("name"), Key::new(DATASTORE, [owner]), before);
+            for names in &CONTAINER_NAMES {
+                if let Some(to) = named_container(owner, spec, names) {
+                    add(FieldPath::top(names.container), to, before);
+                }
+            }
+            let sources = spec.get("sources").and_then(Value::as_list).unwrap_or_default();
+            for source in sources.iter().filter_map(Value::as_map) {
+                let names = ContainerName {
+                    container: "container_name",
+                    datastore: "datastore_name",
+                };
+                if let Some(to) = named_container(owner, source, &names) {
+                    add(FieldPath::top("sources"), to, before);
+                }
+            }
+        }
+        COMPUTED_FIELD => {
+            add(FieldPath::top("name"), Key::new(DATASTORE, [owner]), before);
+            if let Some(home) = home_of(key, spec) {
+                add(FieldPath::top("name"), home, before);
+            }
+        }
+        CHECK => {
+            add(FieldPath::top(UID), Key::new(DATASTORE, [owner]), before);
+            if let Some(home) = home_of(key, spec) {
+                add(FieldPath::top("container"), home, before);
+            }
+        }
+        _ => {}
+    }
+    if let Some(properties) = spec.get("properties").and_then(Value::as_map)
+        && let Some(to) = named_container(owner, properties, &PROPERTY_NAME)
+    {
+        add(FieldPath::top("properties").child(PROPERTY_NAME.container), to, before);
+    }
+    found
+}
+
+/// Whether `live` is the check that `document` means: the platform accepts one check for a container, rule, set of fields, filter
+/// and element context at full coverage, and one below it.
+pub(super) fn same(document: &Document, live: &LiveResource) -> bool {
+    let (desired, live) = (&document.spec, &live.spec);
+    if document.key.kind != CHECK {
+        return false;
+    }
+    let rule = text(desired, "rule_type").unwrap_or_default();
+    let calculated = rules::find(rule).is_some_and(|row| row.arity == Arity::Calculated);
+    let agree = |field: &str| value(desired, field).agrees(value(live, field));
+    let property = |map, name: &str| -> Value {
+        let properties = value(map, "properties").as_map();
+        properties.and_then(|map| map.get(name)).cloned().unwrap_or(Value::Null)
+    };
+    let agree_within = |name: &str| property(desired, name).agrees(&property(live, name));
+    // The fields of a calculated rule are the platform's: its expression stands for them.
+    let about = if calculated {
+        ["expression", "equation", "ref_expression"]
+            .into_iter()
+            .all(agree_within)
+    } else {
+        fields(desired) == fields(live)
+    };
+    about
+        && agree("rule_type")
+        && agree("container")
+        && agree("filter")
+        && Bucket::of(value(desired, "coverage")) == Bucket::of(value(live, "coverage"))
+        && agree_within("is_element_context")
+}
+
+/// The share of rows that must pass, as the platform tells checks apart.
+#[derive(Debug, PartialEq, Eq)]
+enum Bucket {
+    /// Every row; also where nothing is said, since that is what is meant on creation.
+    Full,
+    /// Fewer.
+    Below,
+}
+
+impl Bucket {
+    fn of(coverage: &Value) -> Self {
+        if coverage.is_null() || coverage.agrees(&Value::from(1)) {
+            Bucket::Full
+        } else {
+            Bucket::Below
+        }
+    }
+}
+
+fn fields(spec: &Map) -> Vec<&str> {
+    let mut names: Vec<&str> = super::layout::field_names(spec).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn value<'a>(map: &'a Map, field: &str) -> &'a Value {
+    map.get(field).unwrap_or(&Value::Null)
+}
+
+/// The text of a field.
+pub(super) fn text<'a>(map: &'a Map, field: &str) -> Option<&'a str> {
+    map.get(field).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use driftless_core::document::Origin;
+    use driftless_core::key::RemoteId;
+    use driftless_core::snapshot::{Authorship, Presence};
+
+    use super::*;
+
+    fn map(json: &str) -> Map {
+        crate::codec::map_from_json(
+            serde_json::from_str::<serde_json::Value>(json)
+                .unwrap()
+                .as_object()
+                .unwrap(),
+        )
+    }
+
+    fn targets(key: Key, json: &str) -> Vec<String> {
+        references(&key, &map(json))
+            .into_iter()
+            .map(|reference| format!("{} -> {} {:?}", reference.at, reference.to, reference.strength))
+            .collect()
+    }
+
+    #[test]
+    fn every_name_in_a_file_is_a_reference() {
+        assert_eq!(
+            targets(
+                Key::new(DATASTORE, ["dw"]),
+                r#"{"connection_name":"pg","enrich_datastore_name":"dq","name":"dw"}"#
+            ),
+            [
+                "connection_name -> connection/pg Before",
+                "enrich_datastore_name -> datastore/dq Link"
+            ]
+        );
+        assert_eq!(
+            targets(
+                Key::new(CONTAINER, ["dw", "j"]),
+                r#"{"left_container_name":"a","right_container_name":"b","right_datastore_name":"crm",
+                    "sources":[{"container_name":"c"},{"container_name":"d","datastore_name":"crm"}]}"#
+            ),
+            [
+                "name -> datastore/dw Before",
+                "left_container_name -> container/dw/a Before",
+                "right_container_name -> container/crm/b Before",
+                "sources -> container/dw/c Before",
+                "sources -> container/crm/d Before",
+            ]
+        );
+        assert_eq!(
+            targets(
+                Key::new(COMPUTED_FIELD, ["dw", "orders", "f"]),
+                r#"{"properties":{"ref_container_name":"x"}}"#
+            ),
+            [
+                "name -> datastore/dw Before",
+                "name -> container/dw/orders Before",
+                "properties.ref_container_name -> container/dw/x Before"
+            ]
+        );
+        assert_eq!(
+            targets(
+                Key::new(CHECK, ["dw", "u"]),
+                r#"{"container":"orders","properties":{"ref_container_name":"customers","ref_datastore_name":"crm"}}"#
+            ),
+            [
+                "_qualytics_check_uid -> datastore/dw Before",
+                "container -> container/dw/orders Before",
+                "properties.ref_container_name -> container/crm/customers Before"
+            ]
+        );
+    }
+
+    fn are_same(desired: &str, live: &str) -> bool {
+        let document = Document {
+            key: Key::new(CHECK, ["dw", "u"]),
+            spec: map(desired),
+            references: Vec::new(),
+            origin: Origin {
+                file: "f".into(),
+                fields: BTreeMap::new(),
+            },
+            by_slug: Vec::new(),
+        };
+        let live = LiveResource {
+            id: RemoteId(1),
+            spec: map(live),
+            base: None,
+            presence: Presence::Active,
+            authorship: Authorship::Authored,
+            unread: Vec::new(),
+            edited: None,
+        };
+        same(&document, &live)
+    }
+
+    #[test]
+    fn a_check_made_by_hand_is_known_by_what_the_platform_tells_checks_apart_by() {
+        let desired =
+            r#"{"rule_type":"unique","container":"o","fields":["a","b"],"coverage":1.0,"filter":null,"properties":{}}"#;
+        let like = r#"{"rule_type":"unique","container":"o","fields":["b","a"],"coverage":1,"properties":{"value":3}}"#;
+        assert!(are_same(desired, like));
+        for other in [
+            r#"{"rule_type":"unique","container":"o","fields":["a"],"coverage":1}"#,
+            r#"{"rule_type":"unique","container":"p","fields":["a","b"],"coverage":1}"#,
+            r#"{"rule_type":"notNull","container":"o","fields":["a","b"],"coverage":1}"#,
+            r#"{"rule_type":"unique","container":"o","fields":["a","b"],"coverage":0.9}"#,
+            r#"{"rule_type":"unique","container":"o","fields":["a","b"],"coverage":1,"filter":"x"}"#,
+            r#"{"rule_type":"unique","container":"o","fields":["a","b"],"coverage":1,"properties":{"is_element_context":true}}"#,
+        ] {
+            assert!(!are_same(desired, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_calculated_check_is_known_by_its_expression() {
+        let desired = r#"{"rule_type":"satisfiesExpression","container":"o","properties":{"expression":"a > 0"}}"#;
+        assert!(are_same(desired, desired));
+        assert!(!are_same(
+            desired,
+            r#"{"rule_type":"satisfiesExpression","container":"o","properties":{"expression":"b > 0"}}"#
+        ));
+    }
+}

@@ -1,0 +1,164 @@
+//! Qualytics without its IO: the schema behind core's trait.
+
+use driftless_core::diagnostic::Diagnostic;
+use driftless_core::document::{Document, Reference};
+use driftless_core::field::FieldPath;
+use driftless_core::key::{Key, Kind};
+use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
+use driftless_core::snapshot::LiveResource;
+use driftless_core::value::{Map, Value};
+
+use super::kinds::{CHECK, CONTAINER, KINDS};
+use super::{faults, layout, normalize, operations, references};
+
+/// What is known of Qualytics offline.
+#[derive(Clone, Copy, Debug)]
+pub struct QualyticsSchema;
+
+/// The one schema.
+pub fn schema() -> &'static QualyticsSchema {
+    &QualyticsSchema
+}
+
+impl Schema for QualyticsSchema {
+    fn platform(&self) -> &'static str {
+        "qualytics"
+    }
+
+    fn kinds(&self) -> &'static [KindSpec] {
+        KINDS
+    }
+
+    fn locate(&self, path: &str) -> Location {
+        layout::locate(path)
+    }
+
+    fn slug(&self, name: &str) -> String {
+        layout::slug(name)
+    }
+
+    fn identity(&self, kind: Kind, spec: &Map) -> Result<String, Box<FieldFault>> {
+        if kind == CHECK {
+            let has_rule = ["rule_type", "rule"]
+                .iter()
+                .any(|field| references::text(spec, field).is_some_and(|rule| !rule.is_empty()));
+            return if has_rule || layout::stored_uid(spec).is_some() {
+                Ok(layout::uid(spec))
+            } else {
+                Err(missing(
+                    "rule_type",
+                    "say what is checked, for example `rule_type: notNull`",
+                ))
+            };
+        }
+        match spec.get("name") {
+            Some(Value::String(name)) if !name.trim().is_empty() => Ok(match kind {
+                CONTAINER => normalize::container_name(name),
+                _ => name.clone(),
+            }),
+            // A name of digits alone is an integer to YAML.
+            Some(Value::Number(_)) => Err(Box::new(FieldFault {
+                at: FieldPath::top("name"),
+                diagnostic: Diagnostic::error("wrong_type", "`name` must be a string").help("put it in quotes"),
+            })),
+            _ => Err(missing(
+                "name",
+                "every resource has a name: it is how it is found on each instance",
+            )),
+        }
+    }
+
+    fn identity_fields(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            CHECK => &["additional_metadata", "container", "rule_type", "rule", "fields"],
+            _ => &["name"],
+        }
+    }
+
+    fn canonical(&self, kind: Kind, side: Side, spec: &mut Map) {
+        normalize::canonical(kind, side, spec);
+    }
+
+    fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
+        references::references(key, spec)
+    }
+
+    fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {
+        faults::check(key, spec)
+    }
+
+    fn same(&self, document: &Document, live: &LiveResource) -> bool {
+        references::same(document, live)
+    }
+
+    fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {
+        operations::needed(draft)
+    }
+}
+
+fn missing(field: &str, help: &str) -> Box<FieldFault> {
+    Box::new(FieldFault {
+        at: FieldPath::top(field),
+        diagnostic: Diagnostic::error("missing_field", format!("`{field}` is missing")).help(help),
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use super::super::kinds::{CONNECTION, DATASTORE};
+    use super::*;
+
+    fn identity(kind: Kind, json: &str) -> Result<String, String> {
+        let spec = crate::codec::map_from_json(
+            serde_json::from_str::<serde_json::Value>(json)
+                .unwrap()
+                .as_object()
+                .unwrap(),
+        );
+        schema()
+            .identity(kind, &spec)
+            .map_err(|fault| fault.diagnostic.to_string())
+    }
+
+    #[test]
+    fn a_document_is_known_by_what_it_says_inside() {
+        assert_eq!(identity(CONNECTION, r#"{"name":"pg"}"#), Ok("pg".to_owned()));
+        assert_eq!(
+            identity(CONTAINER, r#"{"name":"order summary"}"#),
+            Ok("order_summary".to_owned())
+        );
+        assert_eq!(
+            identity(CHECK, r#"{"rule_type":"notNull","container":"o","fields":["id"]}"#),
+            Ok("o__notnull__id".to_owned())
+        );
+        let stored =
+            r#"{"rule_type":"notNull","container":"o","additional_metadata":{"_qualytics_check_uid":"dbt__x"}}"#;
+        assert_eq!(identity(CHECK, stored), Ok("dbt__x".to_owned()));
+    }
+
+    #[test]
+    fn a_document_without_identity_says_what_is_missing() {
+        assert!(identity(DATASTORE, "{}").unwrap_err().contains("`name` is missing"));
+        assert!(
+            identity(DATASTORE, r#"{"name":12}"#)
+                .unwrap_err()
+                .contains("put it in quotes")
+        );
+        assert!(
+            identity(CHECK, r#"{"container":"o"}"#)
+                .unwrap_err()
+                .contains("`rule_type` is missing")
+        );
+    }
+
+    #[test]
+    fn kinds_refer_only_to_kinds_before_them() {
+        let order: Vec<Kind> = KINDS.iter().map(|spec| spec.kind).collect();
+        for (index, spec) in KINDS.iter().enumerate() {
+            for parent in spec.parents {
+                assert!(order[..index].contains(parent), "{}", spec.kind);
+            }
+        }
+    }
+}
