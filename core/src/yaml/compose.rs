@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag, options};
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag, options};
 
-use super::quoted::{self, is_separator};
-use super::read::{MAX_DEPTH, MAX_NODES, mark_after};
+use super::read::{MAX_DEPTH, MAX_NODES};
 use super::scalar::{Sort, bool_value, core_schema_value, float_value, int_value, sort_of};
-use super::{Fault, Mark, fault};
+use super::source::Source;
+use super::{Fault, Mark, fault, quoted};
 use crate::value::{Number, Value};
 
 /// The index of a node in its graph.
@@ -39,15 +39,6 @@ pub(super) enum Shape {
     Alias(Id),
 }
 
-/// The place of the parser's marker.
-pub(super) fn mark(marker: &Marker) -> Mark {
-    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Mark {
-        line: number(marker.line()).max(1),
-        column: number(marker.col()).saturating_add(1),
-    }
-}
-
 /// A collection that is still open.
 struct Open {
     id: Id,
@@ -56,8 +47,7 @@ struct Open {
 }
 
 struct Composer<'a> {
-    text: &'a str,
-    has_separators: bool,
+    source: &'a Source<'a>,
     /// Byte ranges of quoted scalars that were read again for their separators.
     read_again: Vec<std::ops::Range<usize>>,
     nodes: Vec<Raw>,
@@ -70,9 +60,9 @@ struct Composer<'a> {
 
 /// The graph of the one document in `text`; none if there is no document or no way to go on. Faults join `faults`.
 pub(super) fn compose(text: &str, faults: &mut Vec<Fault>) -> Option<Graph> {
+    let source = Source::new(text);
     let mut composer = Composer {
-        text,
-        has_separators: text.contains(is_separator),
+        source: &source,
         read_again: Vec::new(),
         nodes: Vec::new(),
         open: Vec::new(),
@@ -85,7 +75,10 @@ pub(super) fn compose(text: &str, faults: &mut Vec<Fault>) -> Option<Graph> {
         composer.faults.push(fault);
         return None;
     }
-    composer.refuse_separators();
+    // Outside quotes the three separators are refused: to PyYAML they would end a line, a comment, even an entry.
+    if let Some((c, at)) = source.separator_outside(&composer.read_again) {
+        composer.faults.push(fault::line_separator(c, at));
+    }
     let root = composer.root?;
     Some(Graph {
         nodes: composer.nodes,
@@ -101,9 +94,9 @@ impl Composer<'_> {
             block_nesting_limit: MAX_DEPTH,
         };
         let mut documents = 0;
-        for next in Parser::new_from_str_with_options(self.text, options) {
-            let (event, span) = next.map_err(|error| fault::syntax(&error))?;
-            let at = mark(&span.start);
+        for next in Parser::new_from_str_with_options(self.source.parsed(), options) {
+            let (event, span) = next.map_err(|error| fault::syntax(&error, self.source.mark(error.marker())))?;
+            let at = self.source.mark(&span.start);
             match event {
                 Event::DocumentStart(..) => {
                     documents += 1;
@@ -192,7 +185,7 @@ impl Composer<'_> {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Shape {
-        let at = mark(&span.start);
+        let at = self.source.mark(&span.start);
         let text = self.as_yaml_1_1(text, style, span);
         match tag.map(tag_name).as_deref() {
             None if style == ScalarStyle::Plain => self.plain(&text, at),
@@ -235,39 +228,30 @@ impl Composer<'_> {
         }))
     }
 
-    /// The text of a scalar with YAML 1.1's line ends, where that makes a difference.
+    /// The text of a scalar as YAML 1.1 has it, where the parser's differs.
     fn as_yaml_1_1<'t>(&mut self, text: &'t str, style: ScalarStyle, span: &Span) -> Cow<'t, str> {
-        if !self.has_separators || !matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
-            return Cow::Borrowed(text);
-        }
-        let source = span
-            .byte_range()
-            .and_then(|range| Some((self.text.get(range.clone())?, range)));
-        let Some((source, range)) = source.filter(|(source, _)| source.contains(is_separator)) else {
-            return Cow::Borrowed(text);
-        };
-        self.read_again.push(range);
-        match quoted::read(source) {
-            Some(text) => Cow::Owned(text),
-            None => {
-                self.faults.push(fault::quoted_separator(mark(&span.start)));
-                Cow::Borrowed(text)
+        match style {
+            ScalarStyle::Plain => Cow::Borrowed(text),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                let Some(range) = self.source.separated(span) else {
+                    return Cow::Borrowed(text);
+                };
+                self.read_again.push(range.clone());
+                match quoted::read(self.source.piece(range)) {
+                    Some(text) => Cow::Owned(text),
+                    None => {
+                        self.faults.push(fault::quoted_separator(self.source.mark(&span.start)));
+                        Cow::Borrowed(text)
+                    }
+                }
             }
-        }
-    }
-
-    /// Outside quotes the three separators are refused: to PyYAML they would end a line, a comment, even an entry.
-    fn refuse_separators(&mut self) {
-        if !self.has_separators {
-            return;
-        }
-        let mut ranges = self.read_again.iter().peekable();
-        for (index, c) in self.text.char_indices().filter(|(_, c)| is_separator(*c)) {
-            while ranges.next_if(|range| range.end <= index).is_some() {}
-            if !ranges.peek().is_some_and(|range| range.contains(&index)) {
-                self.faults
-                    .push(fault::line_separator(c, mark_after(&self.text[..index])));
-                return;
+            // A last line without its line feed gets none from PyYAML.
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                if self.source.reaches_end(span) && self.source.ends_within_block(text) {
+                    Cow::Borrowed(text.strip_suffix('\n').unwrap_or(text))
+                } else {
+                    Cow::Borrowed(text)
+                }
             }
         }
     }

@@ -222,7 +222,7 @@ impl Emitter {
             if 0 < end
                 && end + 1 < text.len()
                 && (c == Some(' ') || start >= end)
-                && self.column + end.saturating_sub(start) > WIDTH
+                && self.column + end > WIDTH + start
                 && folding == Folding::Allowed
             {
                 if start < end {

@@ -219,9 +219,7 @@ pub(super) fn more(severity: Severity, count: usize, at: Mark) -> Fault {
 }
 
 /// A fault that the parser found.
-pub(super) fn syntax(found: &ScanError) -> Fault {
-    let mark = found.marker();
-    let at = super::compose::mark(mark);
+pub(super) fn syntax(found: &ScanError, at: Mark) -> Fault {
     match found.kind() {
         ErrorKind::RecursionLimitExceeded => return too_deep(at),
         ErrorKind::UnknownAnchor => {

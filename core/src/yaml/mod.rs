@@ -11,6 +11,7 @@ mod quoted;
 mod read;
 mod scalar;
 mod scalar_style;
+mod source;
 #[cfg(test)]
 mod tests;
 

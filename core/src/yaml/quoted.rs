@@ -1,12 +1,8 @@
 //! Quoted scalars that hold U+0085, U+2028 or U+2029, read again as YAML 1.1 does.
 //!
-//! The parser speaks YAML 1.2, where the three are plain characters. To PyYAML they end a line, and it writes them so: raw, with
-//! an indent behind them that is no part of the text.
+//! PyYAML writes the three raw, with an indent behind them that is no part of the text, and reads the first as a line feed.
 
-/// The three characters that end a line in YAML 1.1 alone.
-pub(super) fn is_separator(c: char) -> bool {
-    matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}')
-}
+use super::source::is_separator;
 
 /// The text of a quoted scalar, from its source with the quotes; none where it cannot be read (a document marker at the head of
 /// a line, an escape that is no character).

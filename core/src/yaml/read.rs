@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::compose::compose;
 use super::construct::construct;
+use super::source::mark_after;
 use super::{Fault, Mark, Parsed, fault};
 use crate::diagnostic::Severity;
 
@@ -77,21 +78,6 @@ fn refused(text: &str) -> Option<Fault> {
         offset += line.len();
     }
     None
-}
-
-/// The place that follows `before`: YAML 1.2's line breaks, as the parser counts them.
-pub(super) fn mark_after(before: &str) -> Mark {
-    let mut mark = Mark { line: 1, column: 1 };
-    let mut chars = before.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\n' || (c == '\r' && chars.peek() != Some(&'\n')) {
-            mark.line += 1;
-            mark.column = 1;
-        } else {
-            mark.column += 1;
-        }
-    }
-    mark
 }
 
 /// The faults in the order of the text; where there are too many of a severity, the rest as one number.

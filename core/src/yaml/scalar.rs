@@ -196,7 +196,8 @@ pub(super) fn bool_value(text: &str) -> Result<Value, Unreadable> {
 
 /// The value of a text that is, or is said to be, an integer.
 pub(super) fn int_value(text: &str) -> Result<Number, Unreadable> {
-    let digits = text.replace('_', "");
+    // Python's `int` and `float` let white space stand behind the digits; only a tagged block scalar has any.
+    let digits = text.trim_end().replace('_', "");
     let (negative, body) = match digits.strip_prefix('-') {
         Some(body) => (true, body),
         None => (false, digits.strip_prefix('+').unwrap_or(&digits)),
@@ -224,7 +225,7 @@ pub(super) fn int_value(text: &str) -> Result<Number, Unreadable> {
 
 /// The value of a text that is, or is said to be, a float.
 pub(super) fn float_value(text: &str) -> Result<f64, Unreadable> {
-    let text = text.replace('_', "").to_lowercase();
+    let text = text.trim_end().replace('_', "").to_lowercase();
     let (sign, body) = match text.strip_prefix('-') {
         Some(body) => (-1.0, body),
         None => (1.0, text.strip_prefix('+').unwrap_or(&text)),
