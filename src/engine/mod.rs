@@ -1,8 +1,6 @@
 //! The pipeline and the loop: knows the ports, never an adapter. The only place (with the CI orchestration) that retries,
 //! waits, limits and times out.
 
-pub mod schedule;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

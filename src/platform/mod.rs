@@ -1,5 +1,7 @@
 //! The port of platforms: what the engine may ask of one. Adapters report meaning; they decide nothing.
 
+mod failures;
+pub mod http;
 pub mod qualytics;
 
 use std::collections::BTreeMap;

@@ -186,13 +186,14 @@ fn container(spec: &Map, faults: &mut Faults) {
     };
     let help = "tables and files are discovered by the platform, not declared";
     faults.one_of(spec, "container_type", &TYPES, Some(help));
+    let sources = spec.get("sources").and_then(Value::as_list).map_or(0, <[Value]>::len);
     let needed: &[&str] = match container_type {
         "computed_table" => &["query"],
         "computed_file" => &["select_clause"],
-        "computed_join" if absent(spec, "query") && absent(spec, "sources") => {
+        "computed_join" if absent(spec, "query") && sources == 0 => {
             &["left_join_field_name", "right_join_field_name", "select_clause"]
         }
-        "computed_join" => &["query", "sources"],
+        "computed_join" => &["query"],
         _ => &[],
     };
     for field in needed.iter().filter(|field| absent(spec, field)) {
@@ -201,7 +202,7 @@ fn container(spec: &Map, faults: &mut Faults) {
     // An export in which a container could not be read has a number instead: it can still be compared.
     let names: &[&str] = match container_type {
         "computed_file" => &["source_container_name"],
-        "computed_join" if absent(spec, "sources") => &["left_container_name", "right_container_name"],
+        "computed_join" if sources == 0 => &["left_container_name", "right_container_name"],
         _ => &[],
     };
     for field in names.iter().filter(|field| absent(spec, field)) {
@@ -212,11 +213,7 @@ fn container(spec: &Map, faults: &mut Faults) {
                 .help("name the container; its number is another on each instance"),
         );
     }
-    if spec
-        .get("sources")
-        .and_then(Value::as_list)
-        .is_some_and(|sources| sources.len() < 2)
-    {
+    if sources == 1 {
         faults.invalid(
             FieldPath::top("sources"),
             "a join needs two `sources` or more".to_owned(),

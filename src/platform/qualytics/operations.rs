@@ -269,8 +269,6 @@ fn listed(names: &BTreeSet<String>) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
-    use std::collections::BTreeMap;
-
     use driftless_core::document::Origin;
     use driftless_core::key::Kind;
 
@@ -288,10 +286,7 @@ mod tests {
             references: references::references(&key, &spec),
             key,
             spec,
-            origin: Origin {
-                file: "f".into(),
-                fields: BTreeMap::new(),
-            },
+            origin: Origin::of("f"),
             by_slug: Vec::new(),
         }
     }

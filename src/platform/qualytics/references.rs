@@ -1,9 +1,8 @@
-//! What a document refers to, and which live resource without an id of ours a document means.
+//! What a document refers to, and what tells resources apart that have no id of ours.
 
-use driftless_core::document::{Document, Reference, Strength};
+use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
-use driftless_core::key::Key;
-use driftless_core::snapshot::LiveResource;
+use driftless_core::key::{Key, Kind};
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
@@ -124,35 +123,34 @@ pub(super) fn references(key: &Key, spec: &Map) -> Vec<Reference> {
     found
 }
 
-/// Whether `live` is the check that `document` means: the platform accepts one check for a container, rule, set of fields, filter
-/// and element context at full coverage, and one below it.
-pub(super) fn same(document: &Document, live: &LiveResource) -> bool {
-    let (desired, live) = (&document.spec, &live.spec);
-    if document.key.kind != CHECK {
-        return false;
+/// What tells the checks of a datastore apart: the platform accepts one check for a container, rule, set of fields, filter and
+/// element context at full coverage, and one below it.
+pub(super) fn likeness(kind: Kind, spec: &Map) -> Option<String> {
+    if kind != CHECK {
+        return None;
     }
-    let rule = text(desired, "rule_type").unwrap_or_default();
+    let rule = text(spec, "rule_type").unwrap_or_default();
     let calculated = rules::find(rule).is_some_and(|row| row.arity == Arity::Calculated);
-    let agree = |field: &str| value(desired, field).agrees(value(live, field));
-    let property = |map, name: &str| -> Value {
-        let properties = value(map, "properties").as_map();
-        properties.and_then(|map| map.get(name)).cloned().unwrap_or(Value::Null)
-    };
-    let agree_within = |name: &str| property(desired, name).agrees(&property(live, name));
+    let properties = value(spec, "properties").as_map();
+    let property = |name: &str| properties.and_then(|map| map.get(name)).cloned().unwrap_or(Value::Null);
     // The fields of a calculated rule are the platform's: its expression stands for them.
     let about = if calculated {
-        ["expression", "equation", "ref_expression"]
-            .into_iter()
-            .all(agree_within)
+        ["expression", "equation", "ref_expression"].map(property).to_vec()
     } else {
-        fields(desired) == fields(live)
+        fields(spec).into_iter().map(Value::from).collect()
     };
-    about
-        && agree("rule_type")
-        && agree("container")
-        && agree("filter")
-        && Bucket::of(value(desired, "coverage")) == Bucket::of(value(live, "coverage"))
-        && agree_within("is_element_context")
+    let bucket = match Bucket::of(value(spec, "coverage")) {
+        Bucket::Full => "full",
+        Bucket::Below => "below",
+    };
+    Some(driftless_core::json::write(&Value::List(vec![
+        value(spec, "container").clone(),
+        Value::from(rule),
+        Value::List(about),
+        value(spec, "filter").clone(),
+        Value::from(bucket),
+        property("is_element_context"),
+    ])))
 }
 
 /// The share of rows that must pass, as the platform tells checks apart.
@@ -193,12 +191,6 @@ pub(super) fn text<'a>(map: &'a Map, field: &str) -> Option<&'a str> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use driftless_core::document::Origin;
-    use driftless_core::key::RemoteId;
-    use driftless_core::snapshot::{Authorship, Presence};
-
     use super::*;
 
     fn map(json: &str) -> Map {
@@ -267,27 +259,8 @@ mod tests {
         );
     }
 
-    fn are_same(desired: &str, live: &str) -> bool {
-        let document = Document {
-            key: Key::new(CHECK, ["dw", "u"]),
-            spec: map(desired),
-            references: Vec::new(),
-            origin: Origin {
-                file: "f".into(),
-                fields: BTreeMap::new(),
-            },
-            by_slug: Vec::new(),
-        };
-        let live = LiveResource {
-            id: RemoteId(1),
-            spec: map(live),
-            base: None,
-            presence: Presence::Active,
-            authorship: Authorship::Authored,
-            unread: Vec::new(),
-            edited: None,
-        };
-        same(&document, &live)
+    fn are_same(a: &str, b: &str) -> bool {
+        likeness(CHECK, &map(a)).unwrap() == likeness(CHECK, &map(b)).unwrap()
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Qualytics without its IO: the schema behind core's trait.
 
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::document::{Document, Reference};
+use driftless_core::document::Reference;
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
 use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
-use driftless_core::snapshot::LiveResource;
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, CONTAINER, KINDS};
@@ -87,8 +86,8 @@ impl Schema for QualyticsSchema {
         faults::check(key, spec)
     }
 
-    fn same(&self, document: &Document, live: &LiveResource) -> bool {
-        references::same(document, live)
+    fn likeness(&self, kind: Kind, spec: &Map) -> Option<String> {
+        references::likeness(kind, spec)
     }
 
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {

@@ -70,8 +70,8 @@ impl Schema for OneKind {
     fn check(&self, _key: &Key, _spec: &Map) -> Vec<FieldFault> {
         Vec::new()
     }
-    fn same(&self, _document: &Document, _live: &LiveResource) -> bool {
-        false
+    fn likeness(&self, _kind: Kind, _spec: &Map) -> Option<String> {
+        None
     }
     fn operations(&self, _draft: &Draft<'_>) -> Vec<Needed> {
         Vec::new()

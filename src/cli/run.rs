@@ -1,0 +1,96 @@
+//! `driftless run`: the daemon, until it is asked to stop.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Exit, diagnostics, out, process_environment, stop_on_signals, wire};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::engine::apply::Limits;
+use crate::engine::driver::{Driver, RETRY, Setup, Shutdown};
+use crate::engine::metrics::Metrics;
+use crate::server::{self, Access, App};
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The config file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// How long what is in hand may take after SIGTERM: Kubernetes and systemd kill after 30 s and 90 s by default.
+const GRACE: Duration = Duration::from_secs(25);
+
+pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
+    let process = process_environment();
+    let config = match wire::read_config(&args.config, &process) {
+        Ok(config) => config,
+        Err(faults) => {
+            out::say(&diagnostics::render(&faults, diagnostics::Format::Text));
+            return Ok(Exit::Error);
+        }
+    };
+    let stop = stop_on_signals()?;
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}: is another driftless running?", config.server.listen))?;
+    daemon(&config, &process, listener, stop).await
+}
+
+/// Runs everything that a config file describes until `stop`, then lets what is in hand end.
+pub(crate) async fn daemon(
+    config: &Config,
+    process: &BTreeMap<String, String>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<Exit> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store: Arc<dyn Store> = Arc::new(wire::store(config).await?);
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.clone())?;
+    let wire::Assembly { sources, environments } = wire::assemble(config, process, &metrics)?;
+    let driver = Driver::start(
+        Setup {
+            sources,
+            environments,
+            store: store.clone(),
+            clock,
+            metrics: metrics.clone(),
+            limits: Limits::default(),
+            retry: RETRY,
+        },
+        CancellationToken::new(),
+    )?;
+    let driver = Arc::new(driver);
+    let (scraped, counted) = (metrics.clone(), metrics);
+    let address = listener.local_addr()?;
+    let router = server::router(App {
+        control: driver.clone(),
+        store,
+        metrics: Arc::new(move || scraped.encode()),
+        deliveries: Arc::new(move |webhook, outcome| counted.webhook_delivery(webhook, outcome)),
+        access: Access::new(config.server.token.as_ref(), address),
+        webhooks: wire::webhooks(config),
+    });
+    info!("Listening on http://{address}");
+    // Probes and pages go on answering while the last steps end.
+    let serving = CancellationToken::new();
+    let server = tokio::spawn(server::serve(listener, router, serving.clone()));
+    stop.cancelled().await;
+    info!("Asked to stop: what is in hand ends, nothing new starts");
+    let shutdown = driver.shutdown(GRACE).await;
+    serving.cancel();
+    server.await??;
+    Ok(match shutdown {
+        Shutdown::Clean => Exit::Done,
+        Shutdown::CutOff => Exit::Error,
+    })
+}

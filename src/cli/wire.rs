@@ -1,0 +1,209 @@
+//! Puts the parts together as the config file says: the only place that names adapters.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use driftless_core::diagnostic::Diagnostic;
+use driftless_core::key::EnvironmentName;
+use driftless_core::report::Failure;
+use driftless_core::substitute::Variables;
+
+use crate::config::{self, Auth, Config, EnvironmentConfig, KnownPlatform, Provider, SourceConfig, TargetConfig};
+use crate::engine::driver::{EnvironmentSetup, SourceSetup};
+use crate::engine::metrics::Metrics;
+use crate::engine::pace::{Limiter, Pace};
+use crate::engine::reconcile::{Environment, Memory};
+use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
+use crate::server::{self, Webhook};
+use crate::source::git::{self, GitOptions, GitSource, Reference};
+use crate::source::{EXCHANGE, Source, file};
+use crate::store::sqlite::{self, SqliteStore};
+
+/// Reads a config file against the platforms of this build.
+///
+/// # Errors
+/// All faults of the file.
+pub(crate) fn read_config(path: &Path, process: &BTreeMap<String, String>) -> Result<Config, Vec<Diagnostic>> {
+    config::load(path, process, &[KnownPlatform::of(qualytics::schema())])
+}
+
+/// A platform's failure as an error of the command line.
+pub(crate) fn failed(failure: Failure) -> anyhow::Error {
+    anyhow!(failure.message)
+}
+
+/// Faults of a file as one error.
+pub(crate) fn faults(faults: &[Diagnostic]) -> anyhow::Error {
+    anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Opens the store of a config file.
+pub(crate) async fn store(config: &Config) -> anyhow::Result<SqliteStore> {
+    Ok(SqliteStore::open(&config.store.url, sqlite::Limits::default()).await?)
+}
+
+/// What the driver needs, from a config file.
+pub(crate) struct Assembly {
+    pub(crate) sources: Vec<SourceSetup>,
+    pub(crate) environments: Vec<EnvironmentSetup>,
+}
+
+/// Builds sources, instances and environments. Environments on one target share its limits.
+pub(crate) fn assemble(
+    config: &Config,
+    process: &BTreeMap<String, String>,
+    metrics: &Metrics,
+) -> anyhow::Result<Assembly> {
+    let mut sources: BTreeMap<&str, Arc<GitSource>> = BTreeMap::new();
+    let mut setups = Vec::new();
+    for source in &config.sources {
+        let opened = Arc::new(GitSource::open(git_options(source, config))?);
+        setups.push(SourceSetup {
+            source: opened.clone(),
+            url: git::shown_url(&source.url),
+            reference: source.branch.clone(),
+            schedule: source.polling(),
+        });
+        sources.insert(&source.name, opened);
+    }
+    let limiters: BTreeMap<&str, Arc<Limiter>> =
+        config.targets.iter().map(|target| (target.name.as_str(), limiter(target))).collect();
+    let mut environments = Vec::new();
+    for environment in &config.environments {
+        let (source, target) = (sources.get(environment.source.as_str()), target(config, environment)?);
+        let source = source.with_context(|| format!("there is no source `{}`", environment.source))?.clone();
+        let limiter = limiters.get(target.name.as_str()).cloned().unwrap_or_else(|| limiter(target));
+        let gate = Pace::counted(limiter, metrics.clone(), EnvironmentName(environment.name.clone()));
+        let platform = Arc::new(instance(target, gate)?);
+        environments.push(EnvironmentSetup {
+            name: EnvironmentName(environment.name.clone()),
+            environment: bare_environment(config, environment, process, source, platform)?,
+            target: target.name.clone(),
+            url: target.url.clone(),
+            drift_interval: environment.drift.interval.0,
+        });
+    }
+    Ok(Assembly { sources: setups, environments })
+}
+
+/// One environment of a config file with its store, for a command that makes a single pass.
+pub(crate) async fn one_environment(
+    config: &Config,
+    name: &str,
+    process: &BTreeMap<String, String>,
+) -> anyhow::Result<Environment> {
+    let environment = find(config, name)?;
+    let source = config.sources.iter().find(|source| source.name == environment.source);
+    let source = source.with_context(|| format!("there is no source `{}`", environment.source))?;
+    let source = Arc::new(GitSource::open(git_options(source, config))?);
+    let platform = Arc::new(one_instance(config, name)?);
+    let store = Arc::new(store(config).await?);
+    let name = EnvironmentName(environment.name.clone());
+    Ok(Environment {
+        name: Some(name.clone()),
+        memory: Some(Memory { store, name }),
+        ..bare_environment(config, environment, process, source, platform)?
+    })
+}
+
+/// The instance of one environment.
+pub(crate) fn one_instance(config: &Config, name: &str) -> anyhow::Result<Qualytics> {
+    let target = target(config, find(config, name)?)?;
+    instance(target, Pace::uncounted(limiter(target)))
+}
+
+fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a EnvironmentConfig> {
+    let known = || config.environments.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = config.environments.iter().find(|environment| environment.name == name);
+    found.with_context(|| format!("there is no environment `{name}` in the config file; there are: {}", known()))
+}
+
+fn target<'a>(config: &'a Config, environment: &EnvironmentConfig) -> anyhow::Result<&'a TargetConfig> {
+    let found = config.targets.iter().find(|target| target.name == environment.target);
+    found.with_context(|| format!("there is no target `{}`", environment.target))
+}
+
+fn limiter(target: &TargetConfig) -> Arc<Limiter> {
+    let concurrency = usize::try_from(target.limits.concurrency).unwrap_or(usize::MAX);
+    Limiter::new(concurrency, f64::from(target.limits.per_second))
+}
+
+fn instance(target: &TargetConfig, gate: Pace) -> anyhow::Result<Qualytics> {
+    let ca = match &target.ca_file {
+        Some(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
+        None => None,
+    };
+    let options = QualyticsOptions { authority: ca, ..QualyticsOptions::new(target.url.clone(), target.token.clone()) };
+    Qualytics::new(options, Arc::new(gate)).map_err(failed)
+}
+
+fn bare_environment(
+    config: &Config,
+    environment: &EnvironmentConfig,
+    process: &BTreeMap<String, String>,
+    source: Arc<dyn Source>,
+    platform: Arc<Qualytics>,
+) -> anyhow::Result<Environment> {
+    let variables = config::variables(environment, process).map_err(|found| faults(&found))?;
+    Ok(Environment {
+        name: None,
+        source,
+        platform,
+        memory: None,
+        folder: environment.path.clone(),
+        overlays: environment.overlays.clone(),
+        variables: Variables::new(variables, config.sensitive.clone()),
+        left_out: Vec::new(),
+        policy: environment.policy(),
+    })
+}
+
+fn git_options(source: &SourceConfig, config: &Config) -> GitOptions {
+    GitOptions {
+        name: source.name.clone(),
+        url: source.url.clone(),
+        reference: Reference::Branch(source.branch.clone()),
+        mirror: mirrors(&config.store.url).join(&source.name),
+        auth: match &source.auth {
+            None => git::Auth::None,
+            Some(Auth::Token(token)) => git::Auth::Token(token.clone()),
+            Some(Auth::Password { username, password }) => {
+                git::Auth::Basic { username: username.clone(), password: password.clone() }
+            }
+            Some(Auth::Ssh { key, known_hosts }) => {
+                git::Auth::Ssh { key: key.clone(), known_hosts: known_hosts.clone() }
+            }
+        },
+        ca: source.ca_file.clone(),
+        limits: file::Limits::default(),
+        timeout: EXCHANGE,
+    }
+}
+
+/// Mirrors lie beside the store: one volume keeps all that outlives the process. They can be deleted at any time.
+fn mirrors(store: &str) -> PathBuf {
+    let file = store.strip_prefix("sqlite://").or_else(|| store.strip_prefix("sqlite:")).unwrap_or(store);
+    match file {
+        ":memory:" => std::env::temp_dir().join(format!("driftless-{}.mirrors", std::process::id())),
+        file => PathBuf::from(format!("{file}.mirrors")),
+    }
+}
+
+/// The webhooks as the server wants them.
+pub(crate) fn webhooks(config: &Config) -> Vec<Webhook> {
+    config
+        .webhooks
+        .iter()
+        .map(|webhook| Webhook {
+            name: webhook.name.clone(),
+            provider: match webhook.provider {
+                Provider::Github => server::Provider::GitHub,
+                Provider::GenericHmac => server::Provider::GenericHmac,
+            },
+            secret: webhook.secret.clone(),
+            sources: webhook.sources.clone(),
+        })
+        .collect()
+}

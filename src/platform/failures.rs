@@ -1,0 +1,233 @@
+//! What went wrong with a request, by meaning: the one place where statuses, broken bodies and broken connections are read.
+//!
+//! A message says what was asked, what was answered and what to do; never a body that was sent, never a secret.
+
+use std::time::Duration;
+
+use driftless_core::field::FieldPath;
+use driftless_core::report::{Failure, Meaning};
+use reqwest::StatusCode;
+use serde_json::Value as Json;
+
+use super::http::{Break, Request};
+
+/// The most of the platform's own words that a message repeats, in characters.
+const DETAIL_CAP: usize = 600;
+
+/// An answer that is no success.
+pub(super) struct Refusal {
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// Its body, if it is JSON.
+    pub(super) body: Option<Json>,
+    /// How long it asks to wait.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// A failure without fields and wait.
+pub(crate) fn failure(meaning: Meaning, message: impl Into<String>) -> Failure {
+    Failure {
+        meaning,
+        message: message.into(),
+        fields: Vec::new(),
+        retry_after: None,
+    }
+}
+
+/// An answer that is not what the contract says. Of a write it is not known whether it took effect.
+pub(super) fn broken(request: &Request, what: &str) -> Failure {
+    let meaning = match request.call().method.is_read() {
+        true => Meaning::Broken,
+        false => Meaning::Lost,
+    };
+    failure(meaning, format!("{}: {what}", request.asked()))
+}
+
+/// A success whose body cannot be read.
+pub(super) fn unreadable(request: &Request, body: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(body.get(..256).unwrap_or(body));
+    let looks_like_html = text.trim_start().starts_with('<');
+    broken(
+        request,
+        match looks_like_html {
+            true => {
+                "the answer is HTML, not JSON: does the URL lead to the platform itself, not to a login page or a proxy?"
+            }
+            false => "the answer is not whole JSON",
+        },
+    )
+}
+
+/// A connection that could not be made, or was broken off.
+pub(super) fn of_transport(request: &Request, broken_by: &Break) -> Failure {
+    let error = match broken_by {
+        Break::Transport(error) => error,
+        Break::TooLarge => return broken(request, "the answer is larger than 64 MiB"),
+    };
+    let is_read = request.call().method.is_read();
+    let asked = request.asked();
+    let cause = root_cause(error);
+    if error.is_builder() {
+        return failure(
+            Meaning::Invalid,
+            format!("{asked}: no request can be made of it: {cause}"),
+        );
+    }
+    if error.is_connect() {
+        let message = format!("{asked}: the instance cannot be reached: {cause}; nothing was sent");
+        return failure(Meaning::Unavailable, message);
+    }
+    let what = match error.is_timeout() {
+        true => "no whole answer in time".to_owned(),
+        false => format!("the connection broke: {cause}"),
+    };
+    match is_read {
+        true => failure(Meaning::Unavailable, format!("{asked}: {what}")),
+        false => failure(Meaning::Lost, format!("{asked}: {what}; it may have taken effect")),
+    }
+}
+
+/// The innermost reason: the outer ones repeat the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The meaning of a status that is no success.
+pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
+    let Refusal {
+        status,
+        body,
+        retry_after,
+    } = refusal;
+    let is_read = request.call().method.is_read();
+    let asked = request.asked();
+    let is_json = body.is_some();
+    let (detail, fields) = body.as_ref().map(details).unwrap_or_default();
+    let said = match detail.is_empty() {
+        true => String::new(),
+        false => format!(": {detail}"),
+    };
+    let answered = format!("{asked} answered {}", status.as_u16());
+    let needs = request.call().needs;
+    let (meaning, message) = match status.as_u16() {
+        401 => (
+            Meaning::Unauthorized,
+            format!("{answered}{said}: the token is missing, wrong or expired; give this target a valid one"),
+        ),
+        403 => (
+            Meaning::Forbidden,
+            format!("{answered}{said}: the token may not do this; it takes {needs}"),
+        ),
+        // An error page of something in between says nothing about what the platform holds.
+        404 if !is_json => (
+            Meaning::Broken,
+            format!("{answered}, but not in the platform's words: does the URL lead to the platform itself?"),
+        ),
+        404 => (
+            Meaning::NotFound,
+            format!("{answered}{said}: it is gone, or lies outside of the teams of this token"),
+        ),
+        409 => (Meaning::Conflict, format!("{answered}{said}")),
+        413 => (
+            Meaning::Invalid,
+            format!("{answered}{said}: the content is larger than the platform takes"),
+        ),
+        414 => (
+            Meaning::Invalid,
+            format!("{answered}{said}: the address is longer than the proxy takes"),
+        ),
+        415 => (Meaning::Invalid, format!("{answered}{said}: it wants JSON")),
+        408 if is_read => (Meaning::Unavailable, format!("{answered}{said}")),
+        408 => (Meaning::Lost, format!("{answered}{said}; it may have taken effect")),
+        429 => (
+            Meaning::RateLimited,
+            match retry_after {
+                Some(wait) => format!("{answered}{said}: too many requests; it asks for {} s", wait.as_secs()),
+                None => format!("{answered}{said}: too many requests"),
+            },
+        ),
+        400 | 422 => (Meaning::Invalid, format!("{answered}: the content is refused{said}")),
+        // The proxy answers so before it passes anything on.
+        503 => (
+            Meaning::Unavailable,
+            format!("{answered}{said}: the platform is not available"),
+        ),
+        500..=599 if is_read => (Meaning::Unavailable, format!("{answered}{said}: the platform failed")),
+        500..=599 => (
+            Meaning::Lost,
+            format!("{answered}{said}: the platform failed; it may have taken effect"),
+        ),
+        300..=399 => (
+            Meaning::Broken,
+            format!("{answered}: it points elsewhere; give this target the URL that it leads to"),
+        ),
+        _ => (Meaning::Invalid, format!("{answered}{said}")),
+    };
+    Failure {
+        meaning,
+        message,
+        fields,
+        retry_after,
+    }
+}
+
+/// What a refusal says: as a sentence, and by field where it says so.
+fn details(body: &Json) -> (String, Vec<(FieldPath, String)>) {
+    let said = body
+        .get("detail")
+        .or_else(|| body.get("message"))
+        .unwrap_or(&Json::Null);
+    match said {
+        Json::String(text) => (clean(text), Vec::new()),
+        Json::Array(lines) => {
+            let mut sentences = Vec::new();
+            let mut fields = Vec::new();
+            for line in lines {
+                let message = line
+                    .get("msg")
+                    .and_then(Json::as_str)
+                    .or(line.as_str())
+                    .unwrap_or_default();
+                let message = clean(message);
+                let place = line.get("loc").and_then(Json::as_array).and_then(|parts| place(parts));
+                sentences.push(match &place {
+                    Some(place) => format!("{place}: {message}"),
+                    None => message.clone(),
+                });
+                fields.extend(place.map(|place| (place, message)));
+            }
+            (clean(&sentences.join("; ")), fields)
+        }
+        // An object is read by its own message; anything else of it may hold what was sent.
+        Json::Object(object) => {
+            let text = object
+                .get("message")
+                .or_else(|| object.get("msg"))
+                .and_then(Json::as_str);
+            (text.map(clean).unwrap_or_default(), Vec::new())
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => (String::new(), Vec::new()),
+    }
+}
+
+/// The field that a FastAPI location names: without the part of the request, and up to the first index of a list.
+fn place(parts: &[Json]) -> Option<FieldPath> {
+    let names = parts.iter().map_while(Json::as_str);
+    let mut names = names.skip_while(|name| matches!(*name, "body" | "query" | "path"));
+    let first = FieldPath::top(names.next()?);
+    Some(names.fold(first, |path, name| path.child(name)))
+}
+
+/// One line, without control characters, not too long.
+fn clean(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(DETAIL_CAP) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

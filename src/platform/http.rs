@@ -1,0 +1,553 @@
+//! HTTP as platforms speak it: one client with time-outs and a cap, paging, and the one place where a status becomes a meaning.
+//!
+//! Every request asks the [`Gate`] first. A read that failed is sent again as the gate says; a write never is, here.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use driftless_core::report::{Failure, Meaning};
+use driftless_core::value::Secret;
+use futures::stream::{self, StreamExt as _};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{StatusCode, Url};
+use serde_json::Value as Json;
+
+use super::failures::{self, Refusal, failure};
+use super::{Exchange, Gate, TargetId};
+
+/// Items of a page: the most that the platforms give.
+const PAGE_SIZE: usize = 100;
+
+/// Pages of one list that are asked for at once: more would only be held in memory while they wait for the gate.
+const PAGES_AT_ONCE: usize = 16;
+
+/// The most that an answer may hold, in bytes.
+const BODY_CAP: usize = 64 << 20;
+
+/// How long a request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// From sending to the last byte.
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates, or starts something.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_read(self) -> bool {
+        match self {
+            Method::Get => true,
+            Method::Post | Method::Put | Method::Patch | Method::Delete => false,
+        }
+    }
+
+    fn wire(self) -> reqwest::Method {
+        match self {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        }
+    }
+}
+
+/// A thing that a platform can be asked: a row of the adapter's table.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The path below the base, with a `{…}` for each number: `/containers/{id}`.
+    pub route: &'static str,
+    /// What the token must be allowed, for the message of a 403: `the role Manager`.
+    pub needs: &'static str,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    call: &'static Call,
+    ids: Vec<i64>,
+    query: Vec<(&'static str, String)>,
+    body: Option<Json>,
+    secrets: Vec<Secret>,
+}
+
+impl Request {
+    /// A request; `ids` take the places of the route, in order.
+    pub fn new(call: &'static Call, ids: &[i64]) -> Self {
+        Self {
+            call,
+            ids: ids.to_vec(),
+            query: Vec::new(),
+            body: None,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// This request, with a query parameter more.
+    pub fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    /// This request, with a body. `secrets` are the texts in it that must not come back in a message.
+    pub fn body(mut self, body: Json, secrets: Vec<Secret>) -> Self {
+        self.body = Some(body);
+        self.secrets = secrets;
+        self
+    }
+
+    /// The path below the base.
+    pub(super) fn path(&self) -> String {
+        let mut ids = self.ids.iter();
+        let parts = self.call.route.split('/').map(|part| match part.starts_with('{') {
+            true => ids.next().map(i64::to_string).unwrap_or_default(),
+            false => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// What was asked, for a message: the method and the path.
+    pub(super) fn asked(&self) -> String {
+        format!("{} {}", self.call.method.name(), self.path())
+    }
+
+    pub(super) fn call(&self) -> &'static Call {
+        self.call
+    }
+}
+
+/// What an [`Http`] is made of.
+pub struct HttpOptions {
+    /// The URL below which every path lies.
+    pub base: Url,
+    /// The token, sent as `Authorization: Bearer`.
+    pub token: Secret,
+    /// A further certificate authority to trust, as PEM.
+    pub authority: Option<Vec<u8>>,
+    /// How long requests may take.
+    pub timeouts: Timeouts,
+}
+
+/// A client of one instance.
+pub struct Http {
+    client: reqwest::Client,
+    base: Url,
+    token: Secret,
+    gate: Arc<dyn Gate>,
+}
+
+impl Http {
+    /// Makes a client; nothing is sent.
+    ///
+    /// # Errors
+    /// A token that no header can hold, a certificate that is none.
+    pub fn new(options: HttpOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
+        // The process has one provider; that it is set already is no fault.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let invalid = |message: String| failure(Meaning::Invalid, message);
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", options.token.expose().trim())).map_err(|_| {
+            let message = "the token holds characters that no header can hold: copy it again, without line breaks";
+            failure(Meaning::Unauthorized, message.to_owned())
+        })?;
+        bearer.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(options.timeouts.connect)
+            .timeout(options.timeouts.request)
+            // A redirect would turn a write into a read, and may carry the token away.
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(pem) = &options.authority {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| invalid(format!("the certificate authority is no PEM certificate: {error}")))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| invalid(format!("no HTTP client can be made: {error}")))?;
+        Ok(Self {
+            client,
+            base: options.base,
+            token: options.token,
+            gate,
+        })
+    }
+
+    /// Sends `request`. `None` is an answer without a body.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning; a read has been tried as often as the gate wanted.
+    pub async fn send(&self, request: &Request) -> Result<Option<Json>, Failure> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.once(request, attempt).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if !request.call.method.is_read() {
+                return Err(failure);
+            }
+            match self.gate.again(attempt, &failure) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(failure),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Sends `request`, whose answer must have a body.
+    ///
+    /// # Errors
+    /// As [`Http::send`]; an answer without a body is not what the contract says.
+    pub async fn fetch(&self, request: &Request) -> Result<Json, Failure> {
+        self.send(request)
+            .await?
+            .ok_or_else(|| failures::broken(request, "the answer has no body"))
+    }
+
+    /// Reads all pages of a list and hands each item to `read` as it comes; an item that comes twice counts once. The items
+    /// come in the order of the pages.
+    ///
+    /// # Errors
+    /// As [`Http::send`]; also when the items are not as many as their total says, however often the gate lets them be read.
+    pub async fn pages<T>(&self, request: &Request, read: impl Fn(Json) -> T) -> Result<Vec<T>, Failure> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.all_pages(request, &read).await? {
+                Ok(items) => return Ok(items),
+                Err(failure) => failure,
+            };
+            match self.gate.again(attempt, &failure) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(failure),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The items; or, inside, that the pages do not fit together, as when rows came or went while they were read.
+    async fn all_pages<T>(
+        &self,
+        request: &Request,
+        read: &impl Fn(Json) -> T,
+    ) -> Result<Result<Vec<T>, Failure>, Failure> {
+        let mut seen = HashSet::new();
+        let mut items = Vec::new();
+        let first = self.page(request, 1).await?;
+        let total = first.total;
+        let pages = total.div_ceil(first.size);
+        let mut rest = stream::iter(2..=pages)
+            .map(|number| self.page(request, number))
+            .buffered(PAGES_AT_ONCE);
+        let mut page = first;
+        loop {
+            if page.total != total {
+                let message = format!(
+                    "the total moved from {total} to {} while the pages were read",
+                    page.total
+                );
+                return Ok(Err(failures::broken(request, &message)));
+            }
+            for item in page.items {
+                let Some(id) = item.get("id").and_then(Json::as_i64) else {
+                    return Ok(Err(failures::broken(request, "an item has no id")));
+                };
+                if seen.insert(id) {
+                    items.push(read(item));
+                }
+            }
+            match rest.next().await {
+                Some(next) => page = next?,
+                None => break,
+            }
+        }
+        if items.len() == total {
+            return Ok(Ok(items));
+        }
+        let message = format!("the pages hold {} items, and their total says {total}", items.len());
+        Ok(Err(failures::broken(request, &message)))
+    }
+
+    async fn page(&self, request: &Request, number: usize) -> Result<Page, Failure> {
+        let request = request.clone().query("page", number).query("size", PAGE_SIZE);
+        let answer = self.fetch(&request).await?;
+        Page::read(answer).ok_or_else(|| failures::broken(&request, "the answer is no page: it has no items and total"))
+    }
+
+    async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Failure> {
+        let place = self.gate.enter().await;
+        let sent = Instant::now();
+        let answer = self.exchange(request).await;
+        let status = match &answer {
+            Ok(answer) => Some(answer.status),
+            Err(broken) => broken.status,
+        };
+        drop(place);
+        self.gate.note(&Exchange {
+            method: request.call.method.name(),
+            route: request.call.route,
+            status: status.map(|status| status.as_u16()),
+            elapsed: sent.elapsed(),
+            attempt,
+        });
+        let result = match answer {
+            Ok(answer) => answer.meaning(request),
+            Err(broken) => Err(failures::of_transport(request, &broken.error)),
+        };
+        result.map_err(|failure| self.redacted(failure, request))
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Answer, Interrupted> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path()));
+        let mut builder = self.client.request(request.call.method.wire(), url);
+        if !request.query.is_empty() {
+            builder = builder.query(&request.query);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let mut response = builder.send().await.map_err(|error| Interrupted {
+            status: None,
+            error: Break::Transport(error),
+        })?;
+        let status = response.status();
+        let interrupted = |error| Interrupted {
+            status: Some(status),
+            error,
+        };
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| interrupted(Break::Transport(error)))?
+        {
+            if body.len() + chunk.len() > BODY_CAP {
+                return Err(interrupted(Break::TooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            retry_after,
+            body,
+        })
+    }
+
+    /// What the platform says may quote what it was sent.
+    fn redacted(&self, mut failure: Failure, request: &Request) -> Failure {
+        let hidden = request.secrets.iter().chain([&self.token]).map(Secret::expose);
+        for secret in hidden.filter(|secret| !secret.is_empty()) {
+            let hide = |text: &mut String| {
+                if text.contains(secret) {
+                    *text = text.replace(secret, driftless_core::value::SECRET_TEXT);
+                }
+            };
+            hide(&mut failure.message);
+            failure.fields.iter_mut().for_each(|(_, message)| hide(message));
+        }
+        failure
+    }
+}
+
+/// An exchange that ended before the answer did.
+struct Interrupted {
+    status: Option<StatusCode>,
+    error: Break,
+}
+
+/// How an exchange was broken off.
+pub(super) enum Break {
+    /// By the network, or by time.
+    Transport(reqwest::Error),
+    /// By us: the answer is larger than anything that is meant.
+    TooLarge,
+}
+
+/// A whole answer.
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn meaning(self, request: &Request) -> Result<Option<Json>, Failure> {
+        let json = || serde_json::from_slice::<Json>(&self.body).ok();
+        if !self.status.is_success() {
+            return Err(failures::of_status(
+                request,
+                Refusal {
+                    status: self.status,
+                    body: json(),
+                    retry_after: self.retry_after,
+                },
+            ));
+        }
+        if self.status == StatusCode::NO_CONTENT || self.body.is_empty() {
+            return Ok(None);
+        }
+        match json() {
+            Some(json) => Ok(Some(json)),
+            None => Err(failures::unreadable(request, &self.body)),
+        }
+    }
+}
+
+/// A page of a list.
+struct Page {
+    items: Vec<Json>,
+    total: usize,
+    size: usize,
+}
+
+impl Page {
+    fn read(mut answer: Json) -> Option<Self> {
+        let number = |field: &str| {
+            answer
+                .get(field)
+                .and_then(Json::as_u64)
+                .and_then(|n| usize::try_from(n).ok())
+        };
+        let total = number("total")?;
+        // A platform that gives smaller pages than asked for says so.
+        let size = number("size")
+            .filter(|size| (1..PAGE_SIZE).contains(size))
+            .unwrap_or(PAGE_SIZE);
+        let items = answer.get_mut("items")?.as_array_mut().map(std::mem::take)?;
+        Some(Self { items, total, size })
+    }
+}
+
+/// The wait that an answer asks for: seconds, or a date, which is measured against the answer's own.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| chrono::DateTime::parse_from_rfc2822(text).ok();
+    let now = date(headers.get(DATE)?.to_str().ok()?)?;
+    Some((date(text)? - now).to_std().unwrap_or_default())
+}
+
+/// Reads the URL of an instance. A missing scheme means `https`; a final `/`, and what `drop` names at the end of the path, do
+/// not count.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn address(text: &str, drop: &str) -> Result<(TargetId, Url), Failure> {
+    let text = text.trim();
+    let whole = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("https://{text}"),
+    };
+    let invalid = |why: &str| failure(Meaning::Invalid, format!("this is no URL of an instance: {why}"));
+    let mut url = Url::parse(&whole).map_err(|error| invalid(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(invalid("it must begin with https:// or http://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("it holds credentials; the token has a place of its own"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(invalid("it has no host"));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_owned();
+    let path = path
+        .strip_suffix(drop)
+        .unwrap_or(&path)
+        .trim_end_matches('/')
+        .to_owned();
+    url.set_path(&path);
+    let target = url.as_str().trim_end_matches('/').to_owned();
+    Ok((TargetId(target), url))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_instance_has_one_target_however_its_url_is_written() {
+        for text in [
+            "https://dq.example.com",
+            "dq.example.com",
+            "HTTPS://DQ.Example.com/",
+            "https://dq.example.com:443/api/",
+            "https://dq.example.com/api",
+        ] {
+            let (target, _) = address(text, "/api").unwrap();
+            assert_eq!(target, TargetId("https://dq.example.com".to_owned()), "{text}");
+        }
+        assert_eq!(
+            address("http://127.0.0.1:8080/dq/api/", "/api").unwrap().0,
+            TargetId("http://127.0.0.1:8080/dq".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_url_with_credentials_is_refused_without_quoting_them() {
+        let refused = address("https://me:hunter2@dq.example.com", "/api").unwrap_err();
+        assert!(refused.message.contains("credentials") && !refused.message.contains("hunter2"));
+        assert!(address("ftp://x", "/api").is_err());
+        assert!(address("", "/api").is_err());
+    }
+
+    #[test]
+    fn a_wait_is_read_as_seconds_and_as_a_date() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
+        headers.insert(DATE, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:30 GMT"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(30)));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:27:00 GMT"));
+        assert_eq!(retry_after(&headers), Some(Duration::ZERO));
+    }
+}
