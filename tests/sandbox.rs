@@ -1087,3 +1087,171 @@ async fn a_seed_that_does_not_hold_together_says_where() {
         "a broken seed replaces nothing"
     );
 }
+
+#[tokio::test]
+async fn every_switch_shows_in_what_it_is_about() {
+    let bench = Bench::seeded().await;
+    let set = |switches: Value| bench.side("PUT", "switches", switches);
+    let stored = bench.get("connections/1").await["parameters"].to_string();
+    set(json!({"key_order": "canonical", "create_status": 200, "unknown_tags": "create", "unknown_teams": "create"}))
+        .await;
+    let body = json!({"name": "other", "type": "mysql", "parameters": {"b": 1, "a": 2}});
+    let (status, sorted) = bench.api("POST", "connections", body).await;
+    assert_eq!(
+        (stored.as_str(), status, sorted["parameters"].to_string().as_str()),
+        (r#"{"b":1,"a":2}"#, 200, r#"{"a":2,"b":1}"#)
+    );
+    let body = json!({"name": "more", "connection_id": 1, "database": "an", "tags": ["fresh"], "teams": ["New"]});
+    let (status, made) = bench.api("POST", "datastores", body).await;
+    assert_eq!(
+        (status, &made["teams"][0]["name"], &made["global_tags"][0]["name"]),
+        (200, &json!("New"), &json!("fresh"))
+    );
+    assert!(made["connection_id"] == 1 && made.get("updated").is_none());
+    set(json!({"datastore_connection": "nested", "leaked_volatile": "on", "connection_secrets_manager_omitted": "keep"})).await;
+    let made = bench.get("datastores/1").await;
+    assert!(made.get("connection_id").is_none() && made["connection"]["name"] == "pg" && made["updated"].is_string());
+    let (_, kept) = bench
+        .api("PUT", "connections/1", json!({"name": "pg", "type": "postgresql"}))
+        .await;
+    assert_eq!(kept["secrets_manager"]["token_header_name"], "X-Vault-Token");
+    set(json!({"unsupported": "refuse", "list_computed_fields": "on", "container_profile": "manual"})).await;
+    let mut body = check("freshness", "id", json!({"value": 5}));
+    body["coverage"] = json!(1.0);
+    assert_eq!(bench.api("POST", "quality-checks", body).await.0, 422);
+    assert_eq!(
+        bench.get("containers?datastore=1").await["items"][0]["computed_fields"],
+        json!([])
+    );
+    let body = json!({"container_type": "computed_table", "datastore_id": 1, "name": "quiet", "query": "select id from orders"});
+    bench.api("POST", "containers", body).await;
+    assert_eq!(bench.get("operations").await["total"], 0, "nobody profiles it");
+    let (status, wrong) = bench
+        .call("PUT", "/_sandbox/switches", json!({"put": "sometimes"}))
+        .await;
+    assert!(status == 400 && wrong["error"].as_str().unwrap().starts_with("switches: "));
+}
+
+#[tokio::test]
+async fn files_and_joins_yield_the_columns_of_their_clauses() {
+    let seed = json!({
+        "warehouse": {"s3://lake|/raw": [
+            {"name": "events.csv", "kind": "file", "fields": [["id", "Integral"], ["at", "Timestamp"]]},
+            {"name": "users.csv", "kind": "file", "fields": [["id", "Integral"], ["name", "String"]]},
+        ]},
+        "connections": [{"name": "lake", "type": "s3", "uri": "s3://lake", "access_key": "reader", "secret_key": "k"}],
+        "datastores": [{"name": "lake", "connection_name": "lake", "root_path": "/raw"}],
+        "containers": [
+            {"datastore": "lake", "container_type": "computed_file", "name": "late", "source_container_name": "events.csv",
+             "select_clause": "id, at AS moment", "where_clause": "id > 1"},
+            {"datastore": "lake", "container_type": "computed_join", "name": "pairs", "left_container_name": "events.csv",
+             "left_join_field_name": "id", "right_container_name": "users.csv", "right_join_field_name": "id",
+             "select_clause": "*", "right_prefix": "u"},
+            {"datastore": "lake", "container_type": "computed_join", "name": "written",
+             "query": "SELECT e.id, u.name AS who FROM e JOIN u ON e.id = u.id",
+             "sources": [{"container_name": "events.csv", "alias": "e"}, {"container_name": "users.csv", "alias": "u"}]},
+        ],
+    });
+    let bench = Bench::start(Options {
+        seed: Some(seed),
+        ..Options::default()
+    })
+    .await;
+    for (id, wanted) in [
+        (3, json!(["id", "moment"])),
+        (4, json!(["left_id", "left_at", "u_id", "u_name"])),
+        (5, json!(["id", "who"])),
+    ] {
+        let fields = bench.get(&format!("containers/{id}/fields")).await;
+        let names: Vec<&Value> = fields.as_array().unwrap().iter().map(|field| &field["name"]).collect();
+        assert_eq!(json!(names), wanted);
+    }
+    let file = bench.get("containers/3").await;
+    assert_eq!(
+        (&file["source_container"]["name"], file.get("source_container_id")),
+        (&json!("events.csv"), None)
+    );
+    let update = json!({"container_type": "computed_file", "name": "late", "select_clause": "id, at AS moment"});
+    assert_eq!(
+        bench.api("PUT", "containers/3", update).await.1["where_clause"],
+        Value::Null,
+        "omitted clauses are cleared"
+    );
+    let join = bench.get("containers/5").await;
+    assert_eq!(
+        join["sources"][1],
+        json!({"container_id": 2, "datastore_id": 1, "alias": "u", "where_clause": null, "ordinal": 1})
+    );
+    let started = bench.get("operations?container=5").await["total"].clone();
+    let label = json!({"container_type": "computed_join", "name": "written", "description": "a label"});
+    let (_, labelled) = bench.api("PUT", "containers/5", label).await;
+    assert_eq!(
+        (&labelled["query"], &bench.get("operations?container=5").await["total"]),
+        (&join["query"], &started)
+    );
+    let same = json!({"container_type": "computed_join", "name": "written", "sources": [
+        {"container_id": 1, "alias": "e"}, {"container_id": 2, "alias": "u"}]});
+    bench.api("PUT", "containers/5", same).await;
+    assert_eq!(
+        bench.get("operations?container=5").await["total"],
+        1,
+        "sources that are sent again are profiled again"
+    );
+    assert_eq!(
+        bench.api("DELETE", "containers/1", Value::Null).await.0,
+        409,
+        "three containers read it"
+    );
+    let validate = json!({"container": {"container_type": "computed_file", "datastore_id": 1, "name": "x", "source_container_id": 1, "select_clause": "id,, at"}});
+    let (status, refused) = bench.api("POST", "containers/validate", validate).await;
+    assert!(status == 400 && refused["detail"].as_str().unwrap().contains("Invalid query"));
+}
+
+#[tokio::test]
+async fn excluding_a_field_archives_its_checks_and_a_profile_moves_inferred_ones() {
+    let mut seed = seed();
+    seed["checks"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"datastore": "sales", "container": "orders", "rule": "maxValue",
+        "fields": ["amount"], "properties": {"value": 7}, "inferred": true}));
+    let bench = Bench::start(Options {
+        seed: Some(seed),
+        ..Options::default()
+    })
+    .await;
+    bench
+        .api("POST", "operations/run", json!({"type": "profile", "datastore_id": 1}))
+        .await;
+    assert_eq!(bench.get("quality-checks/2").await["properties"]["value"], 8);
+    let exclude = json!({"container_type": "table", "exclude_fields": ["id"]});
+    assert_eq!(bench.api("PUT", "containers/1", exclude).await.0, 200);
+    assert_eq!(bench.get("quality-checks/1").await["status"], "Discarded");
+    assert_eq!(bench.get("containers/1/fields").await.as_array().unwrap().len(), 2);
+    assert_eq!(
+        bench
+            .api("POST", "quality-checks", check("unique", "id", json!({})))
+            .await
+            .0,
+        422
+    );
+}
+
+#[tokio::test]
+async fn tags_of_many_rows_are_patched_at_once() {
+    let bench = Bench::seeded().await;
+    let (status, rows) = bench
+        .api("PATCH", "containers", json!([{"id": 1, "tags": ["silver", "gold"]}]))
+        .await;
+    assert_eq!((status, &rows[0]["global_tags"][0]["name"]), (200, &json!("gold")));
+    let (status, rows) = bench
+        .api("PATCH", "quality-checks", json!([{"id": 1, "tags": ["silver"]}]))
+        .await;
+    assert_eq!(
+        (status, &rows[0]["global_tags"][0]["name"], &rows[0]["coverage"]),
+        (200, &json!("silver"), &json!(0.9))
+    );
+    assert_eq!(bench.get("quality-checks?tag=gold").await["total"], 0);
+    assert_eq!(bench.api("DELETE", "global-tags/silver", Value::Null).await.0, 204);
+    assert_eq!(bench.get("quality-checks/1").await["global_tags"], json!([]));
+}

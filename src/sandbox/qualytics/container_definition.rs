@@ -235,10 +235,7 @@ impl Instance {
             overlay(spec, body, [(key, omitted)]);
         }
         for (key, default) in settings(kind) {
-            let kept = matches!(
-                key,
-                "additional_metadata" | "description" | "exclude_fields" | "group_by_fields"
-            );
+            let kept = matches!(key, "additional_metadata" | "description");
             let omitted = match put {
                 Put::Partial => Omitted::Kept,
                 Put::Documented if kept => Omitted::Kept,

@@ -106,6 +106,7 @@ impl Instance {
         if let Some(row) = self.containers.get_mut(container) {
             row.profiles += 1;
         }
+        self.learn(container);
     }
 
     /// Gives a container these columns, and takes those it had besides.
@@ -123,6 +124,27 @@ impl Instance {
         }
         for (name, kind) in columns {
             self.add_field(container, name, kind, false);
+        }
+    }
+
+    /// Moves the bounds of the checks that the platform manages itself, as every profile does.
+    fn learn(&mut self, container: Id) {
+        let inferred: Vec<Id> = self
+            .checks_on(container)
+            .filter(|check| check.inferred)
+            .map(|check| check.meta.id)
+            .collect();
+        for id in inferred {
+            let stamp = self.clock.stamp();
+            let Some(check) = self.checks.get_mut(id) else { continue };
+            for key in ["max", "value"] {
+                if let Some(bound) = check.definition.properties.get_mut(key) {
+                    if let Some(number) = bound.as_i64() {
+                        *bound = json!(number.saturating_add(1));
+                        check.meta.updated.clone_from(&stamp);
+                    }
+                }
+            }
         }
     }
 }

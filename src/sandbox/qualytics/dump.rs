@@ -18,7 +18,7 @@ pub(super) enum Detail {
 pub(super) fn dump(instance: &Instance, detail: Detail) -> Value {
     let mut out = Map::new();
     let mut part = |key: &str, mut rows: Vec<Value>| {
-        rows.sort_by_key(order);
+        rows.sort_by_cached_key(order);
         out.insert(key.to_owned(), Value::Array(rows.into_iter().map(sorted).collect()));
     };
     let numbered = |id: Id, mut row: Value| {

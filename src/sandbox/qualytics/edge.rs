@@ -50,6 +50,22 @@ pub(super) struct Control {
     pub(super) latency: Duration,
     pub(super) faults: Faults,
     pub(super) log: Vec<Logged>,
+    /// How many lines were thrown away; the numbers of lines go on.
+    thrown: usize,
+}
+
+impl Control {
+    /// Adds a line; returns its number.
+    fn write(&mut self, line: Logged) -> usize {
+        self.log.push(line);
+        self.thrown + self.log.len() - 1
+    }
+
+    /// Empties the log.
+    pub(super) fn forget(&mut self) {
+        self.thrown += self.log.len();
+        self.log.clear();
+    }
 }
 
 /// One instance and what surrounds it, shared by all connections.
@@ -94,6 +110,13 @@ impl Shared {
 #[derive(Clone, Default)]
 struct Cut(Arc<AtomicBool>);
 
+/// One connection, as handlers see it.
+#[derive(Clone)]
+struct Peer {
+    cut: Cut,
+    address: SocketAddr,
+}
+
 struct Door(TcpListener);
 
 struct Wire {
@@ -130,9 +153,12 @@ impl axum::serve::Listener for Door {
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Cut {
+impl Connected<IncomingStream<'_, Door>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().cut.clone()
+        Self {
+            cut: stream.io().cut.clone(),
+            address: *stream.remote_addr(),
+        }
     }
 }
 
@@ -168,7 +194,7 @@ impl AsyncWrite for Wire {
 /// Serves an instance until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
     let router = Router::new().fallback(answer).with_state((shared, stop.clone()));
-    let serving = axum::serve(Door(listener), router.into_make_service_with_connect_info::<Cut>());
+    let serving = axum::serve(Door(listener), router.into_make_service_with_connect_info::<Peer>());
     tokio::select! {
         () = stop.cancelled() => {}
         // The accept loop never ends on its own.
@@ -178,7 +204,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Cancellatio
 
 async fn answer(
     State((shared, stop)): State<(Arc<Shared>, CancellationToken)>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -204,6 +230,12 @@ async fn answer(
         body,
     };
     if let Some(path) = heard.path.strip_prefix("/_sandbox") {
+        if !peer.address.ip().is_loopback() {
+            return json(
+                403,
+                &serde_json::json!({ "error": "the side door opens to this machine only" }),
+            );
+        }
         let (status, value) = side_door::open(&shared, &heard.method, path, &Query::parse(&heard.query), &heard.body);
         return json(status, &value);
     }
@@ -216,7 +248,7 @@ async fn answer(
     match reply {
         Reply::Whole(response) => response,
         Reply::Reset => {
-            cut.0.store(true, Ordering::Release);
+            peer.cut.0.store(true, Ordering::Release);
             Response::new(Body::empty())
         }
     }
@@ -237,17 +269,17 @@ struct Heard {
 }
 
 async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
-    let (index, fault, latency) = {
+    let (number, fault, latency) = {
         let mut control = shared.control();
         let (method, path, query) = (heard.method.clone(), heard.path.clone(), heard.query.clone());
         let fault = control.faults.hit(&method, &path);
-        control.log.push(Logged {
+        let line = Logged {
             method,
             path,
             query,
             status: 0,
-        });
-        (control.log.len() - 1, fault, control.latency)
+        };
+        (control.write(line), fault, control.latency)
     };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -257,8 +289,9 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
     let retry_after = shared.instance().switches.retry_after;
     let reply = spoil(done, fault, retry_after).await;
     if let Reply::Whole(response) = &reply {
-        // The log may have been emptied meanwhile.
-        if let Some(line) = shared.control().log.get_mut(index) {
+        let mut control = shared.control();
+        let index = number.checked_sub(control.thrown);
+        if let Some(line) = index.and_then(|index| control.log.get_mut(index)) {
             line.status = response.status().as_u16();
         }
     }

@@ -53,12 +53,7 @@ pub(super) static ROUTES: &[Route] = &[
     route("GET", "/datastores/{datastore_id}", Member, datastores::get),
     route("PUT", "/datastores/{datastore_id}", Member, datastores::update),
     route("DELETE", "/datastores/{datastore_id}", Admin, datastores::delete),
-    route(
-        "POST",
-        "/datastores/{datastore_id}/connection",
-        Member,
-        reach::verify,
-    ),
+    route("POST", "/datastores/{datastore_id}/connection", Member, reach::verify),
     route(
         "DELETE",
         "/datastores/{datastore_id}/enrichment",

@@ -1,4 +1,17 @@
 //! The side door under `/_sandbox`: seeds, state, faults and switches, without authentication, on loopback only.
+//!
+//! | request | what it does |
+//! |---|---|
+//! | `POST seed[?add=1]` | replaces what the instance holds (switches stay, minted tokens go), or adds to it |
+//! | `GET state[?full=1]` | the configuration without ids, comparable between instances; with ids, fields and counts |
+//! | `GET requests`, `DELETE requests` | the request log: method, path, query, status (0: cut, or not yet answered) |
+//! | `GET writes` | `{count, succeeded, writes, operations}` of the log |
+//! | `PUT latency {"ms"}` | time between a request's arrival and its effect |
+//! | `PUT faults [rule, …]`, `GET`, `DELETE` | rules as in [`super::fault`]; the first that hits a request counts |
+//! | `PUT switches {…}`, `GET switches` | sets the switches that are named |
+//! | `POST edit {"kind", "where", "set" or "delete"}` | a change made by hand, as in [`super::edit`] |
+//! | `POST tokens {"role", "teams", "name", "email", "expires_at"}` | a user, and `{"token"}` for it |
+//! | `POST operations/finish` | ends every open operation now |
 
 use std::time::Duration;
 
@@ -39,7 +52,7 @@ pub(super) fn open(shared: &Shared, method: &str, path: &str, query: &Query, bod
             json!({ "requests": shared.control().log.iter().map(line).collect::<Vec<_>>() }),
         ),
         ("DELETE", "requests") => {
-            shared.control().log.clear();
+            shared.control().forget();
             (200, json!({}))
         }
         ("GET", "writes") => (200, writes(shared)),
