@@ -138,11 +138,12 @@ impl Instance {
             let stamp = self.clock.stamp();
             let Some(check) = self.checks.get_mut(id) else { continue };
             for key in ["max", "value"] {
-                if let Some(bound) = check.definition.properties.get_mut(key) {
-                    if let Some(number) = bound.as_i64() {
-                        *bound = json!(number.saturating_add(1));
-                        check.meta.updated.clone_from(&stamp);
-                    }
+                let Some(bound) = check.definition.properties.get_mut(key) else {
+                    continue;
+                };
+                if let Some(number) = bound.as_i64() {
+                    *bound = json!(number.saturating_add(1));
+                    check.meta.updated.clone_from(&stamp);
                 }
             }
         }

@@ -1,24 +1,18 @@
 //! The edge: HTTP in and out, latency, faults, the request log. A request whose client hangs up still completes.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::serve::IncomingStream;
 use futures::StreamExt;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{Faults, Kind, Rule};
@@ -26,6 +20,7 @@ use super::openapi;
 use super::permission::need_role;
 use super::routes::{Found, find};
 use super::side_door;
+use super::socket::{Door, Peer};
 use super::state::Instance;
 use super::switches::Switches;
 use super::wire::{Answer, Call, Query, Refusal};
@@ -106,95 +101,13 @@ impl Shared {
     }
 }
 
-/// Cuts one connection: its next write fails, and the peer sees a reset.
-#[derive(Clone, Default)]
-struct Cut(Arc<AtomicBool>);
-
-/// One connection, as handlers see it.
-#[derive(Clone)]
-struct Peer {
-    cut: Cut,
-    address: SocketAddr,
-}
-
-struct Door(TcpListener);
-
-struct Wire {
-    stream: TcpStream,
-    cut: Cut,
-}
-
-impl axum::serve::Listener for Door {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, peer)) => {
-                    // Without it small answers wait for the peer's acknowledgement; a failure only costs speed.
-                    let _ = stream.set_nodelay(true);
-                    return (
-                        Wire {
-                            stream,
-                            cut: Cut::default(),
-                        },
-                        peer,
-                    );
-                }
-                // Out of descriptors, or a peer that is gone: neither ends the server.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self {
-            cut: stream.io().cut.clone(),
-            address: *stream.remote_addr(),
-        }
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.cut.0.load(Ordering::Acquire) {
-            // With no time to linger, closing sends a reset.
-            let _ = self.stream.set_zero_linger();
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 /// Serves an instance until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
     let router = Router::new().fallback(answer).with_state((shared, stop.clone()));
-    let serving = axum::serve(Door(listener), router.into_make_service_with_connect_info::<Peer>());
+    let serving = axum::serve(
+        Door::new(listener),
+        router.into_make_service_with_connect_info::<Peer>(),
+    );
     tokio::select! {
         () = stop.cancelled() => {}
         // The accept loop never ends on its own.
@@ -230,7 +143,7 @@ async fn answer(
         body,
     };
     if let Some(path) = heard.path.strip_prefix("/_sandbox") {
-        if !peer.address.ip().is_loopback() {
+        if !peer.is_local() {
             return json(
                 403,
                 &serde_json::json!({ "error": "the side door opens to this machine only" }),
@@ -248,7 +161,7 @@ async fn answer(
     match reply {
         Reply::Whole(response) => response,
         Reply::Reset => {
-            peer.cut.0.store(true, Ordering::Release);
+            peer.cut();
             Response::new(Body::empty())
         }
     }

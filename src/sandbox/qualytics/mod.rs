@@ -31,6 +31,7 @@ mod routes;
 mod rules;
 pub mod seed;
 mod side_door;
+mod socket;
 mod state;
 mod switches;
 mod tags;
