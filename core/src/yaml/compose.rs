@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, Tag, options};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag, options};
 
 use super::read::{MAX_DEPTH, MAX_NODES};
 use super::scalar::{Sort, bool_value, core_schema_value, float_value, int_value, sort_of};
-use super::source::Source;
+use super::source::{Source, mark};
 use super::{Fault, Mark, fault, quoted};
 use crate::value::{Number, Value};
 
@@ -42,6 +42,7 @@ pub(super) enum Shape {
 /// A collection that is still open.
 struct Open {
     id: Id,
+    style: StructureStyle,
     /// The key that waits for its value, in a map.
     key: Option<Id>,
 }
@@ -75,10 +76,7 @@ pub(super) fn compose(text: &str, faults: &mut Vec<Fault>) -> Option<Graph> {
         composer.faults.push(fault);
         return None;
     }
-    // Outside quotes the three separators are refused: to PyYAML they would end a line, a comment, even an entry.
-    if let Some((c, at)) = source.separator_outside(&composer.read_again) {
-        composer.faults.push(fault::line_separator(c, at));
-    }
+    composer.refuse_separators(usize::MAX);
     let root = composer.root?;
     Some(Graph {
         nodes: composer.nodes,
@@ -95,8 +93,12 @@ impl Composer<'_> {
         };
         let mut documents = 0;
         for next in Parser::new_from_str_with_options(self.source.parsed(), options) {
-            let (event, span) = next.map_err(|error| fault::syntax(&error, self.source.mark(error.marker())))?;
-            let at = self.source.mark(&span.start);
+            let (event, span) = next.map_err(|error| {
+                // Perhaps the reason: what stands behind a separator was meant for a line of its own.
+                self.refuse_separators(error.marker().index());
+                fault::syntax(&error)
+            })?;
+            let at = mark(&span.start);
             match event {
                 Event::DocumentStart(..) => {
                     documents += 1;
@@ -109,13 +111,13 @@ impl Composer<'_> {
                     let id = self.add(at, shape, anchor)?;
                     self.place(id);
                 }
-                Event::SequenceStart(_, anchor, tag) => {
+                Event::SequenceStart(style, anchor, tag) => {
                     self.check_tag(tag.as_deref(), "tag:yaml.org,2002:seq", at);
-                    self.open(at, Shape::List(Vec::new()), anchor)?;
+                    self.open(at, Shape::List(Vec::new()), anchor, style)?;
                 }
-                Event::MappingStart(_, anchor, tag) => {
+                Event::MappingStart(style, anchor, tag) => {
                     self.check_tag(tag.as_deref(), "tag:yaml.org,2002:map", at);
-                    self.open(at, Shape::Map(Vec::new()), anchor)?;
+                    self.open(at, Shape::Map(Vec::new()), anchor, style)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     if let Some(open) = self.open.pop() {
@@ -140,6 +142,13 @@ impl Composer<'_> {
         Ok(())
     }
 
+    /// Outside quotes U+0085, U+2028 and U+2029 are refused: to PyYAML they would end a line, a comment, even an entry.
+    fn refuse_separators(&mut self, until: usize) {
+        if let Some((c, at)) = self.source.separator_outside(&self.read_again, until) {
+            self.faults.push(fault::line_separator(c, at));
+        }
+    }
+
     fn add(&mut self, at: Mark, shape: Shape, anchor: usize) -> Result<Id, Fault> {
         if self.nodes.len() >= MAX_NODES {
             return Err(fault::too_many_nodes(at));
@@ -152,12 +161,12 @@ impl Composer<'_> {
         Ok(id)
     }
 
-    fn open(&mut self, at: Mark, shape: Shape, anchor: usize) -> Result<(), Fault> {
+    fn open(&mut self, at: Mark, shape: Shape, anchor: usize, style: StructureStyle) -> Result<(), Fault> {
         if self.open.len() >= MAX_DEPTH {
             return Err(fault::too_deep(at));
         }
         let id = self.add(at, shape, anchor)?;
-        self.open.push(Open { id, key: None });
+        self.open.push(Open { id, style, key: None });
         Ok(())
     }
 
@@ -185,7 +194,12 @@ impl Composer<'_> {
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Shape {
-        let at = self.source.mark(&span.start);
+        let at = mark(&span.start);
+        let in_flow = self.open.last().is_some_and(|open| open.style == StructureStyle::Flow);
+        if in_flow && style == ScalarStyle::Plain && text.contains('?') {
+            // To PyYAML the question mark ends the scalar and begins a key.
+            self.faults.push(fault::question_mark(at));
+        }
         let text = self.as_yaml_1_1(text, style, span);
         match tag.map(tag_name).as_deref() {
             None if style == ScalarStyle::Plain => self.plain(&text, at),
@@ -240,7 +254,7 @@ impl Composer<'_> {
                 match quoted::read(self.source.piece(range)) {
                     Some(text) => Cow::Owned(text),
                     None => {
-                        self.faults.push(fault::quoted_separator(self.source.mark(&span.start)));
+                        self.faults.push(fault::quoted_separator(mark(&span.start)));
                         Cow::Borrowed(text)
                     }
                 }

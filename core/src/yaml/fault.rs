@@ -4,6 +4,7 @@ use granit_parser::{ErrorKind, ScanError};
 
 use super::read::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 use super::scalar::Unreadable;
+use super::source::mark;
 use super::{Fault, Mark};
 use crate::diagnostic::Severity;
 
@@ -69,6 +70,15 @@ pub(super) fn quoted_separator(at: Mark) -> Fault {
         at,
         "this quoted text holds U+0085, U+2028 or U+2029 and cannot be read with them as line ends",
         "write them as the escapes \\N (U+0085), \\L (U+2028) or \\P (U+2029) between double quotes",
+    )
+}
+
+pub(super) fn question_mark(at: Mark) -> Fault {
+    error(
+        "yaml_question_mark",
+        at,
+        "an unquoted text between brackets or braces holds a `?`, which begins a key there in YAML 1.1",
+        "put the text in quotes",
     )
 }
 
@@ -219,7 +229,8 @@ pub(super) fn more(severity: Severity, count: usize, at: Mark) -> Fault {
 }
 
 /// A fault that the parser found.
-pub(super) fn syntax(found: &ScanError, at: Mark) -> Fault {
+pub(super) fn syntax(found: &ScanError) -> Fault {
+    let at = mark(found.marker());
     match found.kind() {
         ErrorKind::RecursionLimitExceeded => return too_deep(at),
         ErrorKind::UnknownAnchor => {

@@ -1,4 +1,4 @@
-//! The text as the parser gets it, and the way back from the parser's markers to places and pieces of the text itself.
+//! The text as the parser gets it, and the way back from the parser's markers to the text itself.
 //!
 //! The parser speaks YAML 1.2, where U+0085, U+2028 and U+2029 are plain characters; to PyYAML they end a line, and it writes
 //! them so inside quotes. A text that holds one is therefore parsed with line feeds in their place, character for character.
@@ -36,7 +36,7 @@ impl<'a> Source<'a> {
         }
         Self {
             text,
-            parsed: Cow::Owned(text.replace(is_separator, "\n")),
+            parsed: Cow::Owned(text.replace(is_separator, " ")),
             bytes: text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect(),
         }
     }
@@ -44,18 +44,6 @@ impl<'a> Source<'a> {
     /// What the parser is to read.
     pub(super) fn parsed(&self) -> &str {
         &self.parsed
-    }
-
-    /// The place of a marker of the parser, in the lines of the text itself.
-    pub(super) fn mark(&self, marker: &Marker) -> Mark {
-        if let Some(byte) = self.bytes.get(marker.index()) {
-            return mark_after(&self.text[..*byte]);
-        }
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Mark {
-            line: number(marker.line()).max(1),
-            column: number(marker.col()).saturating_add(1),
-        }
     }
 
     /// The bytes of a span that holds a separator; none of a span without.
@@ -69,13 +57,11 @@ impl<'a> Source<'a> {
         self.text.get(range).unwrap_or_default()
     }
 
-    /// The first separator outside `ranges`, which are in the order of the text.
-    pub(super) fn separator_outside(&self, ranges: &[Range<usize>]) -> Option<(char, Mark)> {
-        if self.bytes.is_empty() {
-            return None;
-        }
+    /// The first separator outside `ranges`, which are in the order of the text, and before the character `until`.
+    pub(super) fn separator_outside(&self, ranges: &[Range<usize>], until: usize) -> Option<(char, Mark)> {
+        let until = self.bytes.get(until).or(self.bytes.last())?;
         let mut ranges = ranges.iter().peekable();
-        self.text
+        self.text[..*until]
             .char_indices()
             .filter(|(_, c)| is_separator(*c))
             .find(|(index, _)| {
@@ -95,6 +81,15 @@ impl<'a> Source<'a> {
     /// Whether a span reaches the end of the text.
     pub(super) fn reaches_end(&self, span: &Span) -> bool {
         span.byte_range().is_some_and(|range| range.end >= self.parsed.len())
+    }
+}
+
+/// The place of a marker of the parser.
+pub(super) fn mark(marker: &Marker) -> Mark {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Mark {
+        line: number(marker.line()).max(1),
+        column: number(marker.col()).saturating_add(1),
     }
 }
 
