@@ -125,7 +125,8 @@ impl Composer<'_> {
                     }
                 }
                 Event::Anchor(_, name) => {
-                    if !self.anchor_names.insert(name.into_owned()) {
+                    let known = !self.anchor_names.insert(name.into_owned());
+                    if known {
                         self.faults.push(fault::duplicate_anchor(at));
                     }
                 }

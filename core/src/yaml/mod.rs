@@ -7,6 +7,8 @@ mod compose;
 mod construct;
 mod emit;
 mod fault;
+#[cfg(test)]
+mod properties;
 mod quoted;
 mod read;
 mod scalar;
