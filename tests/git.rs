@@ -79,7 +79,10 @@ async fn where_nothing_moved_a_look_is_one_listing_and_no_fetch() {
     assert_eq!(paths(&source.checkout(&head, &root()).await.unwrap()), ["a.yaml"]);
     let requests = host.requests();
     assert_eq!(requests.first().map(String::as_str), Some(listing));
-    assert!(requests[1..].iter().all(|request| request == fetch) && requests.len() > 1, "{requests:?}");
+    assert!(
+        requests[1..].iter().all(|request| request == fetch) && requests.len() > 1,
+        "{requests:?}"
+    );
 
     for _ in 0..3 {
         assert_eq!(source.head().await.unwrap(), head);
@@ -125,10 +128,17 @@ async fn folders_are_read_apart_in_order_of_path_and_a_missing_one_is_named() {
     let tree = source.checkout(&head, &both).await.unwrap();
     assert_eq!(paths(&tree), ["base/a/z.yml", "base/b.yaml", "other/c.yaml"]);
 
-    for (folder, words) in [("base/nope", "does not exist"), ("base/b.yaml", "is a file"), ("../x", "leads out")] {
+    for (folder, words) in [
+        ("base/nope", "does not exist"),
+        ("base/b.yaml", "is a file"),
+        ("../x", "leads out"),
+    ] {
         let error = source.checkout(&head, &[folder.to_owned()]).await.unwrap_err();
         assert_eq!(error.kind, SourceFault::Missing);
-        assert!(error.message.contains(words) && error.message.contains(folder), "{error}");
+        assert!(
+            error.message.contains(words) && error.message.contains(folder),
+            "{error}"
+        );
     }
     let error = source.checkout(&head, &["nope".to_owned()]).await.unwrap_err();
     assert!(error.message.contains(head.short()), "{error}");
@@ -152,7 +162,10 @@ async fn while_git_is_down_the_last_good_revision_stays_in_force_also_after_a_re
         assert_eq!(error.kind, SourceFault::Unreachable, "{error}");
         let last = source.last_good().await.unwrap();
         assert_eq!(last, head);
-        assert_eq!(text(&source.checkout(&last, &root()).await.unwrap(), "a.yaml"), "a: 1\n");
+        assert_eq!(
+            text(&source.checkout(&last, &root()).await.unwrap(), "a.yaml"),
+            "a: 1\n"
+        );
         let error = source.checkout(&Revision("1".repeat(40)), &root()).await.unwrap_err();
         assert_eq!(error.kind, SourceFault::Unreachable, "{error}");
         assert_eq!(source.last_good().await, Some(head.clone()));
@@ -183,9 +196,12 @@ async fn what_is_no_plain_text_of_reasonable_size_is_refused_alone_and_the_rest_
     let repo = Repo::with(&[
         ("good.yaml", b"a: 1\n"),
         ("large.yaml", &vec![b'x'; large]),
-        ("lfs.yaml", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"),
+        (
+            "lfs.yaml",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+        ),
         ("latin1.yaml", b"name: caf\xe9\n"),
-        ("large.bin", &vec![b'y'; large]),
+        ("notes.txt", b"text"),
     ]);
     std::os::unix::fs::symlink("/etc/passwd", repo.work().join("link.yaml")).unwrap();
     std::os::unix::fs::symlink("../..", repo.work().join("folder")).unwrap();
@@ -205,7 +221,10 @@ async fn what_is_no_plain_text_of_reasonable_size_is_refused_alone_and_the_rest_
     assert_eq!(content(&tree, "module"), &Content::Refused(Refusal::Submodule));
     assert_eq!(content(&tree, "lfs.yaml"), &Content::Refused(Refusal::LfsPointer));
     let bytes = large as u64;
-    assert_eq!(content(&tree, "large.yaml"), &Content::Refused(Refusal::TooLarge { bytes }));
+    assert_eq!(
+        content(&tree, "large.yaml"),
+        &Content::Refused(Refusal::TooLarge { bytes })
+    );
     assert_eq!(text(&tree, "latin1.yaml"), "");
     let Content::Yaml(parsed) = content(&tree, "n\u{fffd}.yaml") else {
         panic!("a name that is not UTF-8 is a fault of its own");
@@ -252,7 +271,10 @@ async fn a_tree_over_a_limit_is_refused_whole() {
 async fn a_branch_that_does_not_exist_is_named_with_those_nearby() {
     let repo = Repo::with(&[("a.yaml", b"a: 1\n")]);
     for branch in ["release", "mian", "mainline", "one", "two", "three"] {
-        git(&repo.work(), &["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
+        git(
+            &repo.work(),
+            &["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")],
+        );
     }
     let mut options = options(repo.bare().display().to_string(), repo.folder());
     options.reference = Reference::Branch("maim".to_owned());
@@ -306,7 +328,10 @@ async fn wrong_credentials_are_refused_in_words_that_hold_no_credential() {
     ] {
         let error = source.head().await.unwrap_err();
         assert_eq!(error.kind, SourceFault::Refused, "{error}");
-        assert!(error.message.contains("401") && !error.message.contains("wr0ng"), "{error}");
+        assert!(
+            error.message.contains("401") && !error.message.contains("wr0ng"),
+            "{error}"
+        );
     }
     for source in [
         open(Auth::Token(Secret::new("right")), ""),
@@ -354,7 +379,8 @@ async fn what_is_no_repository_is_said_to_be_none() {
     let source = GitSource::open(options(format!("{}/nothing.git", host.url), repo.folder())).unwrap();
     assert_eq!(source.head().await.unwrap_err().kind, SourceFault::Missing);
 
-    let (address, _) = git_host::hung(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nhi").await;
+    let (address, _) =
+        git_host::hung(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nhi").await;
     let source = GitSource::open(options(format!("http://{address}/a.git"), repo.folder())).unwrap();
     let error = source.head().await.unwrap_err();
     assert_eq!(error.kind, SourceFault::Unreadable, "{error}");
@@ -369,7 +395,12 @@ async fn a_server_that_hangs_is_cut_off_at_the_time_out() {
     let folder = tempfile::tempdir().unwrap();
     let begun = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-git-upload-pack-advertisement\r\n\
         content-length: 9000\r\n\r\n001e# service=git-upload-pack\n";
-    for (scheme, greeting) in [("http", &b""[..]), ("http", begun), ("ssh", b""), ("ssh", b"SSH-2.0-Hung\r\n")] {
+    for (scheme, greeting) in [
+        ("http", &b""[..]),
+        ("http", begun),
+        ("ssh", b""),
+        ("ssh", b"SSH-2.0-Hung\r\n"),
+    ] {
         let (address, left) = git_host::hung(greeting).await;
         let source = GitSource::open(GitOptions {
             timeout: Duration::from_millis(300),
@@ -395,7 +426,11 @@ async fn an_exchange_that_nobody_waits_for_any_more_is_given_up() {
             ..options(format!("{scheme}://{address}/a.git"), folder.path())
         })
         .unwrap();
-        assert!(tokio::time::timeout(Duration::from_millis(100), source.head()).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), source.head())
+                .await
+                .is_err()
+        );
         left.await.unwrap();
     }
 }
@@ -412,7 +447,10 @@ async fn a_branch_that_was_forced_is_followed_and_its_old_revision_is_still_read
     let forced = repo.push("Another second");
 
     let tree = newest(&source).await.unwrap();
-    assert_eq!((tree.revision.0.as_str(), text(&tree, "a.yaml")), (forced.as_str(), "a: 3\n"));
+    assert_eq!(
+        (tree.revision.0.as_str(), text(&tree, "a.yaml")),
+        (forced.as_str(), "a: 3\n")
+    );
     assert_eq!(source.last_good().await, Some(Revision(forced)));
     assert_eq!(text(&source.checkout(&old, &root()).await.unwrap(), "a.yaml"), "a: 2\n");
 
@@ -434,7 +472,11 @@ async fn tasks_that_want_the_same_revision_at_once_fetch_it_once() {
     for tree in futures::future::join_all(checkouts).await {
         tree.unwrap();
     }
-    let listings = host.requests().into_iter().filter(|request| request.starts_with("GET")).count();
+    let listings = host
+        .requests()
+        .into_iter()
+        .filter(|request| request.starts_with("GET"))
+        .count();
     assert_eq!((listings, source.parsed()), (2, 2));
 
     // Another process, that is: another source on the same mirror, waits for the lock and finds the revision there.
@@ -475,7 +517,10 @@ async fn a_damaged_mirror_is_made_again() {
         newest(&source).await.unwrap();
         damage();
         for source in [source, source_at(&repo)] {
-            let tree = source.checkout(&head, &root()).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            let tree = source
+                .checkout(&head, &root())
+                .await
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(text(&tree, "a.yaml"), "a: 1\n");
             assert_eq!(source.last_good().await, Some(head.clone()), "{what}");
         }
@@ -573,7 +618,10 @@ async fn over_ssh_the_host_key_is_strict_and_the_key_is_the_configured_one() {
     };
     let source = open(&path, "user", "known");
     assert_eq!(paths(&newest(&source).await.unwrap()), ["a.yaml"]);
-    git(&repo.work(), &["remote", "set-url", "origin", &path.display().to_string()]);
+    git(
+        &repo.work(),
+        &["remote", "set-url", "origin", &path.display().to_string()],
+    );
     repo.write("a.yaml", b"a: 2\n");
     repo.push("Second");
     assert_eq!(text(&newest(&source).await.unwrap(), "a.yaml"), "a: 2\n");
@@ -581,8 +629,20 @@ async fn over_ssh_the_host_key_is_strict_and_the_key_is_the_configured_one() {
     for (path, key, known, kind, words) in [
         (path.as_path(), "user", "empty", SourceFault::Refused, "known_hosts"),
         (path.as_path(), "user", "wrong", SourceFault::Refused, "known_hosts"),
-        (path.as_path(), "stranger", "known", SourceFault::Refused, "Permission denied"),
-        (Path::new("/nothing.git"), "user", "known", SourceFault::Missing, "/nothing.git"),
+        (
+            path.as_path(),
+            "stranger",
+            "known",
+            SourceFault::Refused,
+            "Permission denied",
+        ),
+        (
+            Path::new("/nothing.git"),
+            "user",
+            "known",
+            SourceFault::Missing,
+            "/nothing.git",
+        ),
     ] {
         let error = open(path, key, known).head().await.unwrap_err();
         assert_eq!(error.kind, kind, "{error}");

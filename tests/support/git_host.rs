@@ -12,15 +12,15 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// How the host treats its callers.
 #[derive(Clone, Default)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// The whole `Authorization` header that it wants.
-    pub authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
     /// Paths that begin with the first are redirected to the second, followed by the rest.
-    pub redirect: Option<(String, String)>,
+    pub(crate) redirect: Option<(String, String)>,
 }
 
-pub struct GitHost {
-    pub url: String,
+pub(crate) struct GitHost {
+    pub(crate) url: String,
     log: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -32,7 +32,7 @@ struct Host {
 }
 
 impl GitHost {
-    pub async fn start(root: &Path, manner: Manner) -> Self {
+    pub(crate) async fn start(root: &Path, manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::default();
@@ -50,12 +50,12 @@ impl GitHost {
     }
 
     /// The requests since the last time this was asked: method and path.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
     /// Stops listening, and drops the connections.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
@@ -85,7 +85,9 @@ async fn answer(
             .body(Body::empty())
             .unwrap();
     }
-    let content = headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap());
+    let content = headers
+        .get(header::CONTENT_TYPE)
+        .map_or("", |value| value.to_str().unwrap());
     let mut backend = tokio::process::Command::new("git")
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", &host.root)
@@ -117,15 +119,18 @@ async fn answer(
     response.body(Body::from(output[split + 4..].to_vec())).unwrap()
 }
 
-/// A server that accepts and then says `greeting`, and nothing ever after; tells when its caller is gone.
-pub async fn hung(greeting: &'static [u8]) -> (String, tokio::sync::oneshot::Receiver<()>) {
+/// A server that says `greeting`, in HTTP once it is asked, and nothing ever after; tells when its caller is gone.
+pub(crate) async fn hung(greeting: &'static [u8]) -> (String, tokio::sync::oneshot::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (gone, left) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let (mut caller, _) = listener.accept().await.unwrap();
-        caller.write_all(greeting).await.unwrap();
         let mut buffer = [0; 1024];
+        if greeting.starts_with(b"HTTP") {
+            assert_ne!(caller.read(&mut buffer).await.unwrap(), 0);
+        }
+        caller.write_all(greeting).await.unwrap();
         while let Ok(1..) = caller.read(&mut buffer).await {}
         let _ = gone.send(());
     });
@@ -134,7 +139,7 @@ pub async fn hung(greeting: &'static [u8]) -> (String, tokio::sync::oneshot::Rec
 
 /// TLS in front of `host`, with a certificate of a private authority made on the spot by `openssl`. Gives the address and
 /// the authority's file.
-pub async fn tls_front(host: &GitHost, folder: &Path) -> (String, PathBuf) {
+pub(crate) async fn tls_front(host: &GitHost, folder: &Path) -> (String, PathBuf) {
     let run = |arguments: &[&str]| {
         let output = std::process::Command::new("openssl")
             .current_dir(folder)
@@ -143,14 +148,33 @@ pub async fn tls_front(host: &GitHost, folder: &Path) -> (String, PathBuf) {
             .expect("`openssl` must be installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
+    let key = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ];
     run(&[
-        &["req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test authority"][..],
+        &[
+            "req",
+            "-x509",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-subj",
+            "/CN=Test authority",
+        ][..],
         &key,
     ]
     .concat());
     run(&[
-        &["req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "host.key", "-out", "host.pem"][..],
+        &[
+            "req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "host.key", "-out", "host.pem",
+        ][..],
         &["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
         &["-addext", "basicConstraints=critical,CA:FALSE"],
         &key,

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A repository to be watched: a work tree to edit and the bare repository it pushes to.
-pub struct Repo {
+pub(crate) struct Repo {
     folder: tempfile::TempDir,
 }
 
 impl Repo {
     /// An empty one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let repo = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -21,7 +21,7 @@ impl Repo {
     }
 
     /// One with these files pushed to `main`.
-    pub fn with(files: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn with(files: &[(&str, &[u8])]) -> Self {
         let repo = Self::new();
         for (path, bytes) in files {
             repo.write(path, bytes);
@@ -31,39 +31,39 @@ impl Repo {
     }
 
     /// The folder that holds `bare.git`, and may hold anything else a test wants.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn bare(&self) -> PathBuf {
+    pub(crate) fn bare(&self) -> PathBuf {
         self.folder.path().join("bare.git")
     }
 
-    pub fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    pub fn write(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
         let path = self.work().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
     /// Commits everything and pushes it; gives the commit's id.
-    pub fn push(&self, message: &str) -> String {
+    pub(crate) fn push(&self, message: &str) -> String {
         git(&self.work(), &["add", "-A"]);
         git(&self.work(), &["commit", "-q", "--allow-empty", "-m", message]);
         git(&self.work(), &["push", "-q", "--force", "origin", "HEAD"]);
         self.head()
     }
 
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         git(&self.work(), &["rev-parse", "HEAD"])
     }
 }
 
 /// Runs `git` apart from any configuration of the machine; gives what it prints.
-pub fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(folder)
         .args(arguments)

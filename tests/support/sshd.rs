@@ -6,14 +6,14 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-pub struct Sshd {
+pub(crate) struct Sshd {
     folder: tempfile::TempDir,
-    pub port: u16,
+    pub(crate) port: u16,
     _server: Child,
 }
 
 impl Sshd {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/opt/homebrew/sbin/sshd"]
             .into_iter()
             .find(|path| Path::new(path).exists())
@@ -31,8 +31,20 @@ impl Sshd {
         let path = |name: &str| folder.path().join(name).display().to_string();
         let mut server = Command::new(program)
             .args(["-D", "-e", "-f", "/dev/null", "-p", &port.to_string()])
-            .args(["-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no", "-o", "StrictModes=no"])
-            .args(["-o", "PermitRootLogin=prohibit-password", "-o", "PasswordAuthentication=no"])
+            .args([
+                "-o",
+                "ListenAddress=127.0.0.1",
+                "-o",
+                "UsePAM=no",
+                "-o",
+                "StrictModes=no",
+            ])
+            .args([
+                "-o",
+                "PermitRootLogin=prohibit-password",
+                "-o",
+                "PasswordAuthentication=no",
+            ])
             .args(["-o", &format!("HostKey={}", path("host"))])
             .args(["-o", &format!("AuthorizedKeysFile={}", path("authorized"))])
             .args(["-o", "PidFile=none"])
@@ -61,12 +73,12 @@ impl Sshd {
     }
 
     /// Files: `user` and `stranger` (keys), `known`, `wrong` and `empty` (host keys).
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The address of a repository at `path` for the user that runs this.
-    pub fn url(&self, path: &Path) -> String {
+    pub(crate) fn url(&self, path: &Path) -> String {
         let user = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap();
         format!("ssh://{}@127.0.0.1:{}{}", user.trim(), self.port, path.display())

@@ -96,7 +96,7 @@ impl Mirror {
     /// Fetches the branch into the mirror; into a new one when this one is damaged or has grown too many packs.
     pub(super) fn fetch(&self, exchange: &Arc<Exchange>, reading: &Mutex<Blobs>) -> Result<(), SourceError> {
         let lock = self.lock(exchange)?;
-        let sound = match self.repository() {
+        let fetched = match self.repository().and_then(sound) {
             Ok(repository) if packs(&self.repository_path()) < PACKS => {
                 match exchange.run(|| fetch_into(&repository, &self.branch, exchange)) {
                     Ok(()) => Ok(()),
@@ -108,7 +108,7 @@ impl Mirror {
             Err(error) => self.damaged(exchange, reading, error.message()),
         };
         drop(lock);
-        sound
+        fetched
     }
 
     /// Makes the mirror anew because of `why`, which a read found.
@@ -226,6 +226,18 @@ fn fetch_into(repository: &Repository, branch: &str, exchange: &Arc<Exchange>) -
     // `+`: what may be taken over from a branch that was forced is decided later, with the ledger at hand.
     let refspec = format!("+refs/heads/{branch}:{LAST_GOOD}");
     remote.fetch(&[refspec.as_str()], Some(&mut options), None)
+}
+
+/// Whether what the mirror says it has can be read: a remote would never send it again.
+fn sound(repository: Repository) -> Result<Repository, git2::Error> {
+    match repository.refname_to_id(LAST_GOOD) {
+        Ok(oid) => {
+            repository.find_commit(oid)?.tree()?;
+        }
+        Err(error) if error.code() == git2::ErrorCode::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(repository)
 }
 
 fn create(path: &Path) -> Result<Repository, git2::Error> {

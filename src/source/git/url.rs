@@ -162,7 +162,8 @@ fn ssh(user: Option<String>, host: String, port: Option<u16>, path: String, url:
     {
         return refuse("names no valid user");
     }
-    if path.is_empty() || path == "/" || path.starts_with('-') {
+    // `ext::command` and its like are Git's remote helpers: programs.
+    if path.is_empty() || path == "/" || path.starts_with(['-', ':']) {
         return refuse("names no valid path");
     }
     if [&host, &path]
