@@ -268,6 +268,30 @@ async fn a_tree_over_a_limit_is_refused_whole() {
 }
 
 #[tokio::test]
+async fn a_revision_that_is_no_commit_of_reasonable_size_is_refused() {
+    let repo = Repo::with(&[("a.yaml", b"a: 1\n")]);
+    let source = source_at(&repo);
+    newest(&source).await.unwrap();
+    let folder = Revision(git(&repo.work(), &["rev-parse", "HEAD^{tree}"]));
+    let error = source.checkout(&folder, &root()).await.unwrap_err();
+    assert!(error.message.contains("no commit"), "{error}");
+    for text in ["main", "abc123", ""] {
+        let error = source.checkout(&Revision(text.to_owned()), &root()).await.unwrap_err();
+        assert!(error.message.contains("no full commit id"), "{error}");
+    }
+
+    let message = repo.folder().join("message");
+    std::fs::write(&message, "long ".repeat(1024 * 1024)).unwrap();
+    git(
+        &repo.work(),
+        &["commit", "-q", "--allow-empty", "-F", message.to_str().unwrap()],
+    );
+    git(&repo.work(), &["push", "-q", "origin", "HEAD"]);
+    let error = newest(&source).await.unwrap_err();
+    assert_eq!(error.kind, SourceFault::Unreadable, "{error}");
+}
+
+#[tokio::test]
 async fn a_branch_that_does_not_exist_is_named_with_those_nearby() {
     let repo = Repo::with(&[("a.yaml", b"a: 1\n")]);
     for branch in ["release", "mian", "mainline", "one", "two", "three"] {

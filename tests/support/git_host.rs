@@ -22,6 +22,7 @@ pub(crate) struct Manner {
 pub(crate) struct GitHost {
     pub(crate) url: String,
     log: Arc<Mutex<Vec<String>>>,
+    stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -45,8 +46,12 @@ impl GitHost {
             .fallback(answer)
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(host);
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, log, task }
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(async {
+            let _ = stopped.await;
+        });
+        let task = tokio::spawn(async move { serving.await.unwrap() });
+        Self { url, log, stop, task }
     }
 
     /// The requests since the last time this was asked: method and path.
@@ -54,10 +59,10 @@ impl GitHost {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
-    /// Stops listening, and drops the connections.
+    /// Stops listening, and closes the connections that were kept.
     pub(crate) async fn stop(self) {
-        self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap();
     }
 }
 

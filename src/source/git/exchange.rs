@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driftless_core::value::{SECRET_TEXT, Secret};
+use git2::{ErrorClass, ErrorCode};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Remote;
+use super::url::Endpoint;
 use crate::source::{SourceError, SourceFault};
 
 /// What one exchange with a remote may use, and how it failed.
@@ -148,14 +150,13 @@ impl Exchange {
 
     /// Keeps `error` as the reason of this exchange's failure, and gives it in libgit2's form.
     pub(super) fn fail(&self, error: SourceError) -> git2::Error {
-        let class = git2::ErrorClass::Net;
         let code = match error.kind {
-            SourceFault::Refused => git2::ErrorCode::Auth,
-            SourceFault::Missing => git2::ErrorCode::NotFound,
-            SourceFault::Unreachable | SourceFault::Unreadable => git2::ErrorCode::GenericError,
+            SourceFault::Refused => ErrorCode::Auth,
+            SourceFault::Missing => ErrorCode::NotFound,
+            SourceFault::Unreachable | SourceFault::Unreadable => ErrorCode::GenericError,
         };
         let error = SourceError::new(error.kind, self.scrub(&error.message));
-        let shown = git2::Error::new(code, class, &error.message);
+        let shown = git2::Error::new(code, ErrorClass::Net, &error.message);
         self.fault
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -172,20 +173,21 @@ impl Exchange {
     fn explain(&self, error: &git2::Error) -> SourceError {
         let shown = &self.remote.shown;
         let message = self.scrub(error.message());
+        let is_local = matches!(self.remote.endpoint, Endpoint::Local(_));
         let (kind, help) = match (error.class(), error.code()) {
-            (_, git2::ErrorCode::Auth | git2::ErrorCode::Certificate) => {
-                (SourceFault::Refused, "check the source's `auth`")
-            }
-            (git2::ErrorClass::Os | git2::ErrorClass::Repository, _) | (_, git2::ErrorCode::NotFound) => (
+            (_, ErrorCode::Auth | ErrorCode::Certificate) => (SourceFault::Refused, "check the source's `auth`"),
+            (ErrorClass::Os | ErrorClass::Repository, _) | (_, ErrorCode::NotFound) if is_local => (
                 SourceFault::Missing,
-                "check the source's `url`, and that this user may read it",
+                "check the source's `url`, that this user may read it, and that the mirror's disk is not full",
             ),
-            (git2::ErrorClass::Net | git2::ErrorClass::Http | git2::ErrorClass::Ssh | git2::ErrorClass::Indexer, _) => {
-                (
-                    SourceFault::Unreachable,
-                    "the answer broke off or is no answer of a Git server; it is tried again",
-                )
-            }
+            (ErrorClass::Os | ErrorClass::NoMemory, _) => (
+                SourceFault::Unreadable,
+                "check that the mirror's disk is writable and not full",
+            ),
+            (ErrorClass::Net | ErrorClass::Http | ErrorClass::Ssh | ErrorClass::Indexer, _) => (
+                SourceFault::Unreachable,
+                "the answer broke off or is no answer of a Git server; it is tried again",
+            ),
             _ => (SourceFault::Unreadable, "check that this is a Git repository"),
         };
         SourceError::new(kind, format!("{shown}: {message}: {help}"))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use git2::{AutotagOption, FetchOptions, Oid, RemoteCallbacks, Repository, RepositoryInitOptions};
+use git2::{AutotagOption, ErrorClass, FetchOptions, Oid, RemoteCallbacks, Repository, RepositoryInitOptions};
 
 use super::exchange::{Exchange, Failed};
 use super::tree::Blobs;
@@ -100,8 +100,10 @@ impl Mirror {
             Ok(repository) if packs(&self.repository_path()) < PACKS => {
                 match exchange.run(|| fetch_into(&repository, &self.branch, exchange)) {
                     Ok(()) => Ok(()),
-                    Err(Failed::Remote(error)) => Err(error),
-                    Err(Failed::Library(error)) => self.damaged(exchange, reading, error.message()),
+                    Err(Failed::Library(error)) if is_damage(&error) => {
+                        self.damaged(exchange, reading, error.message())
+                    }
+                    Err(failed) => Err(failed.explain(exchange)),
                 }
             }
             Ok(_) => self.replace(exchange, reading),
@@ -144,10 +146,13 @@ impl Mirror {
         };
         remove(&next).map_err(|error| local(&error))?;
         let repository = create(&next).map_err(|error| local(&error))?;
-        exchange
-            .run(|| fetch_into(&repository, &self.branch, exchange))
-            .map_err(|failed| failed.explain(exchange))?;
+        let fetched = exchange.run(|| fetch_into(&repository, &self.branch, exchange));
         drop(repository);
+        if let Err(failed) = fetched {
+            // Whatever hinders the removal hinders the next attempt too, and is said then.
+            let _ = remove(&next);
+            return Err(failed.explain(exchange));
+        }
         let pause = reading.lock().unwrap_or_else(PoisonError::into_inner);
         let swapped = self.swap(&next);
         drop(pause);
@@ -226,6 +231,19 @@ fn fetch_into(repository: &Repository, branch: &str, exchange: &Arc<Exchange>) -
     // `+`: what may be taken over from a branch that was forced is decided later, with the ledger at hand.
     let refspec = format!("+refs/heads/{branch}:{LAST_GOOD}");
     remote.fetch(&[refspec.as_str()], Some(&mut options), None)
+}
+
+/// Whether a failed fetch may be the mirror's fault; a full disk or a lost connection is not.
+fn is_damage(error: &git2::Error) -> bool {
+    !matches!(
+        error.class(),
+        ErrorClass::Net
+            | ErrorClass::Http
+            | ErrorClass::Ssh
+            | ErrorClass::Os
+            | ErrorClass::NoMemory
+            | ErrorClass::Callback
+    )
 }
 
 /// Whether what the mirror says it has can be read: a remote would never send it again.

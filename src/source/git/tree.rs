@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use driftless_core::key::Revision;
 use driftless_core::tree::{Content, File, Refusal, Tree};
-use git2::{ErrorClass, ErrorCode, ObjectType, Odb, Oid, Repository};
+use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use crate::source::file::{self, Limits};
 use crate::source::{SourceError, SourceFault};
@@ -105,6 +105,21 @@ impl Blobs {
     }
 }
 
+/// Bytes of a commit; messages are some kilobytes.
+const COMMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of one entry of a folder with the longest name that file systems take: mode, name, id.
+const ENTRY_BYTES: usize = 300;
+
+/// Looks at the size of a folder before it is loaded: few compressed bytes can hold very many entries.
+fn within(odb: &Odb<'_>, tree: Oid, limits: &Limits) -> Result<(), ReadFault> {
+    let (bytes, _) = odb.read_header(tree)?;
+    if bytes > limits.files.saturating_mul(ENTRY_BYTES) {
+        return Err(file::too_many(limits).into());
+    }
+    Ok(())
+}
+
 /// Reads the files under `folders` (normal, from the root) at commit `oid`.
 pub(super) fn read(
     repository: &Repository,
@@ -113,15 +128,27 @@ pub(super) fn read(
     limits: &Limits,
     blobs: &mut Blobs,
 ) -> Result<Tree, ReadFault> {
-    let commit = match repository.find_commit(oid) {
-        Ok(commit) => commit,
-        Err(error) if error.code() == ErrorCode::NotFound && error.class() == ErrorClass::Odb => {
-            return Err(ReadFault::Absent);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let revision = Revision(oid.to_string());
     let odb = repository.odb()?;
+    match odb.read_header(oid) {
+        Ok((bytes, ObjectType::Commit)) if bytes <= COMMIT_BYTES => {}
+        Ok((_, ObjectType::Commit)) => {
+            return Err(ReadFault::Source(SourceError::new(
+                SourceFault::Unreadable,
+                format!("the message of commit {oid} is over {COMMIT_BYTES} bytes: commit again with a shorter one"),
+            )));
+        }
+        Ok((_, kind)) => {
+            return Err(ReadFault::Source(SourceError::new(
+                SourceFault::Missing,
+                format!("{oid} is a {kind} and no commit: name a commit"),
+            )));
+        }
+        Err(error) if error.code() == ErrorCode::NotFound => return Err(ReadFault::Absent),
+        Err(error) => return Err(error.into()),
+    }
+    let commit = repository.find_commit(oid)?;
+    let revision = Revision(oid.to_string());
+    within(&odb, commit.tree_id(), limits)?;
     let root = commit.tree()?;
     let mut walk = Walk {
         repository,
@@ -135,7 +162,7 @@ pub(super) fn read(
     };
     for folder in folders {
         let tree = find(repository, &root, folder, &revision)?;
-        walk.folder(&tree, folder)?;
+        walk.folder(tree.id(), folder)?;
     }
     let Walk { used, files, .. } = walk;
     blobs.keep(folders.to_vec(), used);
@@ -212,12 +239,13 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// An explicit stack: a hostile repository chooses the depth.
-    fn folder(&mut self, tree: &git2::Tree<'_>, path: &str) -> Result<(), ReadFault> {
-        let mut stack = vec![(tree.id(), path.to_owned(), 0)];
+    fn folder(&mut self, tree: Oid, path: &str) -> Result<(), ReadFault> {
+        let mut stack = vec![(tree, path.to_owned(), 0)];
         while let Some((id, path, depth)) = stack.pop() {
             if depth > file::DEPTH {
                 return Err(file::too_deep(&path).into());
             }
+            within(self.odb, id, self.limits)?;
             for entry in &self.repository.find_tree(id)? {
                 self.seen += 1;
                 if self.seen > self.limits.files {
