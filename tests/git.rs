@@ -213,7 +213,8 @@ async fn what_is_no_plain_text_of_reasonable_size_is_refused_alone_and_the_rest_
     git(&repo.work(), &["commit", "-q", "-m", "Odd files"]);
     git(&repo.work(), &["push", "-q", "origin", "HEAD"]);
 
-    let source = source_at(&repo);
+    let host = GitHost::start(repo.folder(), Manner::default()).await;
+    let source = GitSource::open(options(format!("{}/bare.git", host.url), repo.folder())).unwrap();
     let tree = newest(&source).await.unwrap();
     assert_eq!(text(&tree, "good.yaml"), "a: 1\n");
     assert_eq!(content(&tree, "link.yaml"), &Content::Refused(Refusal::Symlink));

@@ -161,7 +161,7 @@ pub(super) fn read(
         files: BTreeMap::new(),
     };
     for folder in folders {
-        let tree = find(repository, &root, folder, &revision)?;
+        let tree = find(repository, &odb, &root, folder, &revision, limits)?;
         walk.folder(tree.id(), folder)?;
     }
     let Walk { used, files, .. } = walk;
@@ -177,9 +177,11 @@ pub(super) fn read(
 
 fn find<'r>(
     repository: &'r Repository,
+    odb: &Odb<'_>,
     root: &git2::Tree<'r>,
     folder: &str,
     revision: &Revision,
+    limits: &Limits,
 ) -> Result<git2::Tree<'r>, ReadFault> {
     let missing = |why: &str| {
         ReadFault::Source(SourceError::new(
@@ -198,7 +200,10 @@ fn find<'r>(
         let (id, mode) = (entry.id(), Mode::of(entry.filemode_raw()));
         drop(entry);
         tree = match mode {
-            Mode::Folder => repository.find_tree(id)?,
+            Mode::Folder => {
+                within(odb, id, limits)?;
+                repository.find_tree(id)?
+            }
             Mode::File => return Err(missing("is a file")),
             Mode::Symlink => return Err(missing("is, or lies behind, a symbolic link, which is not followed")),
             Mode::Submodule => return Err(missing("is, or lies in, a submodule, which is not read")),
