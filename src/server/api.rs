@@ -26,7 +26,10 @@ const RUNS: (usize, usize) = (20, 200);
 
 /// `GET /api/openapi.json`.
 pub(super) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        include_str!("openapi.json"),
+    )
 }
 
 /// `GET /api/v1/environments`.
@@ -37,7 +40,11 @@ pub(super) async fn environments(State(shell): Shared) -> impl IntoResponse {
         .iter()
         .map(|(name, view)| environment_json(name, view, &overview))
         .collect();
-    let sources: Vec<Json> = overview.sources.iter().map(|(name, source)| source_json(name, source)).collect();
+    let sources: Vec<Json> = overview
+        .sources
+        .iter()
+        .map(|(name, source)| source_json(name, source))
+        .collect();
     axum::Json(json!({"environments": environments, "sources": sources}))
 }
 
@@ -71,7 +78,10 @@ pub(super) async fn drift(State(shell): Shared, Path(name): Path<String>) -> Res
     let steps = plan.steps.iter().filter(|step| has_drift(&step.change)).map(|step| {
         let key = step.change.key.to_string();
         let result = results.get(&key).map_or("planned", String::as_str);
-        (&step.change, if result == "applied" { "corrected" } else { result }.to_owned())
+        (
+            &step.change,
+            if result == "applied" { "corrected" } else { result }.to_owned(),
+        )
     });
     let reported = plan.reported.iter().filter(|change| has_drift(change));
     let resources: Vec<(&Change, String)> = steps
@@ -127,7 +137,9 @@ pub(super) async fn runs(
     }
     let environment = filter.environment.map(EnvironmentName);
     let runs = shell.app.store.runs(environment.as_ref(), limit).await?;
-    Ok(axum::Json(json!({"runs": runs.iter().map(run_json).collect::<Vec<_>>()})))
+    Ok(axum::Json(
+        json!({"runs": runs.iter().map(run_json).collect::<Vec<_>>()}),
+    ))
 }
 
 /// `GET /api/v1/runs/{id}`.
@@ -173,7 +185,8 @@ pub(super) fn encode(text: &str) -> String {
 
 /// A document that history keeps as text.
 pub(super) fn document(text: Option<&str>) -> Json {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Json::Null)
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or(Json::Null)
 }
 
 fn has_drift(change: &Change) -> bool {
@@ -194,7 +207,12 @@ fn results(shown: &RunRecord, plan: &Plan, stored: Option<RunRecord>) -> BTreeMa
     let outcomes = report["outcomes"].as_array().map_or(&[][..], Vec::as_slice);
     outcomes
         .iter()
-        .filter_map(|outcome| Some((outcome["key"].as_str()?.to_owned(), outcome["result"].as_str()?.to_owned())))
+        .filter_map(|outcome| {
+            Some((
+                outcome["key"].as_str()?.to_owned(),
+                outcome["result"].as_str()?.to_owned(),
+            ))
+        })
         .collect()
 }
 

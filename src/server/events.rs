@@ -61,7 +61,10 @@ fn event(overview: &Arc<Overview>) -> Event {
         .map(|(name, view)| {
             let standing = Standing::of(view, overview.sources.get(&view.source));
             let revision = view.revision.as_ref().map(|revision| revision.0.as_str());
-            (name.0.clone(), json!({"standing": standing.word(), "revision": revision}))
+            (
+                name.0.clone(),
+                json!({"standing": standing.word(), "revision": revision}),
+            )
         })
         .collect();
     Event::default()

@@ -97,9 +97,9 @@ impl TokenMark {
         // Both sides are digests of equal length: time says nothing of the token, neither of its length.
         let presented = mark(presented.as_bytes()).map(|mark| mark.finalize().into_bytes());
         let known = presented.is_some_and(|presented| self.0.clone().verify_slice(&presented).is_ok());
-        known.then_some(()).ok_or_else(|| {
-            unauthorized("The token is not the one this server is configured with (`server.token`).")
-        })
+        known
+            .then_some(())
+            .ok_or_else(|| unauthorized("The token is not the one this server is configured with (`server.token`)."))
     }
 }
 

@@ -10,5 +10,8 @@ use super::Shared;
 pub(super) async fn metrics(State(shell): Shared) -> impl IntoResponse {
     let text = (shell.app.metrics)();
     // The version of the text format, as Prometheus asks for it.
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
 }

@@ -26,7 +26,7 @@ use crate::store::Store;
 
 pub use guard::Access;
 pub use listen::serve;
-pub use webhook::{Provider, Webhook};
+pub use webhook::{OUTCOMES, Provider, Webhook};
 
 /// Everything that the server shows or may ask for.
 pub struct App {
@@ -36,7 +36,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Counts a delivery: the webhook's name and what became of it, one of [`webhook::OUTCOMES`].
+    /// Counts a delivery: the webhook's name and what became of it, one of [`OUTCOMES`].
     pub deliveries: Arc<dyn Fn(&str, &'static str) + Send + Sync>,
     /// Who may send a POST.
     pub access: Access,

@@ -65,7 +65,9 @@ impl Problem {
         Self::new(
             StatusCode::NOT_FOUND,
             "unknown-run",
-            format!("There is no run `{id}`: it has not begun yet, or history no longer holds it. GET /api/v1/runs lists those it holds."),
+            format!(
+                "There is no run `{id}`: it has not begun yet, or history no longer holds it. GET /api/v1/runs lists those it holds."
+            ),
         )
     }
 }
@@ -108,7 +110,10 @@ pub(super) async fn no_such_page(uri: Uri) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        format!("There is nothing at {}; GET /api/openapi.json lists all there is.", uri.path()),
+        format!(
+            "There is nothing at {}; GET /api/openapi.json lists all there is.",
+            uri.path()
+        ),
     )
 }
 
@@ -117,7 +122,10 @@ pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
-        format!("{} does not answer {method}; the header `Allow` says what it answers.", uri.path()),
+        format!(
+            "{} does not answer {method}; the header `Allow` says what it answers.",
+            uri.path()
+        ),
     )
 }
 
@@ -128,7 +136,10 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
         Err(_) => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
-            format!("The request was not complete within {} s; send it again.", ANSWER_WITHIN.as_secs()),
+            format!(
+                "The request was not complete within {} s; send it again.",
+                ANSWER_WITHIN.as_secs()
+            ),
         )
         .into_response(),
     }

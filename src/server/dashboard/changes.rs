@@ -92,7 +92,10 @@ pub(super) fn rows(plan: &Json, report: &Json, places: &BTreeMap<String, String>
         .take(CHANGES)
         .map(|(change, result)| {
             let id = (text(&change["key"]), text(&change["action"]));
-            let outcome = outcomes.get(&(id.0.as_str(), id.1.as_str())).copied().filter(|_| result.is_none());
+            let outcome = outcomes
+                .get(&(id.0.as_str(), id.1.as_str()))
+                .copied()
+                .filter(|_| result.is_none());
             row(change, result, outcome.unwrap_or(&Json::Null), places)
         })
         .collect();
@@ -114,7 +117,9 @@ fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<St
         name: key.split_once('/').map_or(key.as_str(), |(_, name)| name).to_owned(),
         class: text(&change["class"]),
         place: places.get(&key).cloned(),
-        result: result.map(str::to_owned).or_else(|| outcome["result"].as_str().map(str::to_owned)),
+        result: result
+            .map(str::to_owned)
+            .or_else(|| outcome["result"].as_str().map(str::to_owned)),
         attempts: outcome["attempts"].as_u64(),
         error: error(&outcome["error"]),
         fields: fields.iter().take(FIELDS).map(field).collect(),
@@ -226,9 +231,7 @@ mod tests {
     #[test]
     fn outcomes_of_another_plan_are_not_shown() {
         let plan = json!({"digest": "a", "changes": [{"key": "check/x", "action": "update"}]});
-        let report = |digest| {
-            json!({"digest": digest, "outcomes": [{"key": "check/x", "action": "update", "result": "applied"}]})
-        };
+        let report = |digest| json!({"digest": digest, "outcomes": [{"key": "check/x", "action": "update", "result": "applied"}]});
         let result = |digest| {
             let rows = rows(&plan, &report(digest), &BTreeMap::new());
             rows.map(|rows| rows.changes.into_iter().map(|change| change.result).collect::<Vec<_>>())

@@ -70,7 +70,11 @@ pub(super) async fn run(State(shell): Shared, Path(id): Path<String>) -> Respons
     let overview = shell.app.control.overview().borrow().clone();
     let id = RunId(id);
     match shell.app.store.run(&id).await {
-        Ok(Some(run)) => shown(shell.pages.render("run.html", &view::run(&run, &overview, SystemClock.now()))),
+        Ok(Some(run)) => shown(
+            shell
+                .pages
+                .render("run.html", &view::run(&run, &overview, SystemClock.now())),
+        ),
         Ok(None) => failed(&shell.pages, &Problem::unknown_run(&id.0)),
         Err(error) => failed(&shell.pages, &error.into()),
     }

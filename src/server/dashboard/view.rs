@@ -186,7 +186,10 @@ pub(super) fn overview(overview: &Overview, runs: &[RunRecord], now: DateTime<Ut
             reasons: reasons(view, overview.sources.get(&view.source), now),
         })
         .collect();
-    let waiting = environments.iter().filter(|(standing, ..)| *standing == Standing::Waiting).count();
+    let waiting = environments
+        .iter()
+        .filter(|(standing, ..)| *standing == Standing::Waiting)
+        .count();
     OverviewPage {
         calm: attention.is_empty(),
         headline: headline(environments.len(), attention.len(), waiting),
@@ -261,7 +264,10 @@ fn headline(all: usize, attention: usize, waiting: usize) -> String {
         (0, ..) => "No environments yet".to_owned(),
         (1, 0, 0) => "The environment is in sync".to_owned(),
         (all, 0, 0) => format!("All {all} environments are in sync"),
-        (all, 0, waiting) => format!("{} of {all} environments are in sync, {waiting} waiting for the first run", all - waiting),
+        (all, 0, waiting) => format!(
+            "{} of {all} environments are in sync, {waiting} waiting for the first run",
+            all - waiting
+        ),
         (all, 1, _) => format!("1 of {all} environments needs attention"),
         (all, attention, _) => format!("{attention} of {all} environments need attention"),
     }
@@ -284,13 +290,18 @@ fn reasons(view: &EnvironmentView, source: Option<&SourceView>, now: DateTime<Ut
         (faults(view), "left out because of errors in their files".to_owned()),
         (view.gaps.len(), "could not be read whole".to_owned()),
     ];
-    let stale = source.and_then(|source| source.stale.as_ref()).map(|stale| {
-        format!("source {} is {}", view.source, stale_text(stale, now))
-    });
+    let stale = source
+        .and_then(|source| source.stale.as_ref())
+        .map(|stale| format!("source {} is {}", view.source, stale_text(stale, now)));
     view.error
         .clone()
         .into_iter()
-        .chain(counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")))
+        .chain(
+            counted
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}")),
+        )
         .chain(stale)
         .collect()
 }
@@ -313,7 +324,10 @@ fn environment_row(
         target: view.target.clone(),
         mode: view.mode,
         activity: activity_text(&view.activity),
-        revision: view.revision.as_ref().map(|revision| revision_row(revision, source, now)),
+        revision: view
+            .revision
+            .as_ref()
+            .map(|revision| revision_row(revision, source, now)),
         last_success: view.last_success.map(|time| When::at(time, now)),
         next: view.next.map(|time| When::at(time, now)),
         kinds: view.kinds.iter().map(kind_row).collect(),
@@ -323,8 +337,16 @@ fn environment_row(
 fn activity_text(activity: &Activity) -> Option<String> {
     match activity {
         Activity::Idle => None,
-        Activity::Running { phase, progress: (_, 0), .. } => Some((*phase).to_owned()),
-        Activity::Running { phase, progress: (done, of), .. } => Some(format!("{phase} {done} of {of}")),
+        Activity::Running {
+            phase,
+            progress: (_, 0),
+            ..
+        } => Some((*phase).to_owned()),
+        Activity::Running {
+            phase,
+            progress: (done, of),
+            ..
+        } => Some(format!("{phase} {done} of {of}")),
     }
 }
 
@@ -393,7 +415,10 @@ fn run_row(run: &RunRecord, overview: &Overview, now: DateTime<Utc>) -> RunRow {
         id: run.id.0.clone(),
         environment: run.environment.0.clone(),
         trigger: run.trigger.text(),
-        revision: run.revision.as_ref().map(|revision| revision_row(revision, source, now)),
+        revision: run
+            .revision
+            .as_ref()
+            .map(|revision| revision_row(revision, source, now)),
         started: When::at(run.started, now),
         took: run.finished.map(|finished| span(finished - run.started)),
         conclusion: Chip {
@@ -416,9 +441,17 @@ fn diagnostic_row(diagnostic: &Diagnostic) -> DiagnosticRow {
 }
 
 fn tally(summary: &Json) -> Vec<String> {
-    ["created", "updated", "replaced", "deleted", "failed", "skipped", "unchanged"]
-        .iter()
-        .filter_map(|name| Some((summary[*name].as_u64().filter(|count| *count > 0)?, name)))
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect()
+    [
+        "created",
+        "updated",
+        "replaced",
+        "deleted",
+        "failed",
+        "skipped",
+        "unchanged",
+    ]
+    .iter()
+    .filter_map(|name| Some((summary[*name].as_u64().filter(|count| *count > 0)?, name)))
+    .map(|(count, name)| format!("{count} {name}"))
+    .collect()
 }

@@ -26,7 +26,10 @@ impl When {
         } else {
             format!("in {}", span(-past))
         };
-        Self { iso: instant(time), text }
+        Self {
+            iso: instant(time),
+            text,
+        }
     }
 }
 

@@ -30,7 +30,14 @@ const ID_BYTES: usize = 64;
 
 /// What can become of a delivery: the values of the metric's label.
 pub const OUTCOMES: [&str; 8] = [
-    "accepted", "ignored", "ping", "duplicate", "bad_signature", "too_large", "malformed", "unreadable",
+    "accepted",
+    "ignored",
+    "ping",
+    "duplicate",
+    "bad_signature",
+    "too_large",
+    "malformed",
+    "unreadable",
 ];
 
 /// One webhook of the config.
@@ -155,7 +162,10 @@ async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<(&
         .flat_map(|source| shell.app.control.trigger_source(source, &trigger))
         .map(|(environment, run)| json!({"environment": environment.0, "run": run.0}))
         .collect();
-    Ok(("accepted", (StatusCode::ACCEPTED, axum::Json(json!({"runs": runs}))).into_response()))
+    Ok((
+        "accepted",
+        (StatusCode::ACCEPTED, axum::Json(json!({"runs": runs}))).into_response(),
+    ))
 }
 
 /// GitHub's id of a delivery; a redelivery has the same.
@@ -167,8 +177,14 @@ const EVENT: HeaderName = HeaderName::from_static("x-github-event");
 /// Reads the body up to the limit; one that announces more is not read at all.
 async fn body(request: Request) -> Result<Bytes, Refusal> {
     let too_large = || {
-        let detail = format!("A delivery may have {} KiB; the payload is not needed, so send less of it.", BODY_BYTES / 1024);
-        ("too_large", Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail))
+        let detail = format!(
+            "A delivery may have {} KiB; the payload is not needed, so send less of it.",
+            BODY_BYTES / 1024
+        );
+        (
+            "too_large",
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
+        )
     };
     let announced = one(request.headers(), &header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_BYTES) {
@@ -181,7 +197,10 @@ async fn body(request: Request) -> Result<Bytes, Refusal> {
             return too_large();
         }
         let detail = "The body broke off before its end; send the delivery again.";
-        ("unreadable", Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail))
+        (
+            "unreadable",
+            Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail),
+        )
     })
 }
 
@@ -198,7 +217,10 @@ fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overvi
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     if !is_json {
         let detail = "Set the webhook's content type to application/json.";
-        return Err(("malformed", Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail)));
+        return Err((
+            "malformed",
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail),
+        ));
     }
     match one(headers, &EVENT) {
         Some("ping") => return Ok(Delivery::Ping),
@@ -210,24 +232,38 @@ fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overvi
         }
     }
     let push: Push = serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("The payload is no push event in JSON (line {}, column {}).", error.line(), error.column());
+        let detail = format!(
+            "The payload is no push event in JSON (line {}, column {}).",
+            error.line(),
+            error.column()
+        );
         ("malformed", Problem::new(StatusCode::BAD_REQUEST, "malformed", detail))
     })?;
     let watching: Vec<String> = webhook
         .sources
         .iter()
-        .filter(|name| overview.sources.get(*name).is_some_and(|source| is_watched(&source.reference, &push.reference)))
+        .filter(|name| {
+            overview
+                .sources
+                .get(*name)
+                .is_some_and(|source| is_watched(&source.reference, &push.reference))
+        })
         .cloned()
         .collect();
     if watching.is_empty() {
-        return Ok(Delivery::Other("No source of this webhook watches that ref.".to_owned()));
+        return Ok(Delivery::Other(
+            "No source of this webhook watches that ref.".to_owned(),
+        ));
     }
     Ok(Delivery::Look(watching))
 }
 
 /// Whether a push to `pushed` (a full ref) moves `watched` (a branch's name or a full ref).
 fn is_watched(watched: &str, pushed: &str) -> bool {
-    watched == pushed || pushed.strip_prefix("refs/heads/").is_some_and(|branch| branch == watched)
+    watched == pushed
+        || pushed
+            .strip_prefix("refs/heads/")
+            .is_some_and(|branch| branch == watched)
 }
 
 fn said(result: &str, detail: &str) -> Response {

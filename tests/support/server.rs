@@ -1,0 +1,500 @@
+//! An engine and a store that say what a test tells them, and an overview with one of everything.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use axum::Router;
+use chrono::{DateTime, TimeDelta, Utc};
+use driftless::engine::{Activity, Control, EnvironmentView, KindView, Overview, SourceView, UnknownEnvironment};
+use driftless::server::{Access, App, Provider, Webhook, router};
+use driftless::source::Commit;
+use driftless::store::{Intent, RunId, RunRecord, Store, StoreError, Trigger};
+use driftless_core::diagnostic::{Diagnostic, Place};
+use driftless_core::field::FieldPath;
+use driftless_core::key::{Digest, EnvironmentName, Key, Kind, Revision};
+use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use driftless_core::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Plan, States, Step};
+use driftless_core::render;
+use driftless_core::report::Conclusion;
+use driftless_core::schema::Schema;
+use driftless_core::value::{Map, Secret, Value};
+use tokio::sync::watch;
+
+pub(crate) const TOKEN: &str = "a-token-for-tests";
+pub(crate) const WEBHOOK_SECRET: &str = "a-secret-for-tests";
+
+/// Text that runs, breaks out of attributes and comments, or closes what it stands in, wherever it is not escaped.
+pub(crate) const HOSTILE: &str =
+    "\"'><script>window.hacked=1</script><img src=x onerror=window.hacked=1>{{7*7}}</title><!--";
+
+/// An engine that remembers what it was asked.
+pub(crate) struct FakeEngine {
+    pub(crate) overview: watch::Sender<Arc<Overview>>,
+    pub(crate) asked: Mutex<Vec<(String, Trigger)>>,
+}
+
+impl Control for FakeEngine {
+    fn overview(&self) -> watch::Receiver<Arc<Overview>> {
+        self.overview.subscribe()
+    }
+
+    fn trigger(&self, environment: &EnvironmentName, trigger: Trigger) -> Result<RunId, UnknownEnvironment> {
+        if !self.overview.borrow().environments.contains_key(environment) {
+            return Err(UnknownEnvironment(environment.clone()));
+        }
+        self.asked.lock().unwrap().push((environment.0.clone(), trigger));
+        Ok(RunId(format!("run-{}", environment.0)))
+    }
+
+    fn trigger_source(&self, source: &str, trigger: &Trigger) -> Vec<(EnvironmentName, RunId)> {
+        let overview = self.overview.borrow().clone();
+        let on_it = overview.environments.iter().filter(|(_, view)| view.source == source);
+        on_it
+            .map(|(name, _)| (name.clone(), self.trigger(name, trigger.clone()).unwrap()))
+            .collect()
+    }
+}
+
+/// History, or a store that does not answer.
+pub(crate) struct FakeStore {
+    pub(crate) runs: Mutex<Result<Vec<RunRecord>, String>>,
+    fingerprints: FingerprintKey,
+}
+
+impl FakeStore {
+    fn read(&self) -> Result<Vec<RunRecord>, StoreError> {
+        let runs = self.runs.lock().unwrap().clone();
+        runs.map_err(|message| StoreError { message })
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    fn fingerprints(&self) -> &FingerprintKey {
+        &self.fingerprints
+    }
+
+    async fn ledger(&self, _: &EnvironmentName, _: &dyn Schema) -> Result<Ledger, StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn agree(&self, _: &EnvironmentName, _: &[(Key, LedgerEntry)]) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn close(&self, _: &EnvironmentName, _: &[Key]) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn intend(&self, _: &EnvironmentName, _: &Intent) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn settle(&self, _: &EnvironmentName, _: &Key, _: Option<&LedgerEntry>) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn intents(&self, _: &EnvironmentName, _: &dyn Schema) -> Result<Vec<Intent>, StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn put_run(&self, _: &RunRecord) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn runs(&self, environment: Option<&EnvironmentName>, limit: usize) -> Result<Vec<RunRecord>, StoreError> {
+        let mut runs = self.read()?;
+        runs.retain(|run| environment.is_none_or(|name| run.environment == *name));
+        runs.truncate(limit);
+        for run in &mut runs {
+            (run.plan, run.report) = (None, None);
+        }
+        Ok(runs)
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
+        Ok(self.read()?.into_iter().find(|run| run.id == *id))
+    }
+}
+
+/// A server with its two sides.
+pub(crate) struct Rig {
+    pub(crate) engine: Arc<FakeEngine>,
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) deliveries: Arc<Mutex<Vec<(String, &'static str)>>>,
+    pub(crate) router: Router,
+}
+
+/// A server that shows `overview` and `runs`.
+pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> Rig {
+    let engine = Arc::new(FakeEngine {
+        overview: watch::Sender::new(Arc::new(overview)),
+        asked: Mutex::default(),
+    });
+    let store = Arc::new(FakeStore {
+        runs: Mutex::new(Ok(runs)),
+        fingerprints: FingerprintKey::new(vec![7; 32]),
+    });
+    let deliveries: Arc<Mutex<Vec<(String, &'static str)>>> = Arc::default();
+    let counted = deliveries.clone();
+    let webhook = |name: &str, provider| Webhook {
+        name: name.to_owned(),
+        provider,
+        secret: Secret::new(WEBHOOK_SECRET),
+        sources: vec!["dq-config".to_owned()],
+    };
+    let router = router(App {
+        control: engine.clone(),
+        store: store.clone(),
+        metrics: Arc::new(|| "driftless_build_info{version=\"0\"} 1\n".to_owned()),
+        deliveries: Arc::new(move |webhook, outcome| counted.lock().unwrap().push((webhook.to_owned(), outcome))),
+        access,
+        webhooks: vec![
+            webhook("github", Provider::GitHub),
+            webhook("generic", Provider::GenericHmac),
+        ],
+    });
+    Rig {
+        engine,
+        store,
+        deliveries,
+        router,
+    }
+}
+
+/// No token, on a loopback listener.
+pub(crate) fn loopback() -> Access {
+    Access::new(None, "127.0.0.1:8080".parse().unwrap())
+}
+
+/// A token, on a listener that all can reach.
+pub(crate) fn with_token() -> Access {
+    Access::new(Some(&Secret::new(TOKEN)), "0.0.0.0:8080".parse().unwrap())
+}
+
+const CHECK: Kind = Kind("check");
+const CONTAINER: Kind = Kind("container");
+
+fn check(name: &str) -> Key {
+    Key::new(CHECK, ["warehouse-prod", name])
+}
+
+fn field(path: &str, class: Class, before: Option<Value>, after: Option<Value>) -> FieldChange {
+    FieldChange {
+        path: FieldPath::dotted(path),
+        class,
+        before,
+        after,
+    }
+}
+
+fn change(key: Key, action: Action, class: Class, fields: Vec<FieldChange>) -> Change {
+    let place = Place {
+        file: format!(
+            "qualytics-config/datastores/warehouse_prod/checks/orders/{}.yaml",
+            key.name()
+        )
+        .into(),
+        line: 4,
+        column: 3,
+    };
+    Change {
+        key,
+        action,
+        class,
+        fields,
+        place: Some(place),
+    }
+}
+
+fn step(change: Change) -> Step {
+    Step {
+        change,
+        after: Vec::new(),
+        write: Map::new(),
+        remote: None,
+        base: None,
+        agreement: None,
+    }
+}
+
+pub(crate) fn revision() -> Revision {
+    Revision("4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned())
+}
+
+/// A plan with one of everything; `text` stands wherever a plan holds text of others.
+pub(crate) fn plan(environment: &str, text: &str) -> Plan {
+    let query = "SELECT customer_id,\n       sum(amount) AS revenue\nFROM orders\nGROUP BY customer_id";
+    let steps = vec![
+        change(
+            Key::new(CONTAINER, ["warehouse-prod", "daily_revenue"]),
+            Action::Create,
+            Class::Pending,
+            vec![
+                field("container_type", Class::Pending, None, Some("computed_table".into())),
+                field("query", Class::Pending, None, Some(query.into())),
+            ],
+        ),
+        change(
+            check("orders__between__amount"),
+            Action::Update,
+            Class::Drift,
+            vec![
+                field("properties.max", Class::Drift, Some(9000.into()), Some(10_000.into())),
+                field(
+                    "description",
+                    Class::Drift,
+                    Some(text.into()),
+                    Some("Amounts are plausible".into()),
+                ),
+            ],
+        ),
+        change(
+            Key::new(Kind("connection"), ["warehouse"]),
+            Action::Update,
+            Class::Pending,
+            vec![field(
+                "password",
+                Class::Pending,
+                Some(Value::Secret(Secret::new("hunter2"))),
+                Some(Value::Secret(Secret::new("hunter3"))),
+            )],
+        ),
+    ];
+    let reported = vec![
+        change(
+            check("orders__isnotnull__id"),
+            Action::Update,
+            Class::Conflict,
+            vec![
+                field("coverage", Class::Conflict, Some(0.95.into()), Some(1.0.into())),
+                field("filter", Class::Drift, Some(text.into()), None),
+                field("description", Class::Conflict, None, Some(Value::Null)),
+            ],
+        ),
+        change(
+            check(text),
+            Action::Create,
+            Class::Drift,
+            vec![field("tags", Class::Drift, None, Some(vec![text.into()].into()))],
+        ),
+    ];
+    Plan {
+        environment: Some(EnvironmentName(environment.to_owned())),
+        platform: "qualytics",
+        revision: Some(revision()),
+        steps: steps.into_iter().map(step).collect(),
+        reported,
+        blocked: vec![Blocked {
+            reason: BlockReason::UnresolvedReference,
+            message: format!("`ref_container_name` names `{text}`, which is neither declared nor live"),
+            keys: vec![check("orders__reconcile__total")],
+        }],
+        unmanaged: Vec::new(),
+        orphaned: Vec::new(),
+        gone: Vec::new(),
+        unchanged: [(CHECK, 61)].into(),
+        agreed: Vec::new(),
+        notes: Vec::new(),
+        digest: Digest::of(environment),
+    }
+}
+
+/// What became of [`plan`], as history keeps it.
+pub(crate) fn report(plan: &Plan, text: &str) -> String {
+    serde_json::json!({
+        "version": 1, "environment": plan.environment.as_ref().unwrap().0, "platform": "qualytics",
+        "revision": revision().0, "digest": plan.digest.0,
+        "summary": {"created": 0, "updated": 1, "replaced": 0, "deleted": 0, "unchanged": 61, "failed": 1, "skipped": 1},
+        "outcomes": [
+            {"key": plan.steps[0].change.key.to_string(), "action": "create", "result": "failed", "attempts": 3, "error":
+                {"meaning": "invalid", "message": format!("422: the platform refuses the content: {text}"),
+                 "fields": [{"path": "query", "message": text}]}},
+            {"key": plan.steps[1].change.key.to_string(), "action": "update", "result": "applied", "attempts": 1, "error": null},
+            {"key": plan.steps[2].change.key.to_string(), "action": "update", "result": "skipped", "attempts": 0, "error":
+                {"meaning": null, "message": "it depends on a step that failed", "fields": []}},
+        ],
+    })
+    .to_string()
+}
+
+pub(crate) fn run(id: &str, environment: &str, started: DateTime<Utc>, conclusion: Option<Conclusion>) -> RunRecord {
+    RunRecord {
+        id: RunId(id.to_owned()),
+        environment: EnvironmentName(environment.to_owned()),
+        trigger: Trigger::Revision,
+        revision: Some(revision()),
+        started,
+        finished: conclusion.map(|_| started + TimeDelta::milliseconds(4200)),
+        conclusion,
+        message: "1 updated, 61 in sync".to_owned(),
+        plan: None,
+        report: None,
+        diagnostics: Vec::new(),
+    }
+}
+
+fn kinds(rows: [(&'static str, [usize; 8]); 5]) -> Vec<KindView> {
+    rows.into_iter()
+        .map(
+            |(kind, [in_sync, pending, drift, conflict, failed, blocked, orphaned, unmanaged])| KindView {
+                kind: Kind(kind),
+                states: States {
+                    in_sync,
+                    pending,
+                    drift,
+                    conflict,
+                    orphaned,
+                    unmanaged,
+                    blocked,
+                },
+                failed,
+            },
+        )
+        .collect()
+}
+
+fn calm_kinds() -> Vec<KindView> {
+    kinds([
+        ("connection", [2, 0, 0, 0, 0, 0, 0, 0]),
+        ("datastore", [3, 0, 0, 0, 0, 0, 0, 0]),
+        ("container", [6, 0, 0, 0, 0, 0, 0, 0]),
+        ("computed_field", [4, 0, 0, 0, 0, 0, 0, 0]),
+        ("check", [62, 0, 0, 0, 0, 0, 0, 12]),
+    ])
+}
+
+pub(crate) fn calm(target: &str, now: DateTime<Utc>) -> EnvironmentView {
+    EnvironmentView {
+        platform: "qualytics",
+        target: format!("qualytics-{target}"),
+        url: format!("https://{target}.qualytics.example/api"),
+        source: "dq-config".to_owned(),
+        path: "qualytics-config".to_owned(),
+        mode: "apply",
+        drift: "correct",
+        activity: Activity::Idle,
+        revision: Some(revision()),
+        last_run: Some(run(
+            &format!("20261122T0936-{target}"),
+            target,
+            now,
+            Some(Conclusion::Succeeded),
+        )),
+        last_success: Some(now - TimeDelta::minutes(2)),
+        next: Some(now + TimeDelta::seconds(48)),
+        kinds: calm_kinds(),
+        plan: None,
+        drift_since: None,
+        diagnostics: Vec::new(),
+        gaps: Vec::new(),
+        error: None,
+    }
+}
+
+pub(crate) fn source(now: DateTime<Utc>, text: &str) -> SourceView {
+    SourceView {
+        url: "https://git.example.com/acme/dq-config.git".to_owned(),
+        reference: "main".to_owned(),
+        revision: Some(revision()),
+        commit: Some(Commit {
+            author: text.to_owned(),
+            subject: "Allow larger order amounts".to_owned(),
+            time: (now - TimeDelta::minutes(50)).timestamp(),
+        }),
+        tried: true,
+        reached: Some(now - TimeDelta::seconds(20)),
+        stale: None,
+    }
+}
+
+/// Three environments, one of which has every trouble there is. `text` stands wherever an overview holds text of others.
+pub(crate) fn troubled(now: DateTime<Utc>, text: &str) -> (Overview, Vec<RunRecord>) {
+    let plan = plan("prod", text);
+    let mut prod = calm("prod", now);
+    let last = RunRecord {
+        plan: Some(render::plan_json(&plan)),
+        report: Some(report(&plan, text)),
+        message: format!("1 updated, 1 failed, 1 skipped: {text}"),
+        diagnostics: vec![format!("connections/crm.yaml:3:5: error[unresolved_variable]: {text}")],
+        ..run(
+            "20261122T0940-prod",
+            "prod",
+            now - TimeDelta::minutes(3),
+            Some(Conclusion::Partial),
+        )
+    };
+    prod.last_run = Some(RunRecord {
+        plan: None,
+        report: None,
+        ..last.clone()
+    });
+    prod.plan = Some(Arc::new(plan));
+    prod.drift_since = Some(now - TimeDelta::minutes(43));
+    prod.kinds = kinds([
+        ("connection", [1, 1, 0, 0, 0, 0, 0, 0]),
+        ("datastore", [3, 0, 0, 0, 0, 0, 0, 0]),
+        ("container", [5, 1, 0, 0, 1, 0, 0, 0]),
+        ("computed_field", [4, 0, 0, 0, 0, 0, 2, 0]),
+        ("check", [61, 0, 2, 1, 0, 1, 0, 12]),
+    ]);
+    prod.diagnostics = vec![
+        Diagnostic {
+            excerpt: Some(format!("  host: {text}")),
+            ..Diagnostic::error("unresolved_variable", format!("`${{CRM_HOST}}` has no value {text}"))
+                .at(Place {
+                    file: format!("qualytics-config/connections/{text}.yaml").into(),
+                    line: 3,
+                    column: 5,
+                })
+                .help("give it a value under `variables` of the environment")
+        },
+        Diagnostic::warning("unknown_field", "the platform may not know `colour`"),
+    ];
+    prod.gaps = vec![format!(
+        "connections: 403, the token's role needs to be Manager ({text})"
+    )];
+    let mut dev = calm("dev", now);
+    dev.activity = Activity::Running {
+        run: RunId("20261122T0943-dev".to_owned()),
+        phase: "applying",
+        progress: (3, 12),
+    };
+    let runs = vec![
+        run("20261122T0943-dev", "dev", now - TimeDelta::seconds(2), None),
+        last,
+        run(
+            "20261122T0936-staging",
+            "staging",
+            now - TimeDelta::minutes(7),
+            Some(Conclusion::Succeeded),
+        ),
+        RunRecord {
+            trigger: Trigger::Webhook(text.to_owned()),
+            ..run(
+                "20261122T0930-dev",
+                "dev",
+                now - TimeDelta::hours(3),
+                Some(Conclusion::Failed),
+            )
+        },
+    ];
+    let mut stale = source(now, text);
+    stale.url = "https://git.example.com/acme/overrides.git".to_owned();
+    stale.stale = Some((
+        now - TimeDelta::minutes(43),
+        format!("git.example.com does not answer: {text}"),
+    ));
+    let overview = Overview {
+        environments: [("prod", prod), ("staging", calm("staging", now)), ("dev", dev)]
+            .into_iter()
+            .map(|(name, view)| (EnvironmentName(name.to_owned()), view))
+            .collect(),
+        sources: [
+            ("dq-config".to_owned(), source(now, text)),
+            ("dq-overrides".to_owned(), stale),
+        ]
+        .into(),
+    };
+    (overview, runs)
+}
