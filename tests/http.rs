@@ -868,7 +868,7 @@ async fn pages_show_what_the_engine_and_history_say() {
     for text in [
         "1 of 3 environments needs attention",
         "1 failed",
-        "2 changed by hand, for 43 min",
+        "2 changed by hand (for 43 min)",
         "applying 3 of 12",
         "Allow larger order amounts",
         "stale for 43 min: git.example.com does not answer",

@@ -5,7 +5,7 @@
   const pause = 300; // ms between two fetches: an apply changes the overview many times a second
   let wanted = false;
   let busy = false;
-  let shown = "";
+  let shown = document.getElementById("main").innerHTML;
 
   function say(text, good) {
     live.hidden = false;
@@ -17,6 +17,10 @@
   function swap(main, fresh) {
     const focused = document.activeElement && document.activeElement.id;
     const scrolled = [...main.querySelectorAll(".scroll")].map((box) => box.scrollLeft);
+    for (const box of main.querySelectorAll("details[data-key]")) {
+      const same = fresh.querySelector(`details[data-key="${CSS.escape(box.dataset.key)}"]`);
+      if (same) same.open = box.open;
+    }
     main.replaceChildren(...fresh.childNodes);
     main.querySelectorAll(".scroll").forEach((box, index) => { box.scrollLeft = scrolled[index] || 0; });
     const again = focused && document.getElementById(focused);

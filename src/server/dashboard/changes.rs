@@ -60,6 +60,8 @@ pub(super) struct ErrorRow {
 #[derive(Serialize)]
 pub(super) struct FieldRow {
     path: String,
+    /// Who moved this field, where the plan says it field by field.
+    class: Option<String>,
     before: Option<String>,
     after: Option<String>,
 }
@@ -148,6 +150,7 @@ fn error(error: &Json) -> Option<ErrorRow> {
 fn field(field: &Json) -> FieldRow {
     FieldRow {
         path: text(&field["path"]),
+        class: field["class"].as_str().map(str::to_owned),
         before: field.get("before").map(value),
         after: field.get("after").map(value),
     }

@@ -268,6 +268,7 @@ fn headline(all: usize, attention: usize, waiting: usize) -> String {
             "{} of {all} environments are in sync, {waiting} waiting for the first run",
             all - waiting
         ),
+        (1, 1, _) => "The environment needs attention".to_owned(),
         (all, 1, _) => format!("1 of {all} environments needs attention"),
         (all, attention, _) => format!("{attention} of {all} environments need attention"),
     }
@@ -278,7 +279,7 @@ fn reasons(view: &EnvironmentView, source: Option<&SourceView>, now: DateTime<Ut
     let total = totals(view);
     let states = total.states;
     let drift = match view.drift_since {
-        Some(since) => format!("changed by hand, for {}", span(now - since)),
+        Some(since) => format!("changed by hand (for {})", span(now - since)),
         None => "changed by hand".to_owned(),
     };
     let counted = [
@@ -287,8 +288,11 @@ fn reasons(view: &EnvironmentView, source: Option<&SourceView>, now: DateTime<Ut
         (states.blocked, "blocked".to_owned()),
         (states.drift, drift),
         (states.pending, "not applied yet".to_owned()),
-        (faults(view), "left out because of errors in their files".to_owned()),
-        (view.gaps.len(), "could not be read whole".to_owned()),
+        (faults(view), plural(faults(view), "fault in files", "faults in files")),
+        (
+            view.gaps.len(),
+            plural(view.gaps.len(), "part not read whole", "parts not read whole"),
+        ),
     ];
     let stale = source
         .and_then(|source| source.stale.as_ref())
@@ -304,6 +308,10 @@ fn reasons(view: &EnvironmentView, source: Option<&SourceView>, now: DateTime<Ut
         )
         .chain(stale)
         .collect()
+}
+
+fn plural(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { one } else { many }.to_owned()
 }
 
 fn stale_text((since, why): &(DateTime<Utc>, String), now: DateTime<Utc>) -> String {
