@@ -1,1 +1,225 @@
-//! (being written)
+//! The config file: one YAML text to typed sections, every fault at once and with its place.
+//!
+//! The reader touches nothing but its arguments: the process environment comes in as a map. A relative path in the file counts
+//! from the folder of the file (the store's from the working directory, as everywhere).
+
+mod amount;
+mod auth;
+mod check;
+mod dotenv;
+mod environment;
+mod fault;
+mod secret;
+mod section;
+mod server;
+mod source;
+mod store;
+mod substitute;
+mod target;
+mod variables;
+mod webhook;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use driftless_core::diagnostic::{Diagnostic, Severity};
+use driftless_core::key::Kind;
+use driftless_core::schema::Schema;
+use driftless_core::yaml::{self, Data, Node};
+
+pub use self::amount::{Cron, Interval, Share};
+pub use self::auth::Auth;
+pub use self::environment::{DriftConfig, EnvironmentConfig, GuardsConfig, IgnoreConfig, Prune, WindowConfig};
+pub use self::server::ServerConfig;
+pub use self::source::{ForcePush, SourceConfig, VerifyConfig, VerifyMode};
+pub use self::store::StoreConfig;
+pub use self::target::{LimitsConfig, TargetConfig};
+pub use self::variables::{Texts, variables};
+pub use self::webhook::{Provider, WebhookConfig};
+
+use self::fault::Faults;
+use self::section::Item;
+
+/// The config file, checked: every name in it that points at something points at something that is there.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `server`: the listener and its token.
+    pub server: ServerConfig,
+    /// `store`: where the ledger and the history are kept.
+    pub store: StoreConfig,
+    /// `sources`: repositories that are watched.
+    pub sources: Vec<SourceConfig>,
+    /// `targets`: instances of platforms.
+    pub targets: Vec<TargetConfig>,
+    /// `environments`: what is kept live where. The order decides who owns what two of them declare.
+    pub environments: Vec<EnvironmentConfig>,
+    /// `webhooks`: deliveries that make a source be looked at.
+    pub webhooks: Vec<WebhookConfig>,
+    /// Names of variables that are used in a target, in credentials or in a webhook: an error in ordinary fields of documents.
+    pub sensitive: BTreeSet<String>,
+}
+
+/// A platform that this build has, as far as the config file names it.
+#[derive(Clone, Debug)]
+pub struct KnownPlatform {
+    /// Its name: `qualytics`.
+    pub name: &'static str,
+    /// Its kinds, each with its word in `prune` and `--include`: `check`, `checks`.
+    pub kinds: Vec<(Kind, &'static str)>,
+}
+
+impl KnownPlatform {
+    /// What `schema` says of itself.
+    pub fn of(schema: &dyn Schema) -> Self {
+        Self {
+            name: schema.platform(),
+            kinds: schema.kinds().iter().map(|spec| (spec.kind, spec.include)).collect(),
+        }
+    }
+}
+
+/// What the config file is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The folder that relative paths of the file count from.
+    pub folder: &'a Path,
+    /// The environment of the process.
+    pub process: &'a BTreeMap<String, String>,
+    /// The platforms of this build.
+    pub platforms: &'a [KnownPlatform],
+}
+
+/// Reads the config file at `path`.
+///
+/// # Errors
+/// All faults of the file, in the order of their places.
+pub fn load(
+    path: &Path,
+    process: &BTreeMap<String, String>,
+    platforms: &[KnownPlatform],
+) -> Result<Config, Vec<Diagnostic>> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let fault = Diagnostic::error(
+            "config_unreadable",
+            format!("the config file `{name}` cannot be read: {error}"),
+        );
+        vec![fault.help("name it with `--config FILE`, and give the user that runs driftless read access")]
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let around = Surroundings {
+        folder,
+        process,
+        platforms,
+    };
+    read(&name, &bytes, &around)
+}
+
+/// Reads the text of a config file; `name` is the file's name in faults.
+///
+/// # Errors
+/// All faults of the text, in the order of their places. None of them quotes a value that came from a variable.
+pub fn read(name: &str, bytes: &[u8], around: &Surroundings<'_>) -> Result<Config, Vec<Diagnostic>> {
+    let mut faults = Faults::new(Arc::from(name));
+    let parsed = yaml::parse(bytes);
+    for fault in &parsed.faults {
+        // In a file that decides what is written where, a key that hides another one is no warning.
+        if fault.severity == Severity::Error || fault.code == DUPLICATE_KEY {
+            faults.add(fault.at, fault.code, fault.message.clone(), fault.help.clone());
+        }
+    }
+    let Some(root) = parsed.root else {
+        if faults.is_empty() {
+            faults.add(
+                yaml::Mark { line: 1, column: 1 },
+                "config_empty",
+                "the config file is empty".to_owned(),
+                Some("begin with `sources:`, `targets:` and `environments:`".to_owned()),
+            );
+        }
+        return Err(faults.finish());
+    };
+    let substituted = substitute::node(&root, around.process, &mut faults);
+    let config = sections(&substituted.root, substituted.sensitive, around, &mut faults);
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults.finish()),
+    }
+}
+
+/// The reader's word for a key that is there twice.
+const DUPLICATE_KEY: &str = "yaml_duplicate_key";
+
+const KEYS: [&str; 7] = [
+    "server",
+    "store",
+    "sources",
+    "targets",
+    "environments",
+    "webhooks",
+    "notifications",
+];
+
+fn sections(
+    root: &Node,
+    sensitive: BTreeSet<String>,
+    around: &Surroundings<'_>,
+    faults: &mut Faults,
+) -> Option<Config> {
+    let Data::Map(entries) = &root.data else {
+        let help = "begin with `sources:`, `targets:` and `environments:`".to_owned();
+        faults.add(
+            root.at,
+            "wrong_type",
+            "the config file should be a map of sections".to_owned(),
+            Some(help),
+        );
+        return None;
+    };
+    for entry in entries {
+        if !KEYS.contains(&entry.key.as_str()) {
+            faults.unknown_key(entry.at, &entry.key, "", &KEYS);
+        }
+    }
+    let server = section::one::<ServerConfig>(root, "server", faults);
+    let store = section::one::<StoreConfig>(root, "store", faults);
+    let mut sources = section::each::<SourceConfig>(root, "sources", faults);
+    let mut targets = section::each::<TargetConfig>(root, "targets", faults);
+    let mut environments = section::each::<EnvironmentConfig>(root, "environments", faults);
+    let webhooks = section::each::<WebhookConfig>(root, "webhooks", faults);
+
+    for item in &mut sources {
+        source::check(item, around.folder, faults);
+    }
+    for item in &mut targets {
+        target::check(item, around, faults);
+    }
+    let platforms = target::platforms(&targets, around.platforms);
+    for item in &mut environments {
+        environment::check(item, around.folder, &platforms, faults);
+    }
+    for item in &webhooks {
+        webhook::check(item, faults);
+    }
+    check::names(root, faults);
+    check::notifications(root, faults);
+    server::check(server.as_ref(), faults);
+    store::check(store.as_ref(), faults);
+    Some(Config {
+        server: server?.value,
+        store: store?.value,
+        sources: values(sources),
+        targets: values(targets),
+        environments: values(environments),
+        webhooks: values(webhooks),
+        sensitive,
+    })
+}
+
+fn values<T>(items: Vec<Item<'_, T>>) -> Vec<T> {
+    items.into_iter().map(|item| item.value).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,14 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Connections that read at the same time: pages and the API read little, a few are enough.
 const READERS: u32 = 4;
 
+/// Looks at a location without touching anything: what [`SqliteStore::open`] would refuse by its wording alone.
+///
+/// # Errors
+/// Why there can be no such store, and what to write.
+pub fn check(location: &str) -> Result<(), StoreError> {
+    Location::read(location).map(drop)
+}
+
 impl SqliteStore {
     /// Opens the store at `location` (`sqlite://FILE`, `sqlite:FILE`, a path, or `sqlite::memory:`), making and migrating it
     /// as needed. A relative path counts from the working directory.

@@ -1,0 +1,367 @@
+//! `environments`: what is kept live where, and what is allowed there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use driftless_core::field::FieldPath;
+use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::amount::{self, Interval, Share};
+use super::fault::Faults;
+use super::section::Item;
+use super::{KnownPlatform, Texts};
+use crate::engine::schedule::CronSchedule;
+
+/// One item of `environments`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// What it is called everywhere. Required, unique; renaming it deletes nothing and starts a new ledger.
+    pub name: String,
+    /// The source that says what should be. Required.
+    pub source: String,
+    /// The folder within the source, with `/`. Default: its root.
+    #[serde(default)]
+    pub path: String,
+    /// Folders of the same layout that are merged over `path`, in this order. Default: none.
+    #[serde(default)]
+    pub overlays: Vec<String>,
+    /// The target that is kept like it. Required.
+    pub target: String,
+    /// Variables of the documents: text by name. They come before those of `env_files` and of the process.
+    #[serde(default)]
+    pub variables: Texts,
+    /// Files in `.env` syntax with more variables; a later file comes before an earlier one. Default: none.
+    #[serde(default)]
+    pub env_files: Vec<PathBuf>,
+    /// Names of variables of the process that documents may use, `*` for any letters: `DB_*`. Default: none.
+    #[serde(default)]
+    pub env_passthrough: Vec<String>,
+    /// `apply`, or `observe`: nothing is ever written. Default: `apply`.
+    #[serde(default = "mode_default", deserialize_with = "mode")]
+    pub mode: Mode,
+    /// What happens to resources that are live already and were never applied: `apply` or `report`. Default: `apply`.
+    #[serde(default = "adopt_default", deserialize_with = "adopt")]
+    pub adopt: OnAdopt,
+    /// What happens to changes made by hand.
+    #[serde(default)]
+    pub drift: DriftConfig,
+    /// What happens, per kind (`checks`), to what Git no longer has. Only `off` yet. Default: `off` for all.
+    #[serde(default)]
+    pub prune: BTreeMap<String, Prune>,
+    /// Bounds that block a plan. Not enforced yet: refused.
+    pub guards: Option<GuardsConfig>,
+    /// When nothing may be written. Not enforced yet: refused.
+    #[serde(default)]
+    pub windows: Vec<WindowConfig>,
+    /// Fields that are sent on creation and kept as live on update. Default: none.
+    #[serde(default)]
+    pub ignore: Vec<IgnoreConfig>,
+    /// `ignore`, made ready.
+    #[serde(skip)]
+    rules: Vec<IgnoreRule>,
+}
+
+/// `drift` of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DriftConfig {
+    /// `correct`: put back to what Git says; `report`: only shown. Default: `correct`.
+    #[serde(deserialize_with = "on_drift")]
+    pub policy: OnDrift,
+    /// How often the platform is read when nothing changed in Git. Default: `10m`.
+    pub interval: Interval,
+}
+
+impl Default for DriftConfig {
+    fn default() -> Self {
+        Self {
+            policy: OnDrift::Correct,
+            interval: Interval(Duration::from_secs(600)),
+        }
+    }
+}
+
+/// `prune` of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// It stays, and is listed as orphaned.
+    Off,
+    /// It is archived.
+    Disable,
+    /// It is deleted.
+    Delete,
+}
+
+impl<'de> Deserialize<'de> for Prune {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Word {
+            // In YAML 1.1 an unquoted `off` is a boolean.
+            Truth(bool),
+            Text(String),
+        }
+        match Word::deserialize(deserializer) {
+            Ok(Word::Truth(false)) => Ok(Prune::Off),
+            Ok(Word::Text(text)) if text == "off" => Ok(Prune::Off),
+            Ok(Word::Text(text)) if text == "disable" => Ok(Prune::Disable),
+            Ok(Word::Text(text)) if text == "delete" => Ok(Prune::Delete),
+            Ok(_) | Err(_) => Err(Error::custom("should be `off`, `disable` or `delete`")),
+        }
+    }
+}
+
+/// `guards` of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardsConfig {
+    /// Share of the resources that one plan may delete. Default: `30%`.
+    pub delete_share: Share,
+    /// Share of the resources that one plan may update. Default: `30%`.
+    pub update_share: Share,
+    /// Number of resources from which the shares count. Default: 10.
+    #[serde(deserialize_with = "amount::count")]
+    pub from: u32,
+    /// Resources that one plan may delete. Default: 50.
+    #[serde(deserialize_with = "amount::count")]
+    pub delete_max: u32,
+    /// Resources that one plan may update. Default: 500.
+    #[serde(deserialize_with = "amount::count")]
+    pub update_max: u32,
+}
+
+impl Default for GuardsConfig {
+    fn default() -> Self {
+        Self {
+            delete_share: Share { percent: 30 },
+            update_share: Share { percent: 30 },
+            from: 10,
+            delete_max: 50,
+            update_max: 500,
+        }
+    }
+}
+
+/// One item of `windows`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowConfig {
+    /// A cron expression: when it begins.
+    pub deny: String,
+    /// How long it lasts.
+    pub duration: Interval,
+    /// The time zone of `deny`, a name of the IANA database. Default: `UTC`.
+    #[serde(default = "timezone")]
+    pub timezone: String,
+}
+
+/// One item of `ignore`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IgnoreConfig {
+    /// Only resources of this kind (`check`). Default: all.
+    pub kind: Option<String>,
+    /// Only resources of these keys, a glob without the kind: `*` stays within a name, `**` does not. Default: all.
+    pub key: Option<String>,
+    /// Dotted paths of the fields, with all below them. Required, not empty.
+    pub fields: Vec<String>,
+}
+
+impl EnvironmentConfig {
+    /// What the planner is told of it.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            mode: self.mode,
+            drift: self.drift.policy,
+            adopt: self.adopt,
+            unknown_secrets: UnknownSecrets::Send,
+            ignore: self.rules.clone(),
+        }
+    }
+}
+
+fn mode_default() -> Mode {
+    Mode::Apply
+}
+
+fn adopt_default() -> OnAdopt {
+    OnAdopt::Apply
+}
+
+fn timezone() -> String {
+    "UTC".to_owned()
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "apply" => Ok(Mode::Apply),
+        "observe" => Ok(Mode::Observe),
+        _ => Err(Error::custom("should be `apply` or `observe`")),
+    }
+}
+
+fn adopt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnAdopt, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "apply" => Ok(OnAdopt::Apply),
+        "report" => Ok(OnAdopt::Report),
+        _ => Err(Error::custom("should be `apply` or `report`")),
+    }
+}
+
+fn on_drift<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnDrift, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "correct" => Ok(OnDrift::Correct),
+        "report" => Ok(OnDrift::Report),
+        _ => Err(Error::custom("should be `correct` or `report`")),
+    }
+}
+
+/// What serde cannot say; makes paths count from `folder` and rules ready.
+pub(super) fn check(
+    item: &mut Item<'_, EnvironmentConfig>,
+    folder: &Path,
+    platforms: &BTreeMap<String, &KnownPlatform>,
+    faults: &mut Faults,
+) {
+    for file in &mut item.value.env_files {
+        *file = folder.join(&file);
+    }
+    check_folders(item, faults);
+    check_variables(item, faults);
+    check_unenforced(item, faults);
+    let platform = platforms.get(&item.value.target).copied();
+    check_prune(item, platform, faults);
+    item.value.rules = rules(item, platform, faults);
+}
+
+/// Folders as the source has them: without `/` at either end, the root as nothing.
+fn check_folders(item: &mut Item<'_, EnvironmentConfig>, faults: &mut Faults) {
+    let overlays_at = item.items_at("overlays");
+    let path_at = item.at(&["path"]);
+    let label = item.label.clone();
+    let environment = &mut item.value;
+    let paths = std::iter::once((&mut environment.path, path_at, "path")).chain(
+        environment
+            .overlays
+            .iter_mut()
+            .zip(overlays_at)
+            .map(|(overlay, at)| (overlay, at, "overlays")),
+    );
+    for (path, at, key) in paths {
+        match clean(path) {
+            Some(cleaned) => *path = cleaned,
+            None => faults.add(
+                at,
+                "bad_value",
+                format!("`{label}.{key}` leads out of the source"),
+                Some("write a path from the source's root, without `..` and without a `/` in front".to_owned()),
+            ),
+        }
+    }
+}
+
+fn clean(path: &str) -> Option<String> {
+    if path.starts_with('/') || path.contains('\\') {
+        return None;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    (!parts.contains(&"..")).then(|| parts.join("/"))
+}
+
+fn check_variables(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) {
+    for name in item.value.variables.0.keys() {
+        if !super::dotenv::is_name(name) {
+            let message = format!("`{}.variables`: `{name}` is no name of a variable", item.label);
+            let help = "use letters, digits and `_`, not beginning with a digit".to_owned();
+            faults.add(item.key_at(&["variables", name]), "bad_name", message, Some(help));
+        }
+    }
+}
+
+fn check_unenforced(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) {
+    if item.value.guards.is_some() {
+        faults.not_supported(item.key_at(&["guards"]), "`guards`");
+    }
+    if item.value.windows.is_empty() {
+        return;
+    }
+    faults.not_supported(item.key_at(&["windows"]), "`windows`");
+    if !item.is_sound(&["windows"]) {
+        return;
+    }
+    for (window, at) in item.value.windows.iter().zip(item.items_at("windows")) {
+        if let Err(fault) = CronSchedule::parse(&window.deny, &window.timezone) {
+            faults.add(at, "bad_value", format!("`{}.windows`: {fault}", item.label), None);
+        }
+    }
+}
+
+fn check_prune(item: &Item<'_, EnvironmentConfig>, platform: Option<&KnownPlatform>, faults: &mut Faults) {
+    for (kind, prune) in &item.value.prune {
+        if let Some(platform) = platform {
+            let known: Vec<&str> = platform.kinds.iter().map(|(_, word)| *word).collect();
+            if !known.contains(&kind.as_str()) {
+                let at = item.key_at(&["prune", kind]);
+                let message = format!("`{}.prune`: `{kind}` is no kind of {}", item.label, platform.name);
+                faults.unknown_name(at, "unknown_kind", message, kind, &known);
+            }
+        }
+        match prune {
+            Prune::Off => {}
+            Prune::Disable | Prune::Delete => faults.add(
+                item.at(&["prune", kind]),
+                "not_supported",
+                format!(
+                    "`{}.prune.{kind}`: pruning is not available in this version",
+                    item.label
+                ),
+                Some("write `off`, or leave `prune` out: what Git no longer has is then listed as orphaned".to_owned()),
+            ),
+        }
+    }
+}
+
+fn rules(item: &Item<'_, EnvironmentConfig>, platform: Option<&KnownPlatform>, faults: &mut Faults) -> Vec<IgnoreRule> {
+    if !item.is_sound(&["ignore"]) {
+        return Vec::new();
+    }
+    let mut rules = Vec::new();
+    for (rule, at) in item.value.ignore.iter().zip(item.items_at("ignore")) {
+        if rule.fields.is_empty() || rule.fields.iter().any(String::is_empty) {
+            let help = "name the fields that are left as they are live: `fields: [tags]`".to_owned();
+            faults.add(
+                at,
+                "bad_value",
+                format!("`{}.ignore` names no field", item.label),
+                Some(help),
+            );
+        }
+        let mut kind = None;
+        if let (Some(word), Some(platform)) = (&rule.kind, platform) {
+            kind = platform.kinds.iter().map(|(kind, _)| *kind).find(|kind| kind.0 == word);
+            if kind.is_none() {
+                let known: Vec<&str> = platform.kinds.iter().map(|(kind, _)| kind.0).collect();
+                let message = format!("`{}.ignore`: `{word}` is no kind of {}", item.label, platform.name);
+                faults.unknown_name(at, "unknown_kind", message, word, &known);
+            }
+        }
+        let fields = rule.fields.iter().map(|field| FieldPath::dotted(field)).collect();
+        match IgnoreRule::new(kind, rule.key.as_deref(), fields) {
+            Ok(rule) => rules.push(rule),
+            Err(_) => {
+                let help = "`*` stays within a name, `**` does not; close every `[` and `{`".to_owned();
+                faults.add(
+                    at,
+                    "bad_value",
+                    format!("`{}.ignore`: `key` is no glob", item.label),
+                    Some(help),
+                );
+            }
+        }
+    }
+    rules
+}

@@ -1,0 +1,137 @@
+//! Faults of one config file, collected and placed.
+
+use std::sync::Arc;
+
+use driftless_core::diagnostic::{Diagnostic, Place};
+use driftless_core::yaml::Mark;
+
+/// What is wrong with one file, so far. The file can hold secrets: no line of it is ever quoted.
+pub(super) struct Faults {
+    file: Arc<str>,
+    found: Vec<Diagnostic>,
+}
+
+/// The word for a variable without a value.
+pub(super) const UNRESOLVED: &str = "unresolved_variable";
+
+impl Faults {
+    pub(super) fn new(file: Arc<str>) -> Self {
+        Self {
+            file,
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub(super) fn add(&mut self, at: Mark, code: &'static str, message: String, help: Option<String>) {
+        let place = Place {
+            file: self.file.clone(),
+            line: at.line,
+            column: at.column,
+        };
+        let mut fault = Diagnostic::error(code, message).at(place);
+        fault.help = help;
+        self.found.push(fault);
+    }
+
+    /// A key that there is not. `within` is the path of the map it stands in, empty at the top.
+    pub(super) fn unknown_key(&mut self, at: Mark, key: &str, within: &str, known: &[&str]) {
+        let place = if within.is_empty() {
+            "of the config file".to_owned()
+        } else {
+            format!("of `{within}`")
+        };
+        let help = match nearest(key, known) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("there are {}", list(known)),
+        };
+        self.add(at, "unknown_key", format!("`{key}` is no key {place}"), Some(help));
+    }
+
+    /// A name that points at nothing.
+    pub(super) fn unknown_name(&mut self, at: Mark, code: &'static str, message: String, name: &str, known: &[&str]) {
+        let help = match nearest(name, known) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if known.is_empty() => "there is none yet".to_owned(),
+            None => format!("there are {}", list(known)),
+        };
+        self.add(at, code, message, Some(help));
+    }
+
+    /// A key that means something, but not in this version.
+    pub(super) fn not_supported(&mut self, at: Mark, what: &str) {
+        self.add(
+            at,
+            "not_supported",
+            format!("{what} is not supported by this version, and nothing would enforce it"),
+            Some("leave it out".to_owned()),
+        );
+    }
+
+    /// All of them in the order of the text. What follows from a variable without a value is left out.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        let unresolved: Vec<Option<Place>> = self
+            .found
+            .iter()
+            .filter(|fault| fault.code == UNRESOLVED)
+            .map(|fault| fault.place.clone())
+            .collect();
+        self.found
+            .retain(|fault| fault.code == UNRESOLVED || !unresolved.contains(&fault.place));
+        self.found.sort();
+        self.found.dedup();
+        self.found
+    }
+}
+
+/// Names in backticks, joined by commas.
+fn list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// The known word that `word` is most likely a slip of.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    // One slip in three letters: more is another word.
+    let most = (word.chars().count() / 3).max(1);
+    known
+        .iter()
+        .map(|known| (distance(&word, &known.to_lowercase()), *known))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// How many letters must be put in, taken out or changed to get from one word to the other (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_another_word_is_not() {
+        let known = ["interval", "schedule", "branch"];
+        assert_eq!(nearest("intervall", &known), Some("interval"));
+        assert_eq!(nearest("Brnch", &known), Some("branch"));
+        assert_eq!(nearest("colour", &known), None);
+        assert_eq!(distance("", "abc"), 3);
+    }
+}

@@ -1,0 +1,91 @@
+//! `targets`: live instances of platforms.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use driftless_core::value::Secret;
+use serde::Deserialize;
+
+use super::fault::Faults;
+use super::section::Item;
+use super::source::has_credentials;
+use super::{KnownPlatform, Surroundings, amount, secret};
+
+/// One item of `targets`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetConfig {
+    /// What environments call it. Required, unique.
+    pub name: String,
+    /// The platform: `qualytics`. Required.
+    pub platform: String,
+    /// The instance's address, `https://…`. Required.
+    pub url: String,
+    /// The access token. Required.
+    #[serde(deserialize_with = "secret::required")]
+    pub token: Secret,
+    /// How hard the instance may be asked.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// A PEM file of certificate authorities that are believed besides the system's. Default: none.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `limits` of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Requests under way at the same time, from 1. Default: 16.
+    #[serde(deserialize_with = "amount::positive")]
+    pub concurrency: u32,
+    /// Requests begun in a second, from 1. Default: 40.
+    #[serde(deserialize_with = "amount::positive")]
+    pub per_second: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            per_second: 40,
+        }
+    }
+}
+
+/// What serde cannot say; makes paths count from the file's folder.
+pub(super) fn check(item: &mut Item<'_, TargetConfig>, around: &Surroundings<'_>, faults: &mut Faults) {
+    if let Some(path) = &mut item.value.ca_file {
+        *path = around.folder.join(&path);
+    }
+    let item = &*item;
+    let TargetConfig { platform, url, .. } = &item.value;
+    let known: Vec<&str> = around.platforms.iter().map(|platform| platform.name).collect();
+    if !known.contains(&platform.as_str()) && item.is_sound(&["platform"]) {
+        let message = format!("`{}.platform` is no platform of this version", item.label);
+        faults.unknown_name(item.at(&["platform"]), "unknown_platform", message, platform, &known);
+    }
+    if has_credentials(url) {
+        let help = "put the token under `token`: the URL is shown on pages and in logs";
+        item.fault(faults, &["url"], "credentials_in_url", "has credentials in it", help);
+        return;
+    }
+    let parsed = reqwest::Url::parse(url).ok();
+    if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some()) {
+        let help = "write it as `https://acme.qualytics.io`";
+        item.fault(faults, &["url"], "bad_value", "is no http or https address", help);
+    }
+}
+
+/// The platform of each target, as far as it is known.
+pub(super) fn platforms<'a>(
+    targets: &[Item<'_, TargetConfig>],
+    known: &'a [KnownPlatform],
+) -> BTreeMap<String, &'a KnownPlatform> {
+    targets
+        .iter()
+        .filter_map(|item| {
+            let platform = known.iter().find(|platform| platform.name == item.value.platform)?;
+            Some((item.value.name.clone(), platform))
+        })
+        .collect()
+}

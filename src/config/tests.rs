@@ -1,0 +1,682 @@
+//! Every key is read, and every fault is found in one go, with its place and what to do.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use driftless_core::field::FieldPath;
+use driftless_core::key::Key;
+use driftless_core::policy::{Mode, OnAdopt, OnDrift};
+use driftless_core::value::Secret;
+
+use super::*;
+use crate::engine::schedule::Schedule;
+
+const CHECK: Kind = Kind("check");
+
+fn platforms() -> Vec<KnownPlatform> {
+    vec![KnownPlatform {
+        name: "qualytics",
+        kinds: vec![(Kind("connection"), "connections"), (CHECK, "checks")],
+    }]
+}
+
+fn process() -> BTreeMap<String, String> {
+    [
+        ("API_TOKEN", "api-secret"),
+        ("GIT_TOKEN", "git-secret"),
+        ("PROD_URL", "https://acme.example.com/api"),
+        ("PROD_TOKEN", "prod-secret\n"),
+        ("WEBHOOK_SECRET", "hook-secret"),
+        ("WIDE", "8"),
+        ("DB_PASSWORD", "db-secret"),
+        ("HOME", "/home/anybody"),
+        ("EMPTY", ""),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn read_text(text: &str) -> Result<Config, Vec<Diagnostic>> {
+    let around = Surroundings {
+        folder: Path::new("/etc/driftless"),
+        process: &process(),
+        platforms: &platforms(),
+    };
+    read("driftless.yaml", text.as_bytes(), &around)
+}
+
+fn shown(text: &str) -> Vec<String> {
+    read_text(text).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+const EVERY_KEY: &str = r#"
+server: { listen: "0.0.0.0:9090", token: "${API_TOKEN}" }
+store: { url: sqlite:///var/lib/driftless/state.db }
+sources:
+  - name: dq-config
+    url: https://git.example.com/acme/dq-config.git
+    branch: release
+    interval: 30s
+    auth: { token: "${GIT_TOKEN}" }
+    ca_file: ca.pem
+  - name: by-schedule
+    url: git@git.example.com:acme/other.git
+    schedule: "*/5 * * * 1-5"
+    auth: { ssh: { key: id_ed25519, known_hosts: /etc/ssh/known_hosts } }
+  - name: by-password
+    url: https://git.example.com/acme/third.git
+    auth: { username: robot, password: "${GIT_TOKEN}" }
+targets:
+  - name: qualytics-prod
+    platform: qualytics
+    url: "${PROD_URL}"
+    token: "${PROD_TOKEN}"
+    limits: { concurrency: "${WIDE}", per_second: 20 }
+    ca_file: /etc/ssl/acme.pem
+environments:
+  - name: prod
+    source: dq-config
+    path: ./qualytics-config/
+    overlays: [qualytics-config/overrides/prod]
+    target: qualytics-prod
+    variables: { REGION: eu, PASSED_ON: "x${PROD_TOKEN}" }
+    env_files: [prod.env]
+    env_passthrough: [DB_*]
+    mode: observe
+    adopt: report
+    drift: { policy: report, interval: 1h30m }
+    prune: { checks: off, connections: "off" }
+    windows: []
+    ignore: [{ kind: check, key: "warehouse-*/**", fields: [tags, properties.min] }]
+webhooks:
+  - { name: github, provider: github, secret: "${WEBHOOK_SECRET}", sources: [dq-config] }
+  - { name: other, provider: generic-hmac, secret: "${WEBHOOK_SECRET}", sources: [dq-config, by-schedule] }
+notifications: []
+"#;
+
+#[test]
+fn every_key_is_read() {
+    let config = read_text(EVERY_KEY).unwrap();
+    assert_eq!(config.server.listen, "0.0.0.0:9090".parse::<SocketAddr>().unwrap());
+    assert_eq!(config.server.token, Some(Secret::new("api-secret")));
+    assert_eq!(config.store.url, "sqlite:///var/lib/driftless/state.db");
+
+    let [first, second, third] = config.sources.as_slice() else {
+        panic!("three sources");
+    };
+    assert_eq!(first.branch, "release");
+    assert_eq!(first.polling(), Schedule::Every(Duration::from_secs(30)));
+    assert_eq!(first.auth, Some(Auth::Token(Secret::new("git-secret"))));
+    assert_eq!(first.ca_file.as_deref(), Some(Path::new("/etc/driftless/ca.pem")));
+    assert!(matches!(second.polling(), Schedule::Cron(_)));
+    assert_eq!(second.branch, "main");
+    assert_eq!(
+        second.auth,
+        Some(Auth::Ssh {
+            key: "/etc/driftless/id_ed25519".into(),
+            known_hosts: "/etc/ssh/known_hosts".into()
+        })
+    );
+    assert_eq!(
+        third.auth,
+        Some(Auth::Password {
+            username: "robot".into(),
+            password: Secret::new("git-secret")
+        })
+    );
+    assert_eq!(third.polling(), Schedule::Every(Duration::from_secs(60)));
+
+    let target = &config.targets[0];
+    assert_eq!(target.url, "https://acme.example.com/api");
+    assert_eq!(
+        target.token,
+        Secret::new("prod-secret"),
+        "without the newline of its file"
+    );
+    assert_eq!((target.limits.concurrency, target.limits.per_second), (8, 20));
+
+    let prod = &config.environments[0];
+    assert_eq!(prod.path, "qualytics-config");
+    assert_eq!(prod.overlays, ["qualytics-config/overrides/prod"]);
+    assert_eq!(prod.variables.0["REGION"], "eu");
+    assert_eq!(prod.env_files, [Path::new("/etc/driftless/prod.env")]);
+    assert_eq!(prod.drift.interval.0, Duration::from_secs(5400));
+    assert_eq!(prod.prune["checks"], Prune::Off);
+    let policy = prod.policy();
+    assert_eq!(
+        (policy.mode, policy.drift, policy.adopt),
+        (Mode::Observe, OnDrift::Report, OnAdopt::Report)
+    );
+    let key = Key::new(CHECK, ["warehouse-eu", "x"]);
+    assert!(policy.ignore[0].covers(&key, &FieldPath::dotted("properties.min")));
+    assert!(!policy.ignore[0].covers(&key, &FieldPath::dotted("properties.max")));
+
+    assert_eq!(config.webhooks[1].provider, Provider::GenericHmac);
+    let sensitive: Vec<&str> = config.sensitive.iter().map(String::as_str).collect();
+    assert_eq!(
+        sensitive,
+        [
+            "API_TOKEN",
+            "GIT_TOKEN",
+            "PASSED_ON",
+            "PROD_TOKEN",
+            "PROD_URL",
+            "WEBHOOK_SECRET",
+            "WIDE"
+        ]
+    );
+}
+
+#[test]
+fn a_config_never_prints_a_secret() {
+    let printed = format!("{:?}", read_text(EVERY_KEY).unwrap());
+    for secret in ["api-secret", "git-secret", "prod-secret", "hook-secret"] {
+        assert!(!printed.contains(secret), "{secret}");
+    }
+}
+
+/// The least that is a config, to which a test adds one fault.
+fn least(head: &str, source: &str, target: &str, environment: &str) -> String {
+    format!(
+        "{head}
+sources:
+  - name: git
+    url: https://git.example.com/x.git
+{source}
+targets:
+  - name: live
+    platform: qualytics
+    url: https://acme.example.com
+    token: t0ken
+{target}
+environments:
+  - name: prod
+    source: git
+    target: live
+{environment}
+"
+    )
+}
+
+#[test]
+fn defaults_are_those_of_the_documentation() {
+    let config = read_text(&least("", "", "", "")).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:8080".parse::<SocketAddr>().unwrap());
+    assert_eq!(config.server.token, None);
+    assert_eq!(config.store.url, "sqlite://driftless.db");
+    assert_eq!(
+        config.targets[0].limits,
+        LimitsConfig {
+            concurrency: 16,
+            per_second: 40
+        }
+    );
+    let policy = config.environments[0].policy();
+    assert_eq!(
+        (policy.mode, policy.drift, policy.adopt),
+        (Mode::Apply, OnDrift::Correct, OnAdopt::Apply)
+    );
+    assert_eq!(config.environments[0].drift.interval.0, Duration::from_secs(600));
+    assert_eq!(config.environments[0].path, "");
+    assert!(
+        read_text(&least("server:\nstore:", "", "", "")).is_ok(),
+        "an empty section has its defaults"
+    );
+}
+
+#[test]
+fn each_fault_has_its_place_its_reason_and_what_to_do() {
+    // The added line is line 1, 5, 11 or 16.
+    let head = |line: &str| least(line, "", "", "");
+    let source = |line: &str| least("", &format!("    {line}"), "", "");
+    let target = |line: &str| least("", "", &format!("    {line}"), "");
+    let environment = |line: &str| least("", "", "", &format!("    {line}"));
+    for (text, expected) in [
+        (
+            head("servr: {}"),
+            "1:1: error[unknown_key]: `servr` is no key of the config file (help: did you mean `server`?)",
+        ),
+        (
+            head("colour: {}"),
+            "1:1: error[unknown_key]: `colour` is no key of the config file (help: there are `server`, ",
+        ),
+        (
+            head("server: { listn: x }"),
+            "1:11: error[unknown_key]: `listn` is no key of `server` (help: did you mean `listen`?)",
+        ),
+        (
+            head("server: { listen: 8080 }"),
+            "1:19: error[wrong_type]: `server.listen` should be text",
+        ),
+        (
+            head("server: { listen: here }"),
+            "1:19: error[bad_value]: `server.listen` should be an IP address and a port",
+        ),
+        (
+            head("server: { listen: 0.0.0.0:80 }"),
+            "1:19: error[token_required]: `server.listen` is reachable from other machines",
+        ),
+        (head("server: { listen: '[::]:80' }"), "1:19: error[token_required]: "),
+        (
+            head("server: { token: '' }"),
+            "1:18: error[bad_value]: `server.token` is empty",
+        ),
+        (
+            head("server: { token: '${EMPTY}' }"),
+            "1:18: error[bad_value]: `server.token` is empty",
+        ),
+        (
+            head("server: { token: 12345 }"),
+            "1:18: error[wrong_type]: `server.token` should be text: put it in quotes",
+        ),
+        (
+            head("server: []"),
+            "1:9: error[wrong_type]: `server` should be a map of keys",
+        ),
+        (
+            head("store: { url: 'postgres://u:p@h/d' }"),
+            "1:15: error[not_supported]: a store in PostgreSQL is not supported by this version",
+        ),
+        (
+            head("store: { url: 'mysql://h/d' }"),
+            "1:15: error[bad_value]: a store of sort `mysql` is unknown",
+        ),
+        (
+            head("webhooks: {}"),
+            "1:11: error[wrong_type]: `webhooks` should be a list (help: write `- `",
+        ),
+        (
+            head("notifications: [{ url: x }]"),
+            "1:1: error[not_supported]: `notifications` is not supported by this version",
+        ),
+        (
+            head("webhooks: [{ name: a, provider: gitlab, secret: s, sources: [git] }]"),
+            "1:33: error[bad_value]: `webhooks[0].provider` should be `github` or `generic-hmac`",
+        ),
+        (
+            head("webhooks: [{ name: a, provider: github, secret: s, sources: [] }]"),
+            "1:61: error[bad_value]: `webhooks[0].sources` is empty (help: name at least one",
+        ),
+        (
+            head("webhooks: [{ name: a, provider: github, secret: s, sources: [gti] }]"),
+            "1:62: error[unknown_source]: `webhooks[0].sources`: there is no source `gti` (help: did you mean `git`?)",
+        ),
+        (
+            head("webhooks: [{ name: a, provider: github, sources: [git] }]"),
+            "1:12: error[missing_key]: `webhooks[0]` has no `secret` (help: add `secret:`)",
+        ),
+        (
+            head("webhooks: [{ name: a/b, provider: github, secret: s, sources: [git] }]"),
+            "1:20: error[bad_name]: `webhooks[0].name` is no name",
+        ),
+        (
+            head("server: { listen: '${NOPE}' }"),
+            "1:19: error[unresolved_variable]: the variable `NOPE` is not set (help: set it",
+        ),
+        (
+            head("server: { token: '${NOPE:?ask the team}' }"),
+            "1:18: error[unresolved_variable]: the variable `NOPE` is not set, or empty: ask the team",
+        ),
+        (
+            head("server: { token: '${NOPE' }"),
+            "1:18: error[bad_substitution]: a `${` has no `}`",
+        ),
+        (
+            head("server: { token: a, token: b }"),
+            "1:21: error[yaml_duplicate_key]: ",
+        ),
+        (
+            source("interval: 5"),
+            "5:15: error[wrong_type]: `sources[0].interval` should be a duration with its unit",
+        ),
+        (
+            source("interval: 5x"),
+            "5:15: error[bad_value]: `sources[0].interval` should be a duration with its unit",
+        ),
+        (
+            source("interval: 500ms"),
+            "5:15: error[bad_value]: `sources[0].interval` is too short: one second is the least",
+        ),
+        (
+            source("schedule: '* * * * 8'"),
+            "5:15: error[bad_value]: `sources[0].schedule` is not a cron expression: day of week: `8`",
+        ),
+        (
+            source("schedule: '* 24 * * *'"),
+            "5:15: error[bad_value]: `sources[0].schedule` is not a cron expression: hour: `24`",
+        ),
+        (
+            source("{ interval: 1m, schedule: '@hourly' }")
+                .replace("    {", "    ")
+                .replace(" }", "")
+                .replace(", schedule", "\n    schedule"),
+            "6:15: error[bad_value]: `sources[0].schedule` stands beside `interval` (help: keep one",
+        ),
+        (
+            source("force_push: refuse"),
+            "5:5: error[not_supported]: `force_push` is not supported by this version",
+        ),
+        (
+            source("verify: { mode: head, keys: [a] }"),
+            "5:5: error[not_supported]: verifying signatures (`verify`) is not supported",
+        ),
+        (
+            source("verify: { mode: tail, keys: [a] }"),
+            "5:21: error[bad_value]: `sources[0].verify.mode` should be `head`",
+        ),
+        (
+            source("auth: {}"),
+            "5:11: error[bad_value]: `sources[0].auth` should have either `token`, or",
+        ),
+        (
+            source("auth: { token: a, username: b, password: c }"),
+            "5:11: error[bad_value]: `sources[0].auth` should have either",
+        ),
+        (
+            source("auth: { ssh: { key: a, known_hosts: b } }"),
+            "5:11: error[bad_value]: `sources[0].auth` is of no use with this `url`",
+        ),
+        (
+            source("auth: { ssh: { key: a } }"),
+            "5:18: error[missing_key]: `sources[0].auth.ssh` has no `known_hosts`",
+        ),
+        (
+            source("auth: { tokn: a }"),
+            "5:13: error[unknown_key]: `tokn` is no key of `sources[0].auth` (help: did you mean `token`?)",
+        ),
+        (
+            source("branch: on"),
+            "5:13: error[wrong_type]: `sources[0].branch` should be text: put it in quotes",
+        ),
+        (
+            source("branch: refs/heads/main"),
+            "5:13: error[bad_value]: `sources[0].branch` is no name of a branch",
+        ),
+        (
+            source("name: git2").replace("    name: git2", "  - name: git\n    url: /srv/x.git"),
+            "5:11: error[duplicate_name]: there are two sources of the name `git` (help: the first one is in line 3",
+        ),
+        (
+            source("  ").replace("https://git.example.com/x.git", "https://me:pw@git.example.com/x.git"),
+            "4:10: error[credentials_in_url]: `sources[0].url` has credentials in it",
+        ),
+        (
+            source("  ").replace("https://git.example.com/x.git", "ftp://git.example.com/x.git"),
+            "4:10: error[bad_value]: `sources[0].url` has a scheme",
+        ),
+        (
+            target("limits: { concurrency: 0 }"),
+            "11:28: error[bad_value]: `targets[0].limits.concurrency` should be at least 1",
+        ),
+        (
+            target("limits: { per_second: many }"),
+            "11:27: error[bad_value]: `targets[0].limits.per_second` should be a whole number",
+        ),
+        (
+            target("limits: { per_second: 1.5 }"),
+            "11:27: error[wrong_type]: `targets[0].limits.per_second` should be a whole number",
+        ),
+        (
+            target("").replace("platform: qualytics", "platform: qualitycs"),
+            "8:15: error[unknown_platform]: `targets[0].platform` is no platform of this version (help: did you mean `qualytics`?)",
+        ),
+        (
+            target("").replace("https://acme.example.com", "acme.example.com"),
+            "9:10: error[bad_value]: `targets[0].url` is no http or https address",
+        ),
+        (
+            target("").replace("    token: t0ken\n", ""),
+            "7:5: error[missing_key]: `targets[0]` has no `token` (help: add `token:`)",
+        ),
+        (
+            environment("mode: dry"),
+            "16:11: error[bad_value]: `environments[0].mode` should be `apply` or `observe`",
+        ),
+        (
+            environment("adopt: yes"),
+            "16:12: error[wrong_type]: `environments[0].adopt` should be text: put it in quotes",
+        ),
+        (
+            environment("drift: { policy: fix }"),
+            "16:22: error[bad_value]: `environments[0].drift.policy` should be `correct` or `report`",
+        ),
+        (
+            environment("drift: { interval: 0s }"),
+            "16:24: error[bad_value]: `environments[0].drift.interval` is too short",
+        ),
+        (
+            environment("prune: { checks: disable }"),
+            "16:22: error[not_supported]: `environments[0].prune.checks`: pruning is not available in this version",
+        ),
+        (
+            environment("prune: { check: off }"),
+            "16:14: error[unknown_kind]: `environments[0].prune`: `check` is no kind of qualytics (help: did you mean `checks`?)",
+        ),
+        (
+            environment("prune: { checks: on }"),
+            "16:22: error[bad_value]: `environments[0].prune.checks` should be `off`, `disable` or `delete`",
+        ),
+        (
+            environment("guards: { delete_share: 30% }"),
+            "16:5: error[not_supported]: `guards` is not supported by this version, and nothing would enforce it (help: leave it out)",
+        ),
+        (
+            environment("windows: [{ deny: '0 18 * * 5', duration: 62h, timezone: Europe/Berlin }]"),
+            "16:5: error[not_supported]: `windows` is not supported",
+        ),
+        (
+            environment("path: ../other"),
+            "16:11: error[bad_value]: `environments[0].path` leads out of the source",
+        ),
+        (
+            environment("overlays: [ok, /etc]"),
+            "16:20: error[bad_value]: `environments[0].overlays` leads out of the source",
+        ),
+        (
+            environment("overlays: [[]]"),
+            "16:16: error[wrong_type]: an item of `environments[0].overlays` should be text",
+        ),
+        (
+            environment("variables: { A: 1 }"),
+            "16:21: error[wrong_type]: `environments[0].variables.A` should be text: put it in quotes",
+        ),
+        (
+            environment("variables: { A-B: x }"),
+            "16:18: error[bad_name]: `environments[0].variables`: `A-B` is no name",
+        ),
+        (
+            environment("ignore: [{ fields: [] }]"),
+            "16:14: error[bad_value]: `environments[0].ignore` names no field",
+        ),
+        (
+            environment("ignore: [{ kind: checks, fields: [a] }]"),
+            "16:14: error[unknown_kind]: `environments[0].ignore`: `checks` is no kind of qualytics (help: did you mean `check`?)",
+        ),
+        (
+            environment("ignore: [{ key: '[', fields: [a] }]"),
+            "16:14: error[bad_value]: `environments[0].ignore`: `key` is no glob",
+        ),
+        (
+            environment("").replace("source: git", "source: gut"),
+            "14:13: error[unknown_source]: `environments[0].source`: there is no source `gut` (help: did you mean `git`?)",
+        ),
+        (
+            environment("").replace("target: live", "target: staging"),
+            "15:13: error[unknown_target]: `environments[0].target`: there is no target `staging` (help: there are `live`)",
+        ),
+        (
+            environment("").replace("name: prod", "name: 'prod eu'"),
+            "13:11: error[bad_name]: `environments[0].name` is no name",
+        ),
+        (String::new(), "1:1: error[config_empty]: the config file is empty"),
+        (
+            "- a".to_owned(),
+            "1:1: error[wrong_type]: the config file should be a map of sections",
+        ),
+        ("a: [".to_owned(), "error[yaml_syntax]: "),
+        (
+            "server: {}".to_owned(),
+            "1:1: error[missing_key]: there is no environment",
+        ),
+    ] {
+        let shown = shown(&text);
+        let expected = expected.to_owned();
+        assert!(
+            matches!(shown.as_slice(), [one] if one.strip_prefix("driftless.yaml:").unwrap().starts_with(&expected)
+                || (expected.starts_with("error") && one.contains(&expected))),
+            "expected {expected}\n{shown:#?}\n{text}"
+        );
+    }
+}
+
+#[test]
+fn all_faults_are_reported_at_once_in_the_order_of_the_text() {
+    let text = r#"servr: {}
+server: { listen: nowhere, tokn: x, port: 1 }
+store: { url: "postgres://u:hunter2@h/d" }
+sources:
+  - nme: a
+    url: 12
+    interval: [1]
+    schedule: "* * * *"
+  - just text
+  - name: b
+    url: "${NOPE}"
+    interval: "${NOPE}"
+targets:
+  - platform: oracle
+    limits: { concurrency: 0, per_second: -1, burst: 2 }
+environments:
+  - name: prod
+    source: c
+    mode: dry
+    drift: { policy: x, interval: 1 }
+    prune: { checks: delete }
+    overlays: [1, 2]
+    variables: { A: 1, B: 2 }
+    ignore: [{ kind: 1 }]
+    guards: { from: x }
+    unknown: 1
+webhooks:
+  - {}
+"#;
+    let places: Vec<String> = read_text(text)
+        .unwrap_err()
+        .iter()
+        .map(|fault| {
+            let place = fault.place.as_ref().unwrap();
+            format!("{}:{} {}", place.line, place.column, fault.code)
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "1:1 unknown_key",
+            "2:19 bad_value",
+            "2:28 unknown_key",
+            "2:37 unknown_key",
+            "3:15 not_supported",
+            "5:5 missing_key", // name
+            "5:5 unknown_key",
+            "6:10 wrong_type",
+            "7:15 wrong_type",
+            "8:15 bad_value",
+            "9:5 wrong_type",
+            "11:10 unresolved_variable",
+            "12:15 unresolved_variable",
+            "14:5 missing_key", // name
+            "14:5 missing_key", // token
+            "14:5 missing_key", // url
+            "14:15 unknown_platform",
+            "15:28 bad_value",
+            "15:43 bad_value",
+            "15:47 unknown_key",
+            "17:5 missing_key", // target
+            "18:13 unknown_source",
+            "19:11 bad_value",
+            "20:22 bad_value",
+            "20:35 wrong_type",
+            "21:22 not_supported",
+            "22:16 wrong_type",
+            "22:19 wrong_type",
+            "23:21 wrong_type",
+            "23:27 wrong_type",
+            "24:14 missing_key",
+            "24:22 wrong_type",
+            "25:5 not_supported",
+            "25:21 bad_value",
+            "26:5 unknown_key",
+            "28:5 missing_key", // name
+            "28:5 missing_key", // provider
+            "28:5 missing_key", // secret
+            "28:5 missing_key", // sources
+        ]
+    );
+}
+
+#[test]
+fn no_fault_quotes_a_value_that_came_from_a_variable() {
+    let text = r#"
+server: { listen: "${API_TOKEN}" }
+store: { url: "x${API_TOKEN}://" }
+sources:
+  - { name: git, url: "ftp://${GIT_TOKEN}", interval: "${GIT_TOKEN}", auth: "${GIT_TOKEN}" }
+targets:
+  - { name: live, platform: qualytics, url: "${PROD_TOKEN}", token: ["${PROD_TOKEN}"], limits: { concurrency: "${PROD_TOKEN}" } }
+environments:
+  - { name: prod, source: git, target: live, mode: "${DB_PASSWORD}", drift: { interval: "${DB_PASSWORD}" }, ignore: [{ key: "[${DB_PASSWORD}", fields: [x] }] }
+webhooks:
+  - { name: hook, provider: "${WEBHOOK_SECRET}", secret: {a: "${WEBHOOK_SECRET}"}, sources: [git] }
+"#;
+    let shown = shown(text);
+    assert!(shown.len() >= 12, "{shown:#?}");
+    let all = shown.join("\n");
+    for secret in ["api-secret", "git-secret", "prod-secret", "hook-secret", "db-secret"] {
+        assert!(!all.contains(secret), "{all}");
+    }
+}
+
+#[test]
+fn variables_come_from_the_config_then_the_files_then_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.env"), "DB_HOST=a\nDB_USER=a\nREGION=a\n").unwrap();
+    std::fs::write(folder.path().join("b.env"), "DB_USER=b\n").unwrap();
+    let text = least(
+        "",
+        "",
+        "",
+        "    variables: { REGION: eu }\n    env_files: [a.env, b.env]\n    env_passthrough: ['DB_*']",
+    );
+    let mut process = process();
+    process.insert("DB_HOST".to_owned(), "process".to_owned());
+    let around = Surroundings {
+        folder: folder.path(),
+        process: &process,
+        platforms: &platforms(),
+    };
+    let config = read("c.yaml", text.as_bytes(), &around).unwrap();
+    let expected = [
+        ("DB_HOST", "a"),
+        ("DB_PASSWORD", "db-secret"),
+        ("DB_USER", "b"),
+        ("REGION", "eu"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(variables(&config.environments[0], &process).unwrap(), expected.into());
+
+    std::fs::write(folder.path().join("a.env"), "hunter2\n").unwrap();
+    std::fs::remove_file(folder.path().join("b.env")).unwrap();
+    let faults = variables(&config.environments[0], &process).unwrap_err();
+    let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, ["env_file", "env_file_unreadable"]);
+    assert!(faults[0].place.as_ref().unwrap().file.ends_with("a.env"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let faults = load(Path::new("/nowhere/driftless.yaml"), &process(), &platforms()).unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].message.contains("/nowhere/driftless.yaml"));
+}
