@@ -14,6 +14,9 @@ pub(super) struct Faults {
 /// The word for a variable without a value.
 pub(super) const UNRESOLVED: &str = "unresolved_variable";
 
+/// The word for a `${` that is none.
+pub(super) const BAD_SUBSTITUTION: &str = "bad_substitution";
+
 impl Faults {
     pub(super) fn new(file: Arc<str>) -> Self {
         Self {
@@ -73,14 +76,15 @@ impl Faults {
 
     /// All of them in the order of the text. What follows from a variable without a value is left out.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        let unresolved: Vec<Option<Place>> = self
+        let is_cause = |fault: &Diagnostic| matches!(fault.code, UNRESOLVED | BAD_SUBSTITUTION);
+        let causes: Vec<Option<Place>> = self
             .found
             .iter()
-            .filter(|fault| fault.code == UNRESOLVED)
+            .filter(|fault| is_cause(fault))
             .map(|fault| fault.place.clone())
             .collect();
         self.found
-            .retain(|fault| fault.code == UNRESOLVED || !unresolved.contains(&fault.place));
+            .retain(|fault| is_cause(fault) || !causes.contains(&fault.place));
         self.found.sort();
         self.found.dedup();
         self.found

@@ -16,6 +16,7 @@ mod source;
 mod store;
 mod substitute;
 mod target;
+mod tree;
 mod variables;
 mod webhook;
 
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::key::Kind;
 use driftless_core::schema::Schema;
+use driftless_core::value::SECRET_TEXT;
 use driftless_core::yaml::{self, Data, Node};
 
 pub use self::amount::{Cron, Interval, Share};
@@ -119,7 +121,7 @@ pub fn load(
 /// Reads the text of a config file; `name` is the file's name in faults.
 ///
 /// # Errors
-/// All faults of the text, in the order of their places. None of them quotes a value that came from a variable.
+/// All faults of the text, in the order of their places. None of them quotes a credential.
 pub fn read(name: &str, bytes: &[u8], around: &Surroundings<'_>) -> Result<Config, Vec<Diagnostic>> {
     let mut faults = Faults::new(Arc::from(name));
     let parsed = yaml::parse(bytes);
@@ -141,11 +143,34 @@ pub fn read(name: &str, bytes: &[u8], around: &Surroundings<'_>) -> Result<Confi
         return Err(faults.finish());
     };
     let substituted = substitute::node(&root, around.process, &mut faults);
-    let config = sections(&substituted.root, substituted.sensitive, around, &mut faults);
+    let secrets: Vec<&String> = substituted
+        .sensitive
+        .iter()
+        .filter_map(|name| around.process.get(name))
+        .collect();
+    let config = sections(&substituted.root, substituted.sensitive.clone(), around, &mut faults);
     match config {
         Some(config) if faults.is_empty() => Ok(config),
-        _ => Err(faults.finish()),
+        // A token in the wrong place can end up in a message that quotes a name.
+        _ => Err(faults
+            .finish()
+            .into_iter()
+            .map(|fault| without(fault, &secrets))
+            .collect()),
     }
+}
+
+/// Shorter values are no credentials, and taking them out would garble the message.
+const SHORTEST_SECRET: usize = 6;
+
+fn without(mut fault: Diagnostic, secrets: &[&String]) -> Diagnostic {
+    for secret in secrets.iter().map(|secret| secret.trim()) {
+        if secret.len() >= SHORTEST_SECRET {
+            fault.message = fault.message.replace(secret, SECRET_TEXT);
+            fault.help = fault.help.map(|help| help.replace(secret, SECRET_TEXT));
+        }
+    }
+    fault
 }
 
 /// The reader's word for a key that is there twice.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::fault::Faults;
-use crate::codec;
+use super::tree::Tree;
 
 /// A section, or one item of it, with the place of everything in it.
 pub(super) struct Item<'a, T> {
@@ -139,9 +139,9 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
     let mut node = node.clone();
     let mut faulty: Vec<Vec<String>> = Vec::new();
     let mut placeholders: Vec<Vec<String>> = Vec::new();
+    let mut misspelt: Vec<Vec<String>> = Vec::new();
     loop {
-        let json = codec::shown(&node.to_value());
-        let error = match serde_path_to_error::deserialize::<_, T>(&json) {
+        let error = match serde_path_to_error::deserialize::<_, T>(Tree(&node)) {
             Ok(value) => return Some((value, faulty)),
             Err(error) => error,
         };
@@ -195,12 +195,15 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
                 let entry = entries.remove(entries.iter().position(|entry| &entry.key == key)?);
                 if message.starts_with("unknown field ") {
                     let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-                    let (_, around) = path.split_last()?;
-                    let around = [&[label.to_owned()], around].concat().join(".");
+                    let around = [vec![label.to_owned()], parents_of(&path)].concat().join(".");
                     faults.unknown_key(entry.at, key, &around, &known);
+                    misspelt.push(parents_of(&path));
                 } else {
-                    let code = code(&message);
-                    faults.add(entry.value.at, code, format!("`{within}` {}", reason(&message)), None);
+                    // What a map lacks may be what it misspells, and that was noted.
+                    if !misspelt.contains(&path) {
+                        let code = code(&message);
+                        faults.add(entry.value.at, code, format!("`{within}` {}", reason(&message)), None);
+                    }
                     faulty.push(path);
                 }
             }
@@ -217,6 +220,12 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
             _ => return None,
         }
     }
+}
+
+fn parents_of(path: &[String]) -> Vec<String> {
+    path.split_last()
+        .map(|(_, parents)| parents.to_vec())
+        .unwrap_or_default()
 }
 
 /// A placeholder that is not text, as far as serde says what it wants.

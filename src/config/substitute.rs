@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use driftless_core::value::Value;
 use driftless_core::yaml::{Data, Entry, Mark, Node};
 
-use super::fault::{Faults, UNRESOLVED};
+use super::fault::{BAD_SUBSTITUTION, Faults, UNRESOLVED};
 
 /// A tree without variables.
 pub(super) struct Substituted {
@@ -101,7 +101,7 @@ impl Walk<'_> {
             let Some((inner, after)) = after.split_once('}') else {
                 self.faults.add(
                     at,
-                    "bad_substitution",
+                    BAD_SUBSTITUTION,
                     "a `${` has no `}`".to_owned(),
                     Some("close it, or write `$${` for the two characters themselves".to_owned()),
                 );
@@ -127,7 +127,7 @@ impl Walk<'_> {
         if !is_name || !is_operator {
             self.faults.add(
                 at,
-                "bad_substitution",
+                BAD_SUBSTITUTION,
                 "what stands in `${…}` is not the name of a variable".to_owned(),
                 Some(
                     "write `${NAME}`, `${NAME:-default}` or `${NAME:?message}`; `$${` for the two characters themselves"

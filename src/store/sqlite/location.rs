@@ -28,8 +28,8 @@ impl Location {
         }
         let path = match text.split_once(':') {
             Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
-            Some((scheme, rest)) if rest.starts_with("//") => {
-                return fault(format!("a store of sort `{scheme}` is unknown: use `sqlite://FILE`"));
+            Some((_, rest)) if rest.starts_with("//") => {
+                return fault("the store's URL has a scheme that is not known: use `sqlite://FILE`".to_owned());
             }
             _ => text,
         };
@@ -40,9 +40,7 @@ impl Location {
             return fault("the store's URL names no file: write `sqlite://driftless.db`".to_owned());
         }
         if path.contains('?') {
-            return fault(format!(
-                "the store's URL `{text}` has options after `?`: there are none, leave them out"
-            ));
+            return fault("the store's URL has options after `?`: there are none, leave them out".to_owned());
         }
         Ok(Location::File(PathBuf::from(path)))
     }
