@@ -2,19 +2,25 @@
 //! environment and exits.
 
 mod apply;
+pub mod demo;
 mod diagnostics;
 mod export;
+mod healthcheck;
 mod out;
 mod plan;
 mod progress;
+mod run;
 mod sandbox;
 mod scope;
 mod validate;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::telemetry::{self, Colour};
 
 /// How a command ended: the first of error, blocked, pending, done that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,15 @@ pub enum Exit {
     Pending,
     /// Blocked.
     Blocked,
+}
+
+impl From<LogFormat> for telemetry::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => telemetry::Format::Text,
+            LogFormat::Json => telemetry::Format::Json,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -44,22 +59,34 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "driftless", version, about, propagate_version = true, max_term_width = 100)]
 struct Cli {
-    /// What is logged, on standard error: `error`, `warn`, `info`, `debug`, or a filter such as `driftless=debug`.
-    #[arg(
-        long,
-        global = true,
-        env = "DRIFTLESS_LOG",
-        default_value = "warn",
-        value_name = "FILTER"
-    )]
-    log: String,
+    /// What is logged, on standard error: `error`, `warn`, `info`, `debug`, or a filter such as `driftless=debug`. The daemon
+    /// begins with `info`, every other command with `warn`.
+    #[arg(long, global = true, env = "DRIFTLESS_LOG", value_name = "FILTER")]
+    log: Option<String>,
+
+    /// How log lines are written.
+    #[arg(long, global = true, env = "DRIFTLESS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
 
     #[command(subcommand)]
     command: Command,
 }
 
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the daemon: watches the sources and keeps the instances like them.
+    Run(run::RunArgs),
+    /// Tries everything out on this machine: three sandbox instances, a Git repository, the daemon and its dashboard.
+    Demo(demo::DemoArgs),
     /// Shows what apply would do, field by field.
     Plan(plan::PlanArgs),
     /// Makes an instance what the files say.
@@ -70,6 +97,9 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Runs a server that behaves like the Qualytics controlplane, for trying things out.
     Sandbox(sandbox::SandboxArgs),
+    /// Exits 0 when the daemon is alive: for container images without a shell.
+    #[command(hide = true)]
+    Healthcheck(healthcheck::HealthcheckArgs),
 }
 
 /// Reads the arguments, runs the command, and says how it ended.
@@ -103,13 +133,25 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
-    crate::telemetry::start(&cli.log, crate::telemetry::Format::Text)?;
+    let filter = match (&cli.log, &cli.command) {
+        (Some(filter), _) => filter.as_str(),
+        (None, Command::Run(_)) => telemetry::DEFAULT_FILTER,
+        (None, _) => "warn",
+    };
+    let (format, colour) = (
+        cli.log_format.into(),
+        if out::is_coloured() { Colour::Yes } else { Colour::No },
+    );
+    telemetry::init(format, filter, colour)?;
     match cli.command {
+        Command::Run(args) => run::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Plan(args) => plan::run(args).await,
         Command::Apply(args) => apply::run(args).await,
         Command::Export(args) => export::run(args).await,
-        Command::Validate(args) => validate::run(args),
+        Command::Validate(args) => validate::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
+        Command::Healthcheck(args) => healthcheck::run(args).await,
     }
 }
 

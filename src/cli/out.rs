@@ -30,3 +30,8 @@ pub(crate) fn confirm(question: &str) -> bool {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }
+
+/// Whether standard error shows colour: a terminal, and no `NO_COLOR`.
+pub(crate) fn is_coloured() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}

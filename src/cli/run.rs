@@ -40,9 +40,12 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         }
     };
     let stop = stop_on_signals()?;
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another driftless running?", config.server.listen))?;
+    let listener = TcpListener::bind(config.server.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}: is another driftless running?",
+            config.server.listen
+        )
+    })?;
     daemon(&config, &process, listener, stop).await
 }
 

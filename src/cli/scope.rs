@@ -20,7 +20,7 @@ use crate::engine::reconcile::{Environment, Memory};
 use crate::platform::Platform;
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::source::layers::LayeredSource;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::{self, SqliteStore};
 
 #[derive(Debug, Args)]
 pub(crate) struct ScopeArgs {
@@ -112,7 +112,7 @@ impl Scope {
         let (folder, overlays) = source.folders();
         let memory = match &args.store {
             Some(url) => {
-                let store = SqliteStore::open(url).await?;
+                let store = SqliteStore::open(url, sqlite::Limits::default()).await?;
                 // One store may serve several instances: each has a ledger of its own.
                 let name = EnvironmentName(format!("bare {}", platform.target().0));
                 Some(Memory {
@@ -151,14 +151,14 @@ impl Scope {
         args: &ScopeArgs,
         process: BTreeMap<String, String>,
     ) -> anyhow::Result<Option<Self>> {
-        let config = match wire::read_config(path, &process)? {
+        let config = match wire::read_config(path, &process) {
             Ok(config) => config,
             Err(faults) => {
                 out::result(&diagnostics::render(&faults, diagnostics::Format::Text));
                 return Ok(None);
             }
         };
-        let mut environment = wire::one_environment(&config, name, path, &process).await?;
+        let mut environment = wire::one_environment(&config, name, &process).await?;
         environment.left_out = left_out(&args.instance.include)?;
         Ok(Some(Self { environment }))
     }
@@ -169,7 +169,7 @@ impl Instance {
     pub(crate) async fn open(args: &InstanceArgs) -> anyhow::Result<Option<Self>> {
         let process = process_environment();
         if let (Some(path), Some(name)) = (&args.config, &args.environment) {
-            let config = match wire::read_config(path, &process)? {
+            let config = match wire::read_config(path, &process) {
                 Ok(config) => config,
                 Err(faults) => {
                     out::result(&diagnostics::render(&faults, diagnostics::Format::Text));
@@ -211,8 +211,8 @@ const TOKEN_VARIABLE: &str = "QUALYTICS_TOKEN";
 
 /// The process's variables over those of a `.env` file in the working directory.
 pub(crate) fn variables(process: BTreeMap<String, String>) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut variables = match std::fs::read_to_string(".env") {
-        Ok(text) => dotenv::parse(&text).map_err(|fault| anyhow::anyhow!(".env:{}: {}", fault.line, fault.message))?,
+    let mut variables = match std::fs::read(".env") {
+        Ok(bytes) => dotenv::parse(".env", &bytes).map_err(|found| wire::faults(&found))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
         Err(error) => return Err(error).context("cannot read .env in the working directory"),
     };

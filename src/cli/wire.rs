@@ -68,13 +68,21 @@ pub(crate) fn assemble(
         });
         sources.insert(&source.name, opened);
     }
-    let limiters: BTreeMap<&str, Arc<Limiter>> =
-        config.targets.iter().map(|target| (target.name.as_str(), limiter(target))).collect();
+    let limiters: BTreeMap<&str, Arc<Limiter>> = config
+        .targets
+        .iter()
+        .map(|target| (target.name.as_str(), limiter(target)))
+        .collect();
     let mut environments = Vec::new();
     for environment in &config.environments {
         let (source, target) = (sources.get(environment.source.as_str()), target(config, environment)?);
-        let source = source.with_context(|| format!("there is no source `{}`", environment.source))?.clone();
-        let limiter = limiters.get(target.name.as_str()).cloned().unwrap_or_else(|| limiter(target));
+        let source = source
+            .with_context(|| format!("there is no source `{}`", environment.source))?
+            .clone();
+        let limiter = limiters
+            .get(target.name.as_str())
+            .cloned()
+            .unwrap_or_else(|| limiter(target));
         let gate = Pace::counted(limiter, metrics.clone(), EnvironmentName(environment.name.clone()));
         let platform = Arc::new(instance(target, gate)?);
         environments.push(EnvironmentSetup {
@@ -85,7 +93,10 @@ pub(crate) fn assemble(
             drift_interval: environment.drift.interval.0,
         });
     }
-    Ok(Assembly { sources: setups, environments })
+    Ok(Assembly {
+        sources: setups,
+        environments,
+    })
 }
 
 /// One environment of a config file with its store, for a command that makes a single pass.
@@ -115,9 +126,21 @@ pub(crate) fn one_instance(config: &Config, name: &str) -> anyhow::Result<Qualyt
 }
 
 fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a EnvironmentConfig> {
-    let known = || config.environments.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
+    let known = || {
+        config
+            .environments
+            .iter()
+            .map(|known| known.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let found = config.environments.iter().find(|environment| environment.name == name);
-    found.with_context(|| format!("there is no environment `{name}` in the config file; there are: {}", known()))
+    found.with_context(|| {
+        format!(
+            "there is no environment `{name}` in the config file; there are: {}",
+            known()
+        )
+    })
 }
 
 fn target<'a>(config: &'a Config, environment: &EnvironmentConfig) -> anyhow::Result<&'a TargetConfig> {
@@ -135,7 +158,10 @@ fn instance(target: &TargetConfig, gate: Pace) -> anyhow::Result<Qualytics> {
         Some(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
         None => None,
     };
-    let options = QualyticsOptions { authority: ca, ..QualyticsOptions::new(target.url.clone(), target.token.clone()) };
+    let options = QualyticsOptions {
+        authority: ca,
+        ..QualyticsOptions::new(target.url.clone(), target.token.clone())
+    };
     Qualytics::new(options, Arc::new(gate)).map_err(failed)
 }
 
@@ -169,12 +195,14 @@ fn git_options(source: &SourceConfig, config: &Config) -> GitOptions {
         auth: match &source.auth {
             None => git::Auth::None,
             Some(Auth::Token(token)) => git::Auth::Token(token.clone()),
-            Some(Auth::Password { username, password }) => {
-                git::Auth::Basic { username: username.clone(), password: password.clone() }
-            }
-            Some(Auth::Ssh { key, known_hosts }) => {
-                git::Auth::Ssh { key: key.clone(), known_hosts: known_hosts.clone() }
-            }
+            Some(Auth::Password { username, password }) => git::Auth::Basic {
+                username: username.clone(),
+                password: password.clone(),
+            },
+            Some(Auth::Ssh { key, known_hosts }) => git::Auth::Ssh {
+                key: key.clone(),
+                known_hosts: known_hosts.clone(),
+            },
         },
         ca: source.ca_file.clone(),
         limits: file::Limits::default(),
@@ -184,7 +212,10 @@ fn git_options(source: &SourceConfig, config: &Config) -> GitOptions {
 
 /// Mirrors lie beside the store: one volume keeps all that outlives the process. They can be deleted at any time.
 fn mirrors(store: &str) -> PathBuf {
-    let file = store.strip_prefix("sqlite://").or_else(|| store.strip_prefix("sqlite:")).unwrap_or(store);
+    let file = store
+        .strip_prefix("sqlite://")
+        .or_else(|| store.strip_prefix("sqlite:"))
+        .unwrap_or(store);
     match file {
         ":memory:" => std::env::temp_dir().join(format!("driftless-{}.mirrors", std::process::id())),
         file => PathBuf::from(format!("{file}.mirrors")),

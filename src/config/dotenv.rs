@@ -13,7 +13,7 @@ const LARGEST: usize = 1024 * 1024;
 ///
 /// # Errors
 /// All faults, with line and column; no value is quoted.
-pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+pub fn parse(file: &str, bytes: &[u8]) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let file: Arc<str> = Arc::from(file);
     if bytes.len() > LARGEST {
         let fault = Diagnostic::error("env_file", format!("`{file}` is too large for a file of variables"));

@@ -6,7 +6,7 @@
 mod amount;
 mod auth;
 mod check;
-mod dotenv;
+pub mod dotenv;
 mod environment;
 mod fault;
 mod secret;

@@ -8,6 +8,7 @@ use driftless_core::key::{Digest, Revision};
 use driftless_core::tree::{File, Tree};
 
 use super::dir::DirSource;
+use super::file::Limits;
 use super::{Commit, Source, SourceError, SourceFault};
 
 /// A base folder with overlays, read as one tree.
@@ -76,8 +77,16 @@ impl Layer {
         let shown = path.to_string_lossy();
         let prefix = shown.trim_end_matches('/').trim_start_matches("./");
         let prefix = if prefix == "." { "" } else { prefix };
-        let here = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        Ok(Self { prefix: prefix.to_owned(), source: DirSource::open(&shown, here)?, folders })
+        let here = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        Ok(Self {
+            prefix: prefix.to_owned(),
+            source: DirSource::open(shown.as_ref(), here, Limits::default())?,
+            folders,
+        })
     }
 }
 
@@ -102,20 +111,34 @@ impl Source for LayeredSource {
 
     async fn checkout(&self, revision: &Revision, _: &[String]) -> Result<Tree, SourceError> {
         let mut files = Vec::new();
-        for Layer { prefix, source, folders } in &self.layers {
+        for Layer {
+            prefix,
+            source,
+            folders,
+        } in &self.layers
+        {
             let head = source.head().await?;
             let tree = source.checkout(&head, folders).await?;
             files.extend(tree.files.into_iter().map(|file| match prefix.as_str() {
                 "" => file,
-                prefix => File { path: format!("{prefix}/{}", file.path).into(), ..file },
+                prefix => File {
+                    path: format!("{prefix}/{}", file.path).into(),
+                    ..file
+                },
             }));
         }
         if self.head().await? != *revision {
             let message = "the files changed while they were read: run it again".to_owned();
-            return Err(SourceError { kind: SourceFault::Unreadable, message });
+            return Err(SourceError {
+                kind: SourceFault::Unreadable,
+                message,
+            });
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Tree { revision: revision.clone(), files })
+        Ok(Tree {
+            revision: revision.clone(),
+            files,
+        })
     }
 
     async fn describe(&self, _: &Revision) -> Option<Commit> {

@@ -3,6 +3,7 @@
 pub mod dir;
 pub mod file;
 pub mod git;
+pub mod layers;
 
 use std::time::Duration;
 

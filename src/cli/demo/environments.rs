@@ -7,6 +7,8 @@ pub struct DemoEnvironment {
     pub name: &'static str,
     /// The folder of its overrides in the demo's repository.
     pub overlay: &'static str,
+    /// What happens there to changes made by hand.
+    pub drift: &'static str,
     /// What its instance holds at the start: a sandbox seed, as JSON.
     pub seed: &'static str,
     /// The values of the `${…}` in connections and datastores: `(name, value)`. The seeds' warehouses lie at these places,
@@ -22,6 +24,7 @@ pub const ENVIRONMENTS: &[DemoEnvironment] = &[
     DemoEnvironment {
         name: "dev",
         overlay: "overrides/dev",
+        drift: "correct",
         seed: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo-seeds/dev.json")),
         variables: &[
             ("PG_HOST", "pg.dev.example.com"),
@@ -36,6 +39,7 @@ pub const ENVIRONMENTS: &[DemoEnvironment] = &[
     DemoEnvironment {
         name: "staging",
         overlay: "overrides/staging",
+        drift: "report",
         seed: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo-seeds/staging.json")),
         variables: &[
             ("PG_HOST", "pg.staging.example.com"),
@@ -50,6 +54,7 @@ pub const ENVIRONMENTS: &[DemoEnvironment] = &[
     DemoEnvironment {
         name: "prod",
         overlay: "overrides/prod",
+        drift: "correct",
         seed: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo-seeds/prod.json")),
         variables: &[
             ("PG_HOST", "pg.prod.example.com"),

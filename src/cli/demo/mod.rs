@@ -33,7 +33,13 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let mut instances = Vec::new();
     for environment in ENVIRONMENTS {
         let seed = serde_json::from_str(environment.seed).context("a seed of the demo is no JSON")?;
-        instances.push(Sandbox::start(Options { seed: Some(seed), ..Options::default() }).await?);
+        instances.push(
+            Sandbox::start(Options {
+                seed: Some(seed),
+                ..Options::default()
+            })
+            .await?,
+        );
     }
     let (origin, tree) = (folder.path().join("dq-config.git"), folder.path().join("dq-config"));
     make_repository(&origin, &tree)?;
@@ -54,7 +60,9 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         instance.stop().await;
     }
     let path = folder.path().to_owned();
-    folder.close().with_context(|| format!("cannot remove {}", path.display()))?;
+    folder
+        .close()
+        .with_context(|| format!("cannot remove {}", path.display()))?;
     out::result(&format!("{} is removed.\n", path.display()));
     exit
 }
@@ -82,8 +90,17 @@ fn make_repository(origin: &Path, tree: &Path) -> anyhow::Result<()> {
     index.write()?;
     let content = repository.find_tree(index.write_tree()?)?;
     let signature = git2::Signature::now("Demo", "demo@example.com")?;
-    repository.commit(Some("HEAD"), &signature, &signature, "The shop's data quality as code", &content, &[])?;
-    repository.find_remote("origin")?.push(&["refs/heads/main:refs/heads/main"], None)?;
+    repository.commit(
+        Some("HEAD"),
+        &signature,
+        &signature,
+        "The shop's data quality as code",
+        &content,
+        &[],
+    )?;
+    repository
+        .find_remote("origin")?
+        .push(&["refs/heads/main:refs/heads/main"], None)?;
     Ok(())
 }
 
@@ -127,14 +144,23 @@ fn config_text(origin: &Path, folder: &Path, address: SocketAddr, instances: &[S
 
 fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &[Sandbox]) -> String {
     let shown = |path: PathBuf| path.display().to_string();
-    let check = shown(tree.join(BASE).join("datastores/warehouse/checks/orders/notnull__order_id.yaml"));
+    let check = shown(
+        tree.join(BASE)
+            .join("datastores/warehouse/checks/orders/notnull__order_id.yaml"),
+    );
     let mut text = format!(
         "\nThe dashboard:      http://{address}\nThe work tree:      {tree}\nEverything is in:   {folder} (removed on exit)\n",
         tree = tree.display(),
         folder = folder.display(),
     );
     for (environment, instance) in ENVIRONMENTS.iter().zip(instances) {
-        let _ = writeln!(text, "{:<20}{}  (drift: {})", format!("Sandbox {}:", environment.name), instance.url(), environment.drift);
+        let _ = writeln!(
+            text,
+            "{:<20}{}  (drift: {})",
+            format!("Sandbox {}:", environment.name),
+            instance.url(),
+            environment.drift
+        );
     }
     let prod = instances.last().map(Sandbox::url).unwrap_or_default();
     let _ = write!(
