@@ -262,6 +262,9 @@ impl Composer<'_> {
             }
             // A last line without its line feed gets none from PyYAML.
             ScalarStyle::Literal | ScalarStyle::Folded => {
+                if self.open.is_empty() && self.source.has_margin_line(span) {
+                    self.faults.push(fault::block_margin(mark(&span.start)));
+                }
                 if self.source.reaches_end(span) && self.source.ends_within_block(text) {
                     Cow::Borrowed(text.strip_suffix('\n').unwrap_or(text))
                 } else {

@@ -82,6 +82,15 @@ pub(super) fn question_mark(at: Mark) -> Fault {
     )
 }
 
+pub(super) fn block_margin(at: Mark) -> Fault {
+    error(
+        "yaml_block_margin",
+        at,
+        "the lines of this block text stand at the margin, where YAML 1.1 takes them for content of their own",
+        "indent them by two spaces",
+    )
+}
+
 pub(super) fn tag_directive(at: Mark) -> Fault {
     error(
         "yaml_tag_directive",

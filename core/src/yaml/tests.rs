@@ -312,6 +312,7 @@ fn each_fault_has_its_code_and_a_help() {
         ("!!seq {}", "yaml_tag"),
         ("a: !!python/object:os.system x", "yaml_tag"),
         ("%TAG ! tag:yaml.org,2002:\n---\n!str 1", "yaml_tag_directive"),
+        ("--- |-\n#1\n", "yaml_block_margin"),
         ("a: [b?]", "yaml_question_mark"),
         ("{?}", "yaml_question_mark"),
         ("a: 0b_", "yaml_scalar"),
@@ -357,6 +358,8 @@ fn no_message_quotes_a_value() {
 
 #[test]
 fn a_text_without_a_document_is_no_fault() {
+    assert_eq!(read("|\n  a\n  b"), Value::from("a\nb"));
+    assert_eq!(read("k: |\n  a\n\n  b\n"), under("k", "a\n\nb\n"));
     for text in ["", "\n\n", "# only a comment\n", "\u{feff}", "\u{feff}# comment"] {
         let parsed = parse(text.as_bytes());
         assert_eq!((parsed.root, parsed.faults), (None, vec![]), "{text:?}");
