@@ -262,7 +262,8 @@ impl Composer<'_> {
             }
             // A last line without its line feed gets none from PyYAML.
             ScalarStyle::Literal | ScalarStyle::Folded => {
-                if self.open.is_empty() && self.source.has_margin_line(span) {
+                // The span begins at the first character of content.
+                if self.open.is_empty() && span.start.col() == 0 && !span.is_empty() {
                     self.faults.push(fault::block_margin(mark(&span.start)));
                 }
                 if self.source.reaches_end(span) && self.source.ends_within_block(text) {

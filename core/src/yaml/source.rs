@@ -78,12 +78,6 @@ impl<'a> Source<'a> {
         !content.is_empty() && value.strip_suffix('\n').is_some_and(|value| value.ends_with(content))
     }
 
-    /// Whether a block scalar has a line of text without any indentation. PyYAML never takes one for a part of it.
-    pub(super) fn has_margin_line(&self, span: &Span) -> bool {
-        let lines = span.slice(&self.parsed).unwrap_or_default().split(['\n', '\r']);
-        lines.skip(1).any(|line| !line.is_empty() && !line.starts_with(' '))
-    }
-
     /// Whether a span reaches the end of the text.
     pub(super) fn reaches_end(&self, span: &Span) -> bool {
         span.byte_range().is_some_and(|range| range.end >= self.parsed.len())
