@@ -263,7 +263,7 @@ impl Composer<'_> {
             // A last line without its line feed gets none from PyYAML.
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 // The span begins at the first character of content.
-                if self.open.is_empty() && span.start.col() == 0 && !span.is_empty() {
+                if self.open.is_empty() && span.start.col() == 0 && !text.trim().is_empty() {
                     self.faults.push(fault::block_margin(mark(&span.start)));
                 }
                 if self.source.reaches_end(span) && self.source.ends_within_block(text) {

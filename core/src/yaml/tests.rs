@@ -358,6 +358,7 @@ fn no_message_quotes_a_value() {
 
 #[test]
 fn a_text_without_a_document_is_no_fault() {
+    assert_eq!(read("|-\n\n"), Value::from(""));
     assert_eq!(read("|\n  a\n  b"), Value::from("a\nb"));
     assert_eq!(read("k: |\n  a\n\n  b\n"), under("k", "a\n\nb\n"));
     for text in ["", "\n\n", "# only a comment\n", "\u{feff}", "\u{feff}# comment"] {
