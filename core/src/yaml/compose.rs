@@ -1,7 +1,7 @@
 //! Parser events to a graph of nodes: scalars have their values, aliases point at what they repeat, merges are still keys.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag, options};
 
@@ -54,8 +54,8 @@ struct Composer<'a> {
     nodes: Vec<Raw>,
     open: Vec<Open>,
     root: Option<Id>,
-    anchors: HashMap<usize, Id>,
-    anchor_names: HashSet<String>,
+    anchors: BTreeMap<usize, Id>,
+    anchor_names: BTreeSet<String>,
     faults: &'a mut Vec<Fault>,
 }
 
@@ -68,8 +68,8 @@ pub(super) fn compose(text: &str, faults: &mut Vec<Fault>) -> Option<Graph> {
         nodes: Vec::new(),
         open: Vec::new(),
         root: None,
-        anchors: HashMap::new(),
-        anchor_names: HashSet::new(),
+        anchors: BTreeMap::new(),
+        anchor_names: BTreeSet::new(),
         faults,
     };
     if let Err(fault) = composer.run() {

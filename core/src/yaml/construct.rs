@@ -1,6 +1,6 @@
 //! The graph to a tree: aliases copied, merges carried out, duplicate keys folded, all within the caps.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::compose::{Graph, Id, Shape};
 use super::read::{MAX_DEPTH, MAX_NODES};
@@ -100,10 +100,10 @@ impl Builder<'_> {
         let mut pairs = Vec::new();
         let own_from = self.pairs(map, &mut pairs, 0)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
-        let mut by_identity: HashMap<String, usize> = HashMap::with_capacity(pairs.len());
-        let mut by_text: HashMap<String, usize> = HashMap::with_capacity(pairs.len());
+        let mut by_identity: BTreeMap<String, usize> = BTreeMap::new();
+        let mut by_text: BTreeMap<String, usize> = BTreeMap::new();
         // Which entries this very map has written, not a map merged into it.
-        let mut own: HashMap<usize, Mark> = HashMap::new();
+        let mut own: BTreeMap<usize, Mark> = BTreeMap::new();
         for (position, (key_id, value_id)) in pairs.into_iter().enumerate() {
             let at = self.graph.nodes[key_id].at;
             self.spend(1, at)?;
