@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
+use futures::StreamExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,6 +18,24 @@ pub(crate) struct Manner {
     pub(crate) authorization: Option<String>,
     /// Paths that begin with the first are redirected to the second, followed by the rest.
     pub(crate) redirect: Option<(String, String)>,
+    /// What goes wrong while a pack is sent; the listing is never touched.
+    pub(crate) fault: Arc<Mutex<Fault>>,
+}
+
+/// What goes wrong while a pack is sent.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// The answer ends in the middle, as if it were whole.
+    Cut,
+    /// One byte of the pack is another one.
+    Flip,
+    /// The connection breaks in the middle.
+    Break,
+    /// Nothing comes after the middle.
+    Hang,
 }
 
 pub(crate) struct GitHost {
@@ -121,7 +140,31 @@ async fn answer(
             name => response.header(name, value),
         };
     }
-    response.body(Body::from(output[split + 4..].to_vec())).unwrap()
+    let mut body = output[split + 4..].to_vec();
+    let middle = body.len() / 2;
+    let fault = if method == Method::POST {
+        *host.manner.fault.lock().unwrap()
+    } else {
+        Fault::None
+    };
+    match fault {
+        Fault::None => {}
+        Fault::Cut => body.truncate(middle),
+        Fault::Flip => {
+            let pack = body.windows(4).position(|window| window == b"PACK").unwrap();
+            body[pack + 20] ^= 0xff; // Past the header of 12 bytes: in the first object.
+        }
+        Fault::Break | Fault::Hang => {
+            body.truncate(middle);
+            let begun = futures::stream::iter([Ok(Bytes::from(body))]);
+            let rest = match fault {
+                Fault::Hang => futures::stream::pending().boxed(),
+                _ => futures::stream::iter([Err(std::io::Error::other("broken off"))]).boxed(),
+            };
+            return response.body(Body::from_stream(begun.chain(rest))).unwrap();
+        }
+    }
+    response.body(Body::from(body)).unwrap()
 }
 
 /// A server that says `greeting`, in HTTP once it is asked, and nothing ever after; tells when its caller is gone.

@@ -184,9 +184,17 @@ impl Exchange {
                 SourceFault::Unreadable,
                 "check that the mirror's disk is writable and not full",
             ),
-            (ErrorClass::Net | ErrorClass::Http | ErrorClass::Ssh | ErrorClass::Indexer, _) => (
+            (
+                ErrorClass::Net
+                | ErrorClass::Http
+                | ErrorClass::Ssh
+                | ErrorClass::Indexer
+                | ErrorClass::Zlib
+                | ErrorClass::Odb,
+                _,
+            ) => (
                 SourceFault::Unreachable,
-                "the answer broke off or is no answer of a Git server; it is tried again",
+                "the answer broke off, or is not what a Git server sends; it is tried again",
             ),
             _ => (SourceFault::Unreadable, "check that this is a Git repository"),
         };

@@ -20,8 +20,18 @@ const LISTING: &str = "/info/refs?service=git-upload-pack";
 /// Redirects in a row that are followed; hosts need one, for a renamed repository.
 const REDIRECTS: usize = 5;
 
-/// A client that trusts `ca` alone where it is given, and the system's authorities otherwise.
-pub(super) fn client(ca: Option<&Path>) -> Result<Client, SourceError> {
+/// Whose certificates count.
+pub(super) enum Trust<'a> {
+    /// The authorities that the system knows.
+    System,
+    /// Those in a file of PEM certificates, and no others.
+    File(&'a Path),
+    /// Nobody's: for plain http, which must also work where the system has no authorities installed.
+    Nobody,
+}
+
+/// A client for one repository.
+pub(super) fn client(trust: Trust<'_>) -> Result<Client, SourceError> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Losing a race against another installer is as good as winning it.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -43,21 +53,11 @@ pub(super) fn client(ca: Option<&Path>) -> Result<Client, SourceError> {
                 attempt.follow()
             }
         }));
-    if let Some(path) = ca {
-        let bad = |why: String| {
-            SourceError::new(
-                SourceFault::Refused,
-                format!("the CA file {} {why}: name a file of PEM certificates", path.display()),
-            )
-        };
-        let pem = std::fs::read(path).map_err(|error| bad(format!("cannot be read ({error})")))?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|error| bad(format!("holds no certificate ({error})")))?;
-        if certificates.is_empty() {
-            return Err(bad("holds no certificate".to_owned()));
-        }
-        builder = builder.tls_certs_only(certificates);
-    }
+    builder = match trust {
+        Trust::System => builder,
+        Trust::File(path) => builder.tls_certs_only(authorities(path)?),
+        Trust::Nobody => builder.tls_certs_only([]),
+    };
     builder.build().map_err(|error| {
         SourceError::new(
             SourceFault::Unreachable,
@@ -67,6 +67,22 @@ pub(super) fn client(ca: Option<&Path>) -> Result<Client, SourceError> {
             ),
         )
     })
+}
+
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, SourceError> {
+    let bad = |why: String| {
+        SourceError::new(
+            SourceFault::Refused,
+            format!("the CA file {} {why}: name a file of PEM certificates", path.display()),
+        )
+    };
+    let pem = std::fs::read(path).map_err(|error| bad(format!("cannot be read ({error})")))?;
+    let certificates =
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| bad(format!("holds no certificate ({error})")))?;
+    if certificates.is_empty() {
+        return Err(bad("holds no certificate".to_owned()));
+    }
+    Ok(certificates)
 }
 
 /// Only within one origin: credentials go along.

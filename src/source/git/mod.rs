@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::url::shown_url;
 
 use self::exchange::Exchange;
+use self::http_transport::Trust;
 use self::mirror::Mirror;
 use self::tree::{Blobs, ReadFault};
 use self::url::{Address, Endpoint, TOKEN_USER};
@@ -400,7 +401,10 @@ fn remote(url: &str, auth: Auth, ca: Option<PathBuf>) -> Result<Remote, SourceEr
         }
     }
     let http = match &endpoint {
-        Endpoint::Http(_) => Some(http_transport::client(ca.as_deref())?),
+        Endpoint::Http(_) if endpoint.is_plain_http() => Some(http_transport::client(Trust::Nobody)?),
+        Endpoint::Http(_) => Some(http_transport::client(
+            ca.as_deref().map_or(Trust::System, Trust::File),
+        )?),
         Endpoint::Ssh(_) | Endpoint::Local(_) => None,
     };
     Ok(Remote {
