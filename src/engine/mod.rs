@@ -11,6 +11,9 @@ use driftless_core::plan::{Plan, States};
 use tokio::sync::watch;
 
 pub mod apply;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod apply_tests;
 pub mod backoff;
 pub mod driver;
 mod environment_task;
@@ -23,6 +26,9 @@ pub mod schedule;
 mod source_task;
 mod standing;
 mod step;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
 mod views;
 
 use crate::source::Commit;
