@@ -16,6 +16,9 @@ pub mod apply;
 mod apply_tests;
 pub mod backoff;
 pub mod driver;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod driver_tests;
 mod environment_task;
 mod inbox;
 pub mod metrics;

@@ -450,8 +450,9 @@ impl Platform for TestPlatform {
         let reading = self.state().reading;
         tokio::time::sleep(reading).await;
         self.log.add(format!("{}observed", self.name));
-        let mut state = self.state();
-        assert!(!std::mem::take(&mut state.panics), "scripted panic");
+        let panics = std::mem::take(&mut self.state().panics);
+        assert!(!panics, "scripted panic");
+        let state = self.state();
         match &state.unreadable {
             Some(failure) => Err(failure.clone()),
             None => Ok(Live {

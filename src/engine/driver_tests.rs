@@ -1,0 +1,517 @@
+//! The rules of the loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driftless_core::key::{EnvironmentName, Revision};
+use driftless_core::policy::OnDrift;
+use driftless_core::report::{Conclusion, Meaning};
+use tokio_util::sync::CancellationToken;
+
+use super::apply::Limits;
+use super::driver::{Driver, EnvironmentSetup, RETRY, Setup, Shutdown, SourceSetup};
+use super::metrics::Metrics;
+use super::schedule::Schedule;
+use super::testing::{Log, Script, TestClock, TestPlatform, TestSource, TestStore, environment, failure, file, key};
+use super::{Activity, Control as _, EnvironmentView, Overview};
+use crate::store::{RunId, RunRecord, Store as _, Trigger};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct House {
+    log: Log,
+    source: Arc<TestSource>,
+    platform: Arc<TestPlatform>,
+    store: Arc<TestStore>,
+    metrics: Metrics,
+    driver: Driver,
+}
+
+fn name(text: &str) -> EnvironmentName {
+    EnvironmentName(text.into())
+}
+
+fn hook() -> Trigger {
+    Trigger::Webhook("github".into())
+}
+
+/// What a test may have otherwise.
+struct Plot {
+    log: Log,
+    source: Arc<TestSource>,
+    store: Arc<TestStore>,
+    platforms: Vec<(&'static str, Arc<TestPlatform>)>,
+    drift: OnDrift,
+    drift_interval: Duration,
+}
+
+impl Plot {
+    fn new() -> Self {
+        let log = Log::default();
+        let source = TestSource::new(&log);
+        source.push("r1", &[("x", "red"), ("y", "red")]);
+        Self {
+            store: TestStore::new(&log),
+            platforms: vec![("prod", TestPlatform::new("http://prod", &log))],
+            drift: OnDrift::Correct,
+            drift_interval: 60 * MINUTE,
+            source,
+            log,
+        }
+    }
+
+    fn start(self) -> House {
+        let clock = TestClock::new();
+        let metrics = Metrics::new("0.0.0", clock.clone()).unwrap();
+        let setup = Setup {
+            sources: vec![SourceSetup {
+                source: self.source.clone(),
+                url: "file:///config".into(),
+                reference: "main".into(),
+                schedule: Schedule::Every(MINUTE),
+            }],
+            environments: self
+                .platforms
+                .iter()
+                .map(|(environment_name, platform)| {
+                    let mut environment = environment(&self.source, platform);
+                    environment.policy.drift = self.drift;
+                    EnvironmentSetup {
+                        name: name(environment_name),
+                        environment,
+                        target: "instance".into(),
+                        url: "http://instance".into(),
+                        drift_interval: self.drift_interval,
+                    }
+                })
+                .collect(),
+            store: self.store.clone(),
+            clock,
+            metrics: metrics.clone(),
+            limits: Limits::default(),
+            retry: RETRY,
+        };
+        House {
+            log: self.log,
+            source: self.source,
+            platform: self.platforms[0].1.clone(),
+            store: self.store,
+            metrics,
+            driver: Driver::start(setup, CancellationToken::new()).unwrap(),
+        }
+    }
+}
+
+impl House {
+    fn start() -> Self {
+        Plot::new().start()
+    }
+
+    /// Waits, in paused time and at most half an hour of it, until so many runs have ended.
+    async fn runs(&self, count: usize) -> Vec<RunRecord> {
+        for _ in 0..18_000 {
+            let ended = self.store.ended();
+            if ended.len() >= count {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{count} runs did not end: {:#?}", self.store.ended());
+    }
+
+    fn overview(&self) -> Arc<Overview> {
+        self.driver.overview().borrow().clone()
+    }
+
+    fn view(&self) -> EnvironmentView {
+        self.overview().environments[&name("prod")].clone()
+    }
+
+    fn trigger(&self, trigger: Trigger) -> RunId {
+        self.driver.trigger(&name("prod"), trigger).unwrap()
+    }
+}
+
+fn seconds_between(runs: &[RunRecord]) -> Vec<i64> {
+    runs.windows(2)
+        .map(|pair| (pair[1].started - pair[0].finished.unwrap()).num_seconds())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_pass_applies_the_branch_and_says_so() {
+    let house = House::start();
+    let runs = house.runs(1).await;
+    assert_eq!(runs[0].trigger, Trigger::Start);
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Succeeded));
+    assert_eq!(runs[0].message, "3 created, 3 in sync");
+    assert!(runs[0].plan.is_some() && runs[0].report.is_some());
+    let view = house.view();
+    assert_eq!(view.activity, Activity::Idle);
+    assert_eq!(view.revision, Some(Revision("r1".into())));
+    assert_eq!(view.kinds[1].states.in_sync, 2);
+    assert!(view.last_success.is_some() && view.plan.is_some() && view.error.is_none());
+    let source = house.overview().sources["config"].clone();
+    assert!(source.tried && source.stale.is_none());
+    assert_eq!(source.commit.unwrap().subject, "subject of r1");
+    let text = house.metrics.encode();
+    for line in [
+        r#"driftless_reconcile_total{environment="prod",outcome="succeeded"} 1"#,
+        r#"driftless_changes_total{action="create",environment="prod",kind="item",result="applied"} 2"#,
+        r#"driftless_resources{environment="prod",kind="item",state="in_sync"} 2"#,
+        r#"driftless_source_fetch_total{outcome="succeeded",source="config"} 1"#,
+        r#"driftless_revision_info{environment="prod",revision="r1"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_moves_the_platform_is_asked_nothing() {
+    let house = House::start();
+    house.runs(1).await;
+    house.log.take();
+    tokio::time::sleep(30 * MINUTE).await;
+    let asked = house.log.take();
+    assert!(
+        asked.len() >= 25 && asked.iter().all(|line| line == "head"),
+        "{asked:?}"
+    );
+    assert_eq!(house.store.ended().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_is_applied_with_only_what_changed() {
+    let house = House::start();
+    house.runs(1).await;
+    house.log.take();
+    house.source.push("r2", &[("x", "red"), ("y", "blue")]);
+    let runs = house.runs(2).await;
+    assert_eq!(runs[1].trigger, Trigger::Revision);
+    assert_eq!(runs[1].revision, Some(Revision("r2".into())));
+    assert_eq!(runs[1].message, "1 updated, 3 in sync");
+    assert_eq!((house.log.count("update item/b/y"), house.log.count("update")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_during_a_pass_joins_one_run_after_it() {
+    let house = House::start();
+    house.platform.reading_takes(Duration::from_secs(10));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(matches!(
+        house.view().activity,
+        Activity::Running { phase: "reading", .. }
+    ));
+    let asked: Vec<RunId> = (0..5).map(|_| house.trigger(Trigger::Manual)).collect();
+    assert!(asked.iter().all(|run| *run == asked[0]));
+    let runs = house.runs(2).await;
+    assert_eq!(runs[0].trigger, Trigger::Start);
+    assert_eq!((&runs[1].id, &runs[1].trigger), (&asked[0], &Trigger::Manual));
+    tokio::time::sleep(10 * MINUTE).await;
+    assert_eq!(house.store.ended().len(), 2);
+    assert_eq!(house.log.count("observed"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_during_a_pass_is_not_lost() {
+    let house = House::start();
+    house.platform.reading_takes(Duration::from_secs(200));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    house.source.push("r2", &[("x", "blue")]);
+    house.source.push("r3", &[("x", "green")]);
+    let runs = house.runs(2).await;
+    assert_eq!(runs[1].revision, Some(Revision("r3".into())));
+    assert_eq!(runs[1].trigger, Trigger::Revision);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_without_a_push_is_recorded_and_asks_the_platform_nothing() {
+    let house = House::start();
+    house.runs(1).await;
+    house.log.take();
+    let asked = house.driver.trigger_source("config", &hook());
+    let runs = house.runs(2).await;
+    assert_eq!(asked, [(name("prod"), runs[1].id.clone())]);
+    assert_eq!(runs[1].conclusion, Some(Conclusion::Succeeded));
+    assert!(runs[1].message.starts_with("nothing moved"), "{}", runs[1].message);
+    assert_eq!(house.log.lines(), ["head"]);
+    assert!(house.driver.trigger_source("other", &hook()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_waits_for_the_look_it_asked_for_and_makes_one_run() {
+    let house = House::start();
+    house.runs(1).await;
+    house.source.slow(Duration::from_secs(20));
+    house.source.push("r2", &[("x", "blue")]);
+    house.driver.trigger_source("config", &hook());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (_, joined) = house.driver.trigger_source("config", &hook()).remove(0);
+    let runs = house.runs(2).await;
+    assert_eq!((&runs[1].id, &runs[1].trigger), (&joined, &hook()));
+    assert_eq!(runs[1].revision, Some(Revision("r2".into())));
+    tokio::time::sleep(5 * MINUTE).await;
+    assert_eq!(house.store.ended().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_environment_backs_off_and_a_new_revision_starts_the_waits_anew() {
+    let plot = Plot::new();
+    plot.platforms[0].1.unreadable(Some(failure(Meaning::Unauthorized)));
+    let house = plot.start();
+    let runs = house.runs(5).await;
+    assert_eq!(runs[4].trigger, Trigger::Retry);
+    assert_eq!(runs[4].conclusion, Some(Conclusion::Failed));
+    for (seconds, expected) in seconds_between(&runs).into_iter().zip([5.0, 10.0, 20.0, 40.0]) {
+        let share = seconds as f64 / expected;
+        assert!((0.55..=1.3).contains(&share), "{seconds} s instead of {expected} s");
+    }
+    let error = house.view().error.unwrap();
+    assert!(error.contains("scripted: unauthorized"), "{error}");
+    let before = house.store.ended().len();
+    house.source.push("r2", &[("x", "blue")]);
+    house.driver.trigger_source("config", &hook());
+    let runs = house.runs(before + 2).await;
+    let waits = seconds_between(&runs[before..]);
+    assert!(waits[0] <= 7, "{waits:?}");
+    house.platform.unreadable(None);
+    house.runs(before + 3).await;
+    tokio::time::sleep(20 * MINUTE).await;
+    assert!(house.view().error.is_none());
+    assert_eq!(house.view().last_run.unwrap().conclusion, Some(Conclusion::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_asks_starts_the_waits_anew() {
+    let plot = Plot::new();
+    plot.platforms[0].1.unreadable(Some(failure(Meaning::Unavailable)));
+    let house = plot.start();
+    house.runs(6).await;
+    let asked = house.trigger(Trigger::Manual);
+    let runs = house.runs(8).await;
+    assert_eq!(runs[6].id, asked);
+    assert!(seconds_between(&runs[6..])[0] <= 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_environments_on_one_target_take_turns_and_others_run_side_by_side() {
+    for (targets, apart) in [
+        (["http://one", "http://one"], true),
+        (["http://one", "http://two"], false),
+    ] {
+        let mut plot = Plot::new();
+        plot.platforms = ["a", "b"]
+            .into_iter()
+            .zip(targets)
+            .map(|(environment, target)| (environment, TestPlatform::named(target, environment, &plot.log)))
+            .collect();
+        for (_, platform) in &plot.platforms {
+            platform.reading_takes(Duration::from_secs(10));
+        }
+        let house = plot.start();
+        house.runs(2).await;
+        let mut reads = house.log.take();
+        reads.retain(|line| line.contains("observe"));
+        let first = reads[0].clone();
+        assert_eq!(reads[1] == format!("{first}d"), apart, "{reads:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_down_keeps_its_last_good_revision_and_says_since_when() {
+    let mut plot = Plot::new();
+    plot.drift_interval = 5 * MINUTE;
+    let house = plot.start();
+    house.runs(1).await;
+    house.source.down(true);
+    house.platform.by_hand(&key("item/b/x"), "black");
+    let runs = house.runs(2).await;
+    assert_eq!(
+        (&runs[1].trigger, &runs[1].message),
+        (&Trigger::Drift, &"1 updated, 3 in sync".to_owned())
+    );
+    let stale = |house: &House| house.overview().sources["config"].stale.clone();
+    let (since, fault) = stale(&house).unwrap();
+    assert_eq!(fault, "no route");
+    tokio::time::sleep(3 * MINUTE).await;
+    assert_eq!(stale(&house).unwrap().0, since);
+    let source = house.overview().sources["config"].clone();
+    assert_eq!(source.revision, Some(Revision("r1".into())));
+    assert!(source.reached.unwrap() < since);
+    assert!(
+        house
+            .metrics
+            .encode()
+            .contains(r#"driftless_source_fetch_total{outcome="failed",source="config"}"#)
+    );
+    house.source.down(false);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(stale(&house), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_of_which_nothing_is_known_fails_the_run_and_asks_the_platform_nothing() {
+    let plot = Plot::new();
+    plot.source.down(true);
+    let house = plot.start();
+    let runs = house.runs(1).await;
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Failed));
+    assert_eq!(runs[0].message, "the source `config` could not be read: no route");
+    tokio::time::sleep(10 * MINUTE).await;
+    assert_eq!((house.store.ended().len(), house.log.count("observe")), (1, 0));
+    assert!(house.overview().sources["config"].tried);
+    house.source.down(false);
+    let runs = house.runs(2).await;
+    assert_eq!(runs[1].trigger, Trigger::Revision);
+    assert_eq!(runs[1].conclusion, Some(Conclusion::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_that_is_only_reported_has_an_age_until_it_is_gone() {
+    let mut plot = Plot::new();
+    plot.drift = OnDrift::Report;
+    plot.drift_interval = 5 * MINUTE;
+    let house = plot.start();
+    house.runs(1).await;
+    house.platform.by_hand(&key("item/b/x"), "black");
+    let runs = house.runs(2).await;
+    assert_eq!(runs[1].message, "1 drifted, 2 in sync");
+    let since = house.view().drift_since.unwrap();
+    house.runs(3).await;
+    let view = house.view();
+    assert_eq!((view.drift_since, view.kinds[1].states.drift), (Some(since), 1));
+    assert!(!view.plan.unwrap().reported[0].fields.is_empty());
+    let age = |house: &House| {
+        house
+            .metrics
+            .encode()
+            .contains(r#"driftless_drift_age_seconds{environment="prod"} 0"#)
+    };
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!age(&house));
+    house.platform.by_hand(&key("item/b/x"), "red");
+    house.runs(4).await;
+    assert_eq!(house.view().drift_since, None);
+    assert!(age(&house));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_the_step_in_hand_and_records_the_run() {
+    let plot = Plot::new();
+    plot.platforms[0]
+        .1
+        .script(&key("box/b"), [Script::Slow(Duration::from_secs(10))]);
+    let house = plot.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(matches!(
+        house.view().activity,
+        Activity::Running { phase: "applying", .. }
+    ));
+    assert_eq!(house.driver.shutdown(Duration::from_secs(25)).await, Shutdown::Clean);
+    let runs = house.store.ended();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Partial));
+    assert_eq!(runs[0].message, "1 created, 2 skipped, 1 in sync");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_while_reading_writes_nothing() {
+    let plot = Plot::new();
+    plot.platforms[0].1.reading_takes(Duration::from_secs(1000));
+    let house = plot.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(house.driver.shutdown(Duration::from_secs(5)).await, Shutdown::Clean);
+    assert_eq!(house.store.ended()[0].message, "stopped before anything was written");
+    assert_eq!(house.log.count("create"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_takes_too_long_is_cut_off() {
+    let plot = Plot::new();
+    plot.platforms[0]
+        .1
+        .script(&key("box/b"), [Script::Slow(Duration::from_secs(100))]);
+    let house = plot.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(house.driver.shutdown(Duration::from_secs(25)).await, Shutdown::CutOff);
+    assert_eq!(house.store.state().intents.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_an_adapter_fails_the_run_and_not_the_environment() {
+    let plot = Plot::new();
+    plot.platforms[0].1.panics_once();
+    let house = plot.start();
+    let runs = house.runs(2).await;
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Failed));
+    assert_eq!(
+        (&runs[1].trigger, runs[1].conclusion),
+        (&Trigger::Retry, Some(Conclusion::Succeeded))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_read_leaves_the_rest_going_and_the_run_partial() {
+    let plot = Plot::new();
+    let files = vec![
+        file("boxes/b/_box.yaml", Some(&[("name", "b")])),
+        file("boxes/b/items/x.yaml", None),
+    ];
+    plot.source.push_files("r1", files);
+    let house = plot.start();
+    let runs = house.runs(1).await;
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Partial));
+    assert_eq!(runs[0].message, "1 created, 1 in sync, 1 fault in the files");
+    assert_eq!((runs[0].diagnostics.len(), house.view().diagnostics.len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_step_is_counted_and_tried_again_by_the_next_run() {
+    let plot = Plot::new();
+    plot.platforms[0]
+        .1
+        .script(&key("item/b/x"), [Script::Fails(failure(Meaning::Invalid))]);
+    let house = plot.start();
+    let runs = house.runs(1).await;
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Partial));
+    assert_eq!(runs[0].message, "2 created, 1 failed, 2 in sync");
+    let item = house.view().kinds[1];
+    assert_eq!((item.failed, item.states.pending, item.states.in_sync), (1, 1, 1));
+    let runs = house.runs(2).await;
+    assert_eq!(runs[1].message, "1 created, 3 in sync");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_the_process_died_in_is_closed_at_the_next_start() {
+    let plot = Plot::new();
+    let start = chrono::DateTime::from_timestamp(1_600_000_000, 0).unwrap();
+    let run = |id: &str, finished| RunRecord {
+        id: RunId(id.into()),
+        environment: name("prod"),
+        trigger: Trigger::Start,
+        revision: None,
+        started: start,
+        finished,
+        conclusion: finished.map(|_| Conclusion::Succeeded),
+        message: String::new(),
+        plan: None,
+        report: None,
+        diagnostics: Vec::new(),
+    };
+    plot.store.put_run(&run("1", Some(start))).await.unwrap();
+    plot.store.put_run(&run("2", None)).await.unwrap();
+    plot.source.down(true);
+    let house = plot.start();
+    house.runs(3).await;
+    let closed = house.store.run(&RunId("2".into())).await.unwrap().unwrap();
+    assert_eq!(closed.conclusion, Some(Conclusion::Partial));
+    assert!(closed.message.starts_with("cut off"));
+    assert_eq!(house.view().last_success, Some(start));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_is_not_there_is_named() {
+    let house = House::start();
+    let error = house.driver.trigger(&name("nowhere"), Trigger::Manual).unwrap_err();
+    assert_eq!(error.to_string(), "there is no environment `nowhere`");
+}
