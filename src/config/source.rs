@@ -92,6 +92,9 @@ pub(super) fn check(item: &mut Item<'_, SourceConfig>, folder: &Path, faults: &m
         *key = folder.join(&key);
         *known_hosts = folder.join(&known_hosts);
     }
+    if scheme(&source.url) == "file" && !source.url.contains("://") && !source.url.trim().is_empty() {
+        source.url = folder.join(&source.url).display().to_string();
+    }
     let item = &*item;
     let source = &item.value;
     if source.interval.is_some() && source.schedule.is_some() {
@@ -113,17 +116,7 @@ pub(super) fn check(item: &mut Item<'_, SourceConfig>, folder: &Path, faults: &m
 
 fn check_url(item: &Item<'_, SourceConfig>, faults: &mut Faults) {
     let SourceConfig { url, auth, .. } = &item.value;
-    let scheme = match url.split_once("://") {
-        Some((scheme, _)) => scheme,
-        // As Git reads it: `host:path` is SSH unless a slash comes first.
-        None if url
-            .split_once(':')
-            .is_some_and(|(host, _)| !host.is_empty() && !host.contains('/')) =>
-        {
-            "ssh"
-        }
-        None => "file",
-    };
+    let scheme = scheme(url);
     if url.trim().is_empty() {
         item.fault(
             faults,
@@ -147,6 +140,21 @@ fn check_url(item: &Item<'_, SourceConfig>, faults: &mut Faults) {
     if !fits && item.is_sound(&["url"]) {
         let help = "`token` and `username` with `password` are for https, `ssh` is for ssh";
         item.fault(faults, &["auth"], "bad_value", "is of no use with this `url`", help);
+    }
+}
+
+/// The scheme of a repository's address; `file` for a path.
+fn scheme(url: &str) -> &str {
+    match url.split_once("://") {
+        Some((scheme, _)) => scheme,
+        // As Git reads it: `host:path` is SSH unless a slash comes first.
+        None if url
+            .split_once(':')
+            .is_some_and(|(host, _)| !host.is_empty() && !host.contains('/')) =>
+        {
+            "ssh"
+        }
+        None => "file",
     }
 }
 
