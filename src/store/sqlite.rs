@@ -3,6 +3,7 @@
 //! Beside `<file>` lie `<file>.key` (the key of the secret fingerprints) and `<file>.lock` (held while the store is open).
 
 mod fault;
+mod group;
 mod keyfile;
 mod location;
 mod lock;
@@ -10,6 +11,7 @@ mod migrations;
 mod rows;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +21,7 @@ use driftless_core::schema::Schema;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 
 use self::fault::Faults;
+use self::group::{Change, Group};
 use self::location::Location;
 use self::lock::Lock;
 use super::{Intent, RunId, RunRecord, Store, StoreError};
@@ -42,6 +45,7 @@ pub struct SqliteStore {
     /// One connection: SQLite has one writer, and waiting here is fairer than its busy loop.
     writer: SqlitePool,
     readers: SqlitePool,
+    group: Arc<Group>,
     fingerprints: FingerprintKey,
     limits: Limits,
     faults: Faults,
@@ -88,6 +92,7 @@ impl SqliteStore {
             .map_err(|error| faults.of("open", &error))?;
         migrations::run(&pool, &faults).await?;
         Ok(Self {
+            group: Arc::new(Group::new(pool.clone(), faults.clone())),
             writer: pool.clone(),
             readers: pool,
             fingerprints: keyfile::passing()?,
@@ -125,6 +130,7 @@ impl SqliteStore {
             .max_connections(READERS)
             .connect_lazy_with(options.read_only(true));
         Ok(Self {
+            group: Arc::new(Group::new(writer.clone(), faults.clone())),
             writer,
             readers,
             fingerprints,
@@ -191,17 +197,7 @@ impl Store for SqliteStore {
     }
 
     async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO intents (environment, key, digest) VALUES (?, ?, ?)
-             ON CONFLICT (environment, key) DO UPDATE SET digest = excluded.digest",
-        )
-        .bind(&environment.0)
-        .bind(intent.key.to_string())
-        .bind(&intent.digest.0)
-        .execute(&self.writer)
-        .await
-        .map_err(|error| self.faults.of("note a write that is about to be tried", &error))?;
-        Ok(())
+        self.commit(Change::Intend(environment.clone(), intent.clone())).await
     }
 
     async fn settle(
@@ -210,20 +206,9 @@ impl Store for SqliteStore {
         key: &Key,
         entry: Option<&LedgerEntry>,
     ) -> Result<(), StoreError> {
-        let doing = |error: sqlx::Error| self.faults.of("note the end of a write", &error);
-        let mut transaction = self.writer.begin().await.map_err(doing)?;
-        if let Some(entry) = entry {
-            rows::put_entry(&mut transaction, environment, key, entry)
-                .await
-                .map_err(doing)?;
-        }
-        sqlx::query("DELETE FROM intents WHERE environment = ? AND key = ?")
-            .bind(&environment.0)
-            .bind(key.to_string())
-            .execute(&mut *transaction)
+        let entry = entry.cloned().map(Box::new);
+        self.commit(Change::Settle(environment.clone(), key.clone(), entry))
             .await
-            .map_err(doing)?;
-        transaction.commit().await.map_err(doing)
     }
 
     async fn intents(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Vec<Intent>, StoreError> {
@@ -288,6 +273,19 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
+    /// Commits a change together with those that others ask for at the same time.
+    async fn commit(&self, change: Change) -> Result<(), StoreError> {
+        let answer = self.group.add(change);
+        let group = self.group.clone();
+        // A task of its own: a caller that is cancelled must not take the changes of others with it.
+        tokio::spawn(async move { group.flush().await });
+        answer.await.unwrap_or_else(|_| {
+            Err(self
+                .faults
+                .plain("was closed before a change was committed: start again"))
+        })
+    }
+
     fn read_run(&self, row: &SqliteRow) -> Result<RunRecord, StoreError> {
         rows::run(row).map_err(|fault| self.faults.run(&fault))
     }

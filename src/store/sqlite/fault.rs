@@ -8,7 +8,7 @@ use super::rows::RowFault;
 use crate::store::StoreError;
 
 /// Words the faults of one store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Faults {
     name: String,
 }

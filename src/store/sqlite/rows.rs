@@ -102,6 +102,38 @@ pub(super) fn intent(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<Inte
     Ok(Some(Intent { key, digest }))
 }
 
+/// Writes an intent over whatever the key had.
+pub(super) async fn put_intent(
+    connection: &mut SqliteConnection,
+    environment: &EnvironmentName,
+    intent: &Intent,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO intents (environment, key, digest) VALUES (?, ?, ?)
+         ON CONFLICT (environment, key) DO UPDATE SET digest = excluded.digest",
+    )
+    .bind(&environment.0)
+    .bind(intent.key.to_string())
+    .bind(&intent.digest.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes the intent of a key away, if there is one.
+pub(super) async fn delete_intent(
+    connection: &mut SqliteConnection,
+    environment: &EnvironmentName,
+    key: &Key,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM intents WHERE environment = ? AND key = ?")
+        .bind(&environment.0)
+        .bind(key.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Writes a run over whatever the id had.
 pub(super) async fn put_run(connection: &mut SqliteConnection, run: &RunRecord) -> Result<(), sqlx::Error> {
     sqlx::query(

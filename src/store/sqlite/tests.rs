@@ -288,6 +288,52 @@ async fn settling_moves_the_entry_and_the_intent_together_or_neither() {
 }
 
 #[tokio::test]
+async fn changes_that_come_together_are_all_committed() {
+    let place = Place::new();
+    let store = place.open().await;
+    let names: Vec<String> = (0..100).map(|number| format!("check {number:03}")).collect();
+    let intents: Vec<Intent> = names
+        .iter()
+        .map(|name| Intent {
+            key: key(name),
+            digest: Digest("d".into()),
+        })
+        .collect();
+    let environment = prod();
+    let intended = intents.iter().map(|intent| store.intend(&environment, intent));
+    assert!(futures::future::join_all(intended).await.iter().all(Result::is_ok));
+    assert_eq!(store.intents(&environment, &OneKind).await.unwrap(), intents);
+    let written = entry("written");
+    let settled = intents[..60]
+        .iter()
+        .map(|intent| store.settle(&environment, &intent.key, Some(&written)));
+    assert!(futures::future::join_all(settled).await.iter().all(Result::is_ok));
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(store.intents(&environment, &OneKind).await.unwrap(), intents[60..]);
+    assert_eq!(store.ledger(&environment, &OneKind).await.unwrap().entries.len(), 60);
+}
+
+#[tokio::test]
+async fn a_caller_that_is_cancelled_takes_no_change_of_others_with_it() {
+    let place = Place::new();
+    let store = place.open().await;
+    let environment = prod();
+    let intent = |name: &str| Intent {
+        key: key(name),
+        digest: Digest("d".into()),
+    };
+    let (first, second) = (intent("first"), intent("second"));
+    {
+        let cancelled = std::pin::pin!(store.intend(&environment, &first));
+        // Polled once, so that it has begun, and dropped.
+        assert!(futures::FutureExt::now_or_never(cancelled).is_none());
+    }
+    store.intend(&environment, &second).await.unwrap();
+    assert_eq!(store.intents(&environment, &OneKind).await.unwrap(), [first, second]);
+}
+
+#[tokio::test]
 async fn kinds_that_this_version_does_not_know_are_kept_and_not_returned() {
     let place = Place::new();
     let store = place.open().await;

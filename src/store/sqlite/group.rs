@@ -1,0 +1,93 @@
+//! Commits that wait for the disk together: steps run side by side, and a flush for each of them would be most of an apply.
+
+use std::sync::{Mutex, PoisonError};
+
+use driftless_core::key::{EnvironmentName, Key};
+use driftless_core::ledger::LedgerEntry;
+use sqlx::{SqliteConnection, SqlitePool};
+use tokio::sync::oneshot;
+
+use super::fault::Faults;
+use super::rows;
+use crate::store::{Intent, StoreError};
+
+/// A change that must be on the disk before its caller goes on.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A write is about to be tried.
+    Intend(EnvironmentName, Intent),
+    /// A write has ended, and the resource has this entry if it took effect.
+    Settle(EnvironmentName, Key, Option<Box<LedgerEntry>>),
+}
+
+impl Change {
+    async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        match self {
+            Change::Intend(environment, intent) => rows::put_intent(connection, environment, intent).await,
+            Change::Settle(environment, key, entry) => {
+                if let Some(entry) = entry {
+                    rows::put_entry(connection, environment, key, entry).await?;
+                }
+                rows::delete_intent(connection, environment, key).await
+            }
+        }
+    }
+}
+
+type Waiting = (Change, oneshot::Sender<Result<(), StoreError>>);
+
+/// What waits for the next commit.
+#[derive(Debug)]
+pub(super) struct Group {
+    writer: SqlitePool,
+    faults: Faults,
+    waiting: Mutex<Vec<Waiting>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Group {
+    pub(super) fn new(writer: SqlitePool, faults: Faults) -> Self {
+        Self {
+            writer,
+            faults,
+            waiting: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Adds a change to the next commit, and says how to learn what became of it.
+    pub(super) fn add(&self, change: Change) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((change, sender));
+        receiver
+    }
+
+    /// Commits all that waits, in the order it came, after the commit that is under way. All of it stands, or none.
+    pub(super) async fn flush(&self) {
+        let _turn = self.turn.lock().await;
+        let batch = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        if batch.is_empty() {
+            return; // an earlier flush took it along
+        }
+        let result = self.commit(&batch).await;
+        for (_, sender) in batch {
+            let answer = match &result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.faults.of("note a write", error)),
+            };
+            // Whoever no longer listens was cancelled; the change stands all the same.
+            let _ = sender.send(answer);
+        }
+    }
+
+    async fn commit(&self, batch: &[Waiting]) -> Result<(), sqlx::Error> {
+        let mut transaction = self.writer.begin().await?;
+        for (change, _) in batch {
+            change.write(&mut transaction).await?;
+        }
+        transaction.commit().await
+    }
+}
