@@ -128,4 +128,19 @@ mod tests {
         assert!(Location::read("sqlite://").is_err());
         assert!(Location::read("sqlite://a.db?mode=ro").is_err());
     }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_named_with_what_to_do() {
+        for (kind, part) in [
+            (ErrorKind::PermissionDenied, "the folder `/srv/state` cannot be written"),
+            (ErrorKind::ReadOnlyFilesystem, "name another place in `store.url`"),
+            (ErrorKind::NotFound, "the folder `/srv/state` does not exist"),
+            (ErrorKind::StorageFull, "the disk is full"),
+        ] {
+            let message = unwritable(Path::new("/srv/state/driftless.db"), &kind.into()).message;
+            assert!(message.contains(part), "{message}");
+        }
+        let message = unwritable(Path::new("driftless.db"), &ErrorKind::PermissionDenied.into()).message;
+        assert!(message.contains("the folder `.`"), "{message}");
+    }
 }
