@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::Shared;
-use super::problem::Problem;
+use super::problem::{Problem, Segment};
 use super::standing::{Standing, totals};
 use crate::codec;
 use crate::engine::{Activity, EnvironmentView, KindView, Overview, SourceView};
@@ -49,7 +49,7 @@ pub(super) async fn environments(State(shell): Shared) -> impl IntoResponse {
 }
 
 /// `GET /api/v1/environments/{name}`.
-pub(super) async fn environment(State(shell): Shared, Path(name): Path<String>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn environment(State(shell): Shared, Segment(name): Segment) -> Result<impl IntoResponse, Problem> {
     let overview = shell.app.control.overview().borrow().clone();
     let (name, view) = find(&overview, name)?;
     let mut json = environment_json(&name, view, &overview);
@@ -59,7 +59,7 @@ pub(super) async fn environment(State(shell): Shared, Path(name): Path<String>) 
 }
 
 /// `GET /api/v1/environments/{name}/plan`: the plan of the last pass, in the form of the command line's.
-pub(super) async fn plan(State(shell): Shared, Path(name): Path<String>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn plan(State(shell): Shared, Segment(name): Segment) -> Result<impl IntoResponse, Problem> {
     let overview = shell.app.control.overview().borrow().clone();
     let (_, view) = find(&overview, name)?;
     let plan = view.plan.as_ref().ok_or_else(no_plan)?;
@@ -67,7 +67,7 @@ pub(super) async fn plan(State(shell): Shared, Path(name): Path<String>) -> Resu
 }
 
 /// `GET /api/v1/environments/{name}/drift`: what was changed by hand, field by field, and what became of it.
-pub(super) async fn drift(State(shell): Shared, Path(name): Path<String>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn drift(State(shell): Shared, Segment(name): Segment) -> Result<impl IntoResponse, Problem> {
     let overview = shell.app.control.overview().borrow().clone();
     let (name, view) = find(&overview, name)?;
     let plan = view.plan.as_ref().ok_or_else(no_plan)?;
@@ -76,8 +76,8 @@ pub(super) async fn drift(State(shell): Shared, Path(name): Path<String>) -> Res
         None => BTreeMap::new(),
     };
     let steps = plan.steps.iter().filter(|step| has_drift(&step.change)).map(|step| {
-        let key = step.change.key.to_string();
-        let result = results.get(&key).map_or("planned", String::as_str);
+        let step_of = (step.change.key.to_string(), step.change.action.word().to_owned());
+        let result = results.get(&step_of).map_or("planned", String::as_str);
         (
             &step.change,
             if result == "applied" { "corrected" } else { result }.to_owned(),
@@ -101,7 +101,7 @@ pub(super) async fn drift(State(shell): Shared, Path(name): Path<String>) -> Res
 /// `POST /api/v1/environments/{name}/reconcile`.
 pub(super) async fn reconcile(
     State(shell): Shared,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     shell.app.access.admit(&headers)?;
@@ -143,7 +143,7 @@ pub(super) async fn runs(
 }
 
 /// `GET /api/v1/runs/{id}`.
-pub(super) async fn run(State(shell): Shared, Path(id): Path<String>) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn run(State(shell): Shared, Segment(id): Segment) -> Result<impl IntoResponse, Problem> {
     let run = shell.app.store.run(&RunId(id.clone())).await?;
     let run = run.ok_or_else(|| Problem::unknown_run(&id))?;
     let mut json = run_json(&run);
@@ -197,21 +197,21 @@ fn has_drift(change: &Change) -> bool {
     moved(change.class) || change.fields.iter().any(|field| moved(field.class))
 }
 
-/// What became of the steps of `plan` in its run, by key; empty where the run is of another plan.
-fn results(shown: &RunRecord, plan: &Plan, stored: Option<RunRecord>) -> BTreeMap<String, String> {
+/// What became of the steps of `plan` in its run, by key and action (a key may also have an operation); empty where the run is
+/// of another plan.
+fn results(shown: &RunRecord, plan: &Plan, stored: Option<RunRecord>) -> BTreeMap<(String, String), String> {
     let report = stored.and_then(|run| run.report).or_else(|| shown.report.clone());
     let report = document(report.as_deref());
     if report["digest"].as_str() != Some(&plan.digest.0) {
         return BTreeMap::new();
     }
+    let text = |json: &Json| json.as_str().map(str::to_owned);
     let outcomes = report["outcomes"].as_array().map_or(&[][..], Vec::as_slice);
     outcomes
         .iter()
         .filter_map(|outcome| {
-            Some((
-                outcome["key"].as_str()?.to_owned(),
-                outcome["result"].as_str()?.to_owned(),
-            ))
+            let step = (text(&outcome["key"])?, text(&outcome["action"])?);
+            Some((step, text(&outcome["result"])?))
         })
         .collect()
 }

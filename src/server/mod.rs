@@ -28,6 +28,9 @@ pub use guard::Access;
 pub use listen::serve;
 pub use webhook::{OUTCOMES, Provider, Webhook};
 
+/// Counts a delivery: the webhook's name, and what became of it.
+pub type CountDelivery = dyn Fn(&str, &'static str) + Send + Sync;
+
 /// Everything that the server shows or may ask for.
 pub struct App {
     /// The engine.
@@ -36,8 +39,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Counts a delivery: the webhook's name and what became of it, one of [`OUTCOMES`].
-    pub deliveries: Arc<dyn Fn(&str, &'static str) + Send + Sync>,
+    /// Called once for each delivery to a webhook of the config, with one of [`OUTCOMES`].
+    pub deliveries: Arc<CountDelivery>,
     /// Who may send a POST.
     pub access: Access,
     /// The webhooks of the config.

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -11,9 +12,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::store::StoreError;
 
-/// How long a request may take from its header to the head of its answer, reading of the body included: ten times what the
-/// slowest page needs on a small machine.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long a request may take from its header to the head of its answer, reading of the body included: GitHub gives a delivery
+/// up after as long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// One error as it is answered.
 #[derive(Debug)]
@@ -102,6 +103,24 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+/// The one variable segment of a path, percent-decoded.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(text)) => Ok(Self(text)),
+            Err(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad-path",
+                "The name in the path is no UTF-8 once its %XX are read; encode it as UTF-8.",
+            )),
+        }
     }
 }
 

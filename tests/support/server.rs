@@ -122,6 +122,8 @@ pub(crate) struct Rig {
     pub(crate) engine: Arc<FakeEngine>,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) deliveries: Arc<Mutex<Vec<(String, &'static str)>>>,
+    /// The metrics' text; the metrics panic when there is none.
+    pub(crate) metrics: Arc<Mutex<Option<String>>>,
     pub(crate) router: Router,
 }
 
@@ -137,6 +139,8 @@ pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> R
     });
     let deliveries: Arc<Mutex<Vec<(String, &'static str)>>> = Arc::default();
     let counted = deliveries.clone();
+    let metrics = Arc::new(Mutex::new(Some("driftless_build_info{version=\"0\"} 1\n".to_owned())));
+    let text = metrics.clone();
     let webhook = |name: &str, provider| Webhook {
         name: name.to_owned(),
         provider,
@@ -146,7 +150,10 @@ pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> R
     let router = router(App {
         control: engine.clone(),
         store: store.clone(),
-        metrics: Arc::new(|| "driftless_build_info{version=\"0\"} 1\n".to_owned()),
+        metrics: Arc::new(move || {
+            let text = text.lock().unwrap().clone();
+            text.unwrap()
+        }),
         deliveries: Arc::new(move |webhook, outcome| counted.lock().unwrap().push((webhook.to_owned(), outcome))),
         access,
         webhooks: vec![
@@ -158,6 +165,7 @@ pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> R
         engine,
         store,
         deliveries,
+        metrics,
         router,
     }
 }

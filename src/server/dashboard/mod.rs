@@ -7,7 +7,7 @@ mod when;
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use driftless_core::key::{Digest, EnvironmentName};
@@ -16,7 +16,7 @@ pub(super) use pages::Pages;
 
 use super::Shared;
 use super::api::encode;
-use super::problem::Problem;
+use super::problem::{Problem, Segment};
 use crate::clock::{Clock, SystemClock};
 use crate::store::{RunId, StoreError, Trigger};
 
@@ -40,7 +40,7 @@ pub(super) async fn overview(State(shell): Shared) -> Response {
 }
 
 /// `GET /environments/{name}`.
-pub(super) async fn environment(State(shell): Shared, Path(name): Path<String>) -> Response {
+pub(super) async fn environment(State(shell): Shared, Segment(name): Segment) -> Response {
     let overview = shell.app.control.overview().borrow().clone();
     let name = EnvironmentName(name);
     let Some(environment) = overview.environments.get(&name) else {
@@ -66,7 +66,7 @@ pub(super) async fn environment(State(shell): Shared, Path(name): Path<String>) 
 }
 
 /// `GET /runs/{id}`.
-pub(super) async fn run(State(shell): Shared, Path(id): Path<String>) -> Response {
+pub(super) async fn run(State(shell): Shared, Segment(id): Segment) -> Response {
     let overview = shell.app.control.overview().borrow().clone();
     let id = RunId(id);
     match shell.app.store.run(&id).await {
@@ -83,7 +83,7 @@ pub(super) async fn run(State(shell): Shared, Path(id): Path<String>) -> Respons
 /// `POST /environments/{name}/reconcile`: the dashboard's button. Answers with the way back to the page.
 pub(super) async fn reconcile(
     State(shell): Shared,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     headers: HeaderMap,
 ) -> Result<Redirect, Problem> {
     shell.app.access.admit_form(&headers)?;

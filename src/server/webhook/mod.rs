@@ -2,19 +2,19 @@
 
 mod signature;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use driftless_core::value::Secret;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::guard::one;
-use super::problem::Problem;
+use super::problem::{Problem, Segment};
 use super::{Shared, Shell};
 use crate::engine::Overview;
 use crate::store::Trigger;
@@ -22,7 +22,7 @@ use crate::store::Trigger;
 /// The largest body: a push of GitHub's is a few KiB to some tens; it is read into memory before it is trusted.
 const BODY_BYTES: usize = 256 * 1024;
 
-/// How many delivery ids are remembered: more than GitHub redelivers in an hour, at 64 bytes each.
+/// How many delivery ids are remembered: days of pushes to a config repository.
 const REMEMBERED: usize = 1024;
 
 /// The longest delivery id that is remembered: GitHub's are 36 characters.
@@ -73,38 +73,100 @@ impl Provider {
 
 /// Deliveries that were accepted already, by webhook and id, the oldest first.
 #[derive(Default)]
-pub(super) struct Delivered(Mutex<(HashSet<(String, String)>, VecDeque<(String, String)>)>);
+pub(super) struct Delivered(Mutex<VecDeque<(String, String)>>);
 
 impl Delivered {
     /// Remembers a delivery; whether it is a new one.
     fn is_new(&self, webhook: &str, id: &str) -> bool {
-        let delivery = (webhook.to_owned(), id.to_owned());
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, order) = &mut *guard;
-        if !known.insert(delivery.clone()) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|delivery| delivery.0 == webhook && delivery.1 == id) {
             return false;
         }
-        order.push_back(delivery);
-        if order.len() > REMEMBERED {
-            if let Some(oldest) = order.pop_front() {
-                known.remove(&oldest);
-            }
+        if known.len() == REMEMBERED {
+            known.pop_front();
         }
+        known.push_back((webhook.to_owned(), id.to_owned()));
         true
     }
 }
 
-/// What a delivery asks for.
-enum Delivery {
+/// What became of a delivery.
+enum Outcome {
+    /// These runs are to come.
+    Accepted(Vec<Json>),
+    /// It is about nothing that is watched; why.
+    Ignored(&'static str),
     Ping,
-    /// Not about anything that is watched.
-    Other(String),
-    /// These sources may have moved.
-    Look(Vec<String>),
+    Duplicate,
+    BadSignature(HeaderName),
+    TooLarge,
+    /// It is signed, but not what the provider sends; why.
+    Malformed(String),
+    /// As above, and it says so itself.
+    NotJson,
+    /// It broke off.
+    Unreadable,
+}
+
+impl Outcome {
+    /// One of [`OUTCOMES`].
+    fn word(&self) -> &'static str {
+        match self {
+            Outcome::Accepted(_) => "accepted",
+            Outcome::Ignored(_) => "ignored",
+            Outcome::Ping => "ping",
+            Outcome::Duplicate => "duplicate",
+            Outcome::BadSignature(_) => "bad_signature",
+            Outcome::TooLarge => "too_large",
+            Outcome::Malformed(_) | Outcome::NotJson => "malformed",
+            Outcome::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl IntoResponse for Outcome {
+    fn into_response(self) -> Response {
+        let said = |result: &str, detail: &str| axum::Json(json!({"result": result, "detail": detail})).into_response();
+        let (status, kind, detail) = match self {
+            Outcome::Accepted(runs) => {
+                return (StatusCode::ACCEPTED, axum::Json(json!({"runs": runs}))).into_response();
+            }
+            Outcome::Ignored(why) => return said("ignored", why),
+            Outcome::Ping => return said("pong", "The webhook works."),
+            Outcome::Duplicate => return said("duplicate", "This delivery was accepted before."),
+            Outcome::BadSignature(header) => (
+                StatusCode::UNAUTHORIZED,
+                "bad-signature",
+                format!(
+                    "The header `{header}` is missing or does not sign this body: the sender's secret must be the webhook's `secret`."
+                ),
+            ),
+            Outcome::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                format!(
+                    "A delivery may have {} KiB; the payload is not needed, so send less of it.",
+                    BODY_BYTES / 1024
+                ),
+            ),
+            Outcome::Malformed(why) => (StatusCode::BAD_REQUEST, "malformed", why),
+            Outcome::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not-json",
+                "Set the webhook's content type to application/json.".to_owned(),
+            ),
+            Outcome::Unreadable => (
+                StatusCode::BAD_REQUEST,
+                "unreadable",
+                "The body broke off before its end; send the delivery again.".to_owned(),
+            ),
+        };
+        Problem::new(status, kind, detail).into_response()
+    }
 }
 
 /// `POST /webhooks/{name}`.
-pub(super) async fn receive(State(shell): Shared, Path(name): Path<String>, request: Request) -> Response {
+pub(super) async fn receive(State(shell): Shared, Segment(name): Segment, request: Request) -> Response {
     let Some(webhook) = shell.app.webhooks.iter().find(|webhook| webhook.name == name) else {
         return Problem::new(
             StatusCode::NOT_FOUND,
@@ -113,59 +175,37 @@ pub(super) async fn receive(State(shell): Shared, Path(name): Path<String>, requ
         )
         .into_response();
     };
-    let (outcome, response) = match handle(&shell, webhook, request).await {
-        Ok(answered) => answered,
-        Err((outcome, problem)) => (outcome, problem.into_response()),
-    };
-    (shell.app.deliveries)(&webhook.name, outcome);
-    tracing::info!(webhook = %webhook.name, outcome, status = response.status().as_u16(), "delivery");
-    response
+    let outcome = handle(&shell, webhook, request).await.unwrap_or_else(|refused| refused);
+    (shell.app.deliveries)(&webhook.name, outcome.word());
+    tracing::info!(webhook = %webhook.name, outcome = outcome.word(), "delivery");
+    outcome.into_response()
 }
 
-type Refusal = (&'static str, Problem);
-
-async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<(&'static str, Response), Refusal> {
+async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<Outcome, Outcome> {
     let headers = request.headers().clone();
     let body = body(request).await?;
-    let signed = one(&headers, &webhook.provider.signature())
-        .is_some_and(|header| signature::signs(header, &body, &webhook.secret));
-    if !signed {
-        let problem = Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "bad-signature",
-            format!(
-                "The header `{}` is missing or does not sign this body: the sender's secret must be the webhook's `secret`.",
-                webhook.provider.signature()
-            ),
-        );
-        return Err(("bad_signature", problem));
+    let header = webhook.provider.signature();
+    if !one(&headers, &header).is_some_and(|value| signature::signs(value, &body, &webhook.secret)) {
+        return Err(Outcome::BadSignature(header));
     }
-    let delivery = match webhook.provider {
+    let sources = match webhook.provider {
         Provider::GitHub => {
             let overview = shell.app.control.overview().borrow().clone();
             github(webhook, &headers, &body, &overview)?
         }
-        Provider::GenericHmac => Delivery::Look(webhook.sources.clone()),
-    };
-    let sources = match delivery {
-        Delivery::Ping => return Ok(("ping", said("pong", "The webhook works."))),
-        Delivery::Other(why) => return Ok(("ignored", said("ignored", &why))),
-        Delivery::Look(sources) => sources,
+        Provider::GenericHmac => webhook.sources.clone(),
     };
     let id = one(&headers, &DELIVERY).filter(|id| id.len() <= ID_BYTES);
     if id.is_some_and(|id| !shell.delivered.is_new(&webhook.name, id)) {
-        return Ok(("duplicate", said("duplicate", "This delivery was accepted before.")));
+        return Ok(Outcome::Duplicate);
     }
     let trigger = Trigger::Webhook(webhook.name.clone());
-    let runs: Vec<_> = sources
+    let runs = sources
         .iter()
         .flat_map(|source| shell.app.control.trigger_source(source, &trigger))
         .map(|(environment, run)| json!({"environment": environment.0, "run": run.0}))
         .collect();
-    Ok((
-        "accepted",
-        (StatusCode::ACCEPTED, axum::Json(json!({"runs": runs}))).into_response(),
-    ))
+    Ok(Outcome::Accepted(runs))
 }
 
 /// GitHub's id of a delivery; a redelivery has the same.
@@ -175,32 +215,18 @@ const DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
 const EVENT: HeaderName = HeaderName::from_static("x-github-event");
 
 /// Reads the body up to the limit; one that announces more is not read at all.
-async fn body(request: Request) -> Result<Bytes, Refusal> {
-    let too_large = || {
-        let detail = format!(
-            "A delivery may have {} KiB; the payload is not needed, so send less of it.",
-            BODY_BYTES / 1024
-        );
-        (
-            "too_large",
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
-        )
-    };
+async fn body(mut request: Request) -> Result<Bytes, Outcome> {
     let announced = one(request.headers(), &header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_BYTES) {
-        return Err(too_large());
+        return Err(Outcome::TooLarge);
     }
-    let mut request = request;
     DefaultBodyLimit::max(BODY_BYTES).apply(&mut request);
     Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return too_large();
+            Outcome::TooLarge
+        } else {
+            Outcome::Unreadable
         }
-        let detail = "The body broke off before its end; send the delivery again.";
-        (
-            "unreadable",
-            Problem::new(StatusCode::BAD_REQUEST, "unreadable", detail),
-        )
     })
 }
 
@@ -211,61 +237,43 @@ struct Push {
     reference: String,
 }
 
-fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overview) -> Result<Delivery, Refusal> {
+/// The sources that a delivery of GitHub's says may have moved.
+fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overview) -> Result<Vec<String>, Outcome> {
     let is_json = one(headers, &header::CONTENT_TYPE)
         .and_then(|kind| kind.split(';').next())
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     if !is_json {
-        let detail = "Set the webhook's content type to application/json.";
-        return Err((
-            "malformed",
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail),
-        ));
+        return Err(Outcome::NotJson);
     }
     match one(headers, &EVENT) {
-        Some("ping") => return Ok(Delivery::Ping),
+        Some("ping") => return Err(Outcome::Ping),
         Some("push") => {}
-        Some(_) => return Ok(Delivery::Other("Only pushes count.".to_owned())),
-        None => {
-            let detail = "The header `X-GitHub-Event` is missing.";
-            return Err(("malformed", Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)));
-        }
+        Some(_) => return Err(Outcome::Ignored("Only pushes count.")),
+        None => return Err(Outcome::Malformed("The header `X-GitHub-Event` is missing.".to_owned())),
     }
     let push: Push = serde_json::from_slice(body).map_err(|error| {
-        let detail = format!(
-            "The payload is no push event in JSON (line {}, column {}).",
-            error.line(),
-            error.column()
-        );
-        ("malformed", Problem::new(StatusCode::BAD_REQUEST, "malformed", detail))
+        let (line, column) = (error.line(), error.column());
+        Outcome::Malformed(format!(
+            "The payload is no push event in JSON (line {line}, column {column})."
+        ))
     })?;
     let watching: Vec<String> = webhook
         .sources
         .iter()
         .filter(|name| {
-            overview
-                .sources
-                .get(*name)
-                .is_some_and(|source| is_watched(&source.reference, &push.reference))
+            let source = overview.sources.get(*name);
+            source.is_some_and(|source| is_watched(&source.reference, &push.reference))
         })
         .cloned()
         .collect();
     if watching.is_empty() {
-        return Ok(Delivery::Other(
-            "No source of this webhook watches that ref.".to_owned(),
-        ));
+        return Err(Outcome::Ignored("No source of this webhook watches that ref."));
     }
-    Ok(Delivery::Look(watching))
+    Ok(watching)
 }
 
 /// Whether a push to `pushed` (a full ref) moves `watched` (a branch's name or a full ref).
 fn is_watched(watched: &str, pushed: &str) -> bool {
-    watched == pushed
-        || pushed
-            .strip_prefix("refs/heads/")
-            .is_some_and(|branch| branch == watched)
-}
-
-fn said(result: &str, detail: &str) -> Response {
-    axum::Json(json!({"result": result, "detail": detail})).into_response()
+    let branch = pushed.strip_prefix("refs/heads/");
+    watched == pushed || branch.is_some_and(|branch| branch == watched)
 }
