@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use driftless_core::schema::Schema as _;
 
 use super::progress::Bar;
 use super::scope::{Instance, InstanceArgs};
 use super::{Exit, out, wire};
-use crate::platform::qualytics::files::{ExportOptions, ExportedFile, export};
+use crate::platform::qualytics;
+use crate::platform::qualytics::files::{ExportOptions, Exported, ExportedFile, export};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -35,18 +37,29 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
     };
     let bar = Bar::new();
     bar.say("reading");
+    let kinds = qualytics::schema().kinds().iter().map(|spec| spec.kind);
+    let kinds = kinds.filter(|kind| !instance.left_out.contains(kind)).collect();
     let options = ExportOptions {
         datastores: args.datastores.clone(),
-        left_out: instance.left_out.clone(),
+        kinds,
     };
-    let files = export(&instance.platform, &options).await;
+    let exported = export(&instance.platform, &options).await;
     bar.finish();
-    let files = files.map_err(wire::failed)?;
+    let Exported { files, gaps } = exported.map_err(wire::failed)?;
+    for gap in &gaps {
+        out::error(gap);
+    }
     let mut written = 0;
     for file in &files {
         written += usize::from(write_if_changed(&args.output, file)?);
     }
-    let stale = stale(&args.output, &files)?;
+    // What could not be read, or was not asked for, may well exist: only a whole export tells what is stale.
+    let whole = gaps.is_empty() && instance.left_out.is_empty();
+    let stale = if whole {
+        stale(&args.output, &files)?
+    } else {
+        Vec::new()
+    };
     for path in &stale {
         if args.prune_files {
             std::fs::remove_file(args.output.join(path)).with_context(|| format!("cannot remove {path}"))?;
@@ -63,7 +76,7 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
         args.output.display(),
         files.len() - written
     ));
-    Ok(Exit::Done)
+    Ok(if gaps.is_empty() { Exit::Done } else { Exit::Error })
 }
 
 /// Writes a file unless it holds that text already: an unchanged file keeps its time.

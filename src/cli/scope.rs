@@ -18,6 +18,7 @@ use crate::config::dotenv;
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
 use crate::platform::Platform;
+use crate::platform::http::Timeouts;
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::source::layers::LayeredSource;
 use crate::store::sqlite::{self, SqliteStore};
@@ -178,7 +179,7 @@ impl Instance {
             };
             let platform = wire::one_instance(&config, name)?;
             return Ok(Some(Self {
-                platform,
+                platform: Arc::new(platform),
                 left_out: left_out(&args.include)?,
             }));
         }
@@ -198,7 +199,16 @@ impl Instance {
         let url = given(&args.url, URL_VARIABLE, "--url")?;
         let token = Secret::new(given(&args.token, TOKEN_VARIABLE, "--token")?);
         let gate = Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND)));
-        let platform = Qualytics::new(QualyticsOptions::new(url, token), gate).map_err(wire::failed)?;
+        let platform = Qualytics::new(
+            QualyticsOptions {
+                url,
+                token,
+                authority: None,
+                timeouts: Timeouts::default(),
+            },
+            gate,
+        )
+        .map_err(wire::failed)?;
         Ok(Self {
             platform: Arc::new(platform),
             left_out: left_out(&args.include)?,

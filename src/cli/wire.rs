@@ -15,6 +15,7 @@ use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::metrics::Metrics;
 use crate::engine::pace::{Limiter, Pace};
 use crate::engine::reconcile::{Environment, Memory};
+use crate::platform::http::Timeouts;
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::server::{self, Webhook};
 use crate::source::git::{self, GitOptions, GitSource, Reference};
@@ -159,8 +160,10 @@ fn instance(target: &TargetConfig, gate: Pace) -> anyhow::Result<Qualytics> {
         None => None,
     };
     let options = QualyticsOptions {
+        url: target.url.clone(),
+        token: target.token.clone(),
         authority: ca,
-        ..QualyticsOptions::new(target.url.clone(), target.token.clone())
+        timeouts: Timeouts::default(),
     };
     Qualytics::new(options, Arc::new(gate)).map_err(failed)
 }

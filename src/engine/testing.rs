@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use driftless_core::document::{Document, Reference, Strength};
+use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{EnvironmentName, Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
@@ -165,8 +165,8 @@ impl Schema for TestSchema {
         Vec::new()
     }
 
-    fn same(&self, _: &Document, _: &LiveResource) -> bool {
-        false
+    fn likeness(&self, _: Kind, _: &Map) -> Option<String> {
+        None
     }
 
     fn operations(&self, _: &Draft<'_>) -> Vec<Needed> {

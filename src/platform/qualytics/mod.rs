@@ -1,14 +1,103 @@
 //! The Qualytics adapter: what the platform is (`schema`, pure) and how it is read and written.
 
+mod body;
+mod calls;
+mod execute;
 mod faults;
+pub mod files;
+mod find;
 pub mod kinds;
 mod layout;
 mod normalize;
+mod observe;
 mod operations;
+mod portable;
 mod references;
 mod rules;
+mod run;
 mod schema;
 mod shapes;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use driftless_core::plan::Step;
+use driftless_core::report::Failure;
+use driftless_core::schema::Schema;
+use driftless_core::snapshot::{Desired, Live, Scope};
+use driftless_core::value::Secret;
+
+use super::http::{Http, HttpOptions, Timeouts, address};
+use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 pub use layout::{generated_uid, slug};
 pub use schema::{QualyticsSchema, schema};
+
+/// What a [`Qualytics`] is made of.
+pub struct QualyticsOptions {
+    /// The URL of the instance, with or without scheme, final `/` and `/api`.
+    pub url: String,
+    /// The token, personal or of a service user.
+    pub token: Secret,
+    /// A further certificate authority to trust, as PEM.
+    pub authority: Option<Vec<u8>>,
+    /// How long requests may take.
+    pub timeouts: Timeouts,
+}
+
+/// An instance of Qualytics.
+pub struct Qualytics {
+    target: TargetId,
+    http: Http,
+}
+
+impl Qualytics {
+    /// Makes the adapter; nothing is sent.
+    ///
+    /// # Errors
+    /// A URL or a token that cannot be one.
+    pub fn new(options: QualyticsOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
+        const API: &str = "/api";
+        let (target, mut base) = address(&options.url, API)?;
+        let path = format!("{}{API}", base.path().trim_end_matches('/'));
+        base.set_path(&path);
+        let http = HttpOptions {
+            base,
+            token: options.token,
+            authority: options.authority,
+            timeouts: options.timeouts,
+        };
+        Ok(Self {
+            target,
+            http: Http::new(http, gate)?,
+        })
+    }
+}
+
+#[async_trait]
+impl Platform for Qualytics {
+    fn schema(&self) -> &dyn Schema {
+        schema()
+    }
+
+    fn target(&self) -> &TargetId {
+        &self.target
+    }
+
+    async fn observe(&self, desired: &Desired, scope: &Scope) -> Result<Live, Failure> {
+        self.observed(desired, scope).await
+    }
+
+    async fn find(&self, step: &Step, ids: &Ids) -> Result<Found, Failure> {
+        self.found(step, ids).await
+    }
+
+    async fn execute(&self, step: &Step, ids: &Ids) -> Result<Progress, Failure> {
+        self.carried_out(step, ids).await
+    }
+
+    async fn poll(&self, job: &Job, ids: &Ids) -> Result<Progress, Failure> {
+        self.polled(job, ids).await
+    }
+}

@@ -6,13 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use driftless_core::document::{Document, Reference};
+use driftless_core::document::Reference;
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Digest, Kind, RemoteId, Revision};
 use driftless_core::ledger::Fingerprint;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::{Draft, FieldFault, Granularity, KindSpec, Location, Needed, Side, Substitution};
-use driftless_core::snapshot::LiveResource;
 use driftless_core::value::{Map, Number, Secret, Value};
 use tempfile::TempDir;
 

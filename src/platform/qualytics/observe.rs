@@ -1,0 +1,527 @@
+//! Reads what is live: lists by pages, details only where a list is lighter than the comparison needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use driftless_core::document::Document;
+use driftless_core::key::{Key, Kind, RemoteId};
+use driftless_core::report::{Failure, Meaning};
+use driftless_core::snapshot::{Desired, Gap, Live, LiveResource, Presence, Scope};
+use driftless_core::value::Map;
+use futures::stream::{self, StreamExt as _};
+use serde_json::Value as Json;
+
+use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES};
+use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::references::container_key;
+use super::wire::{self, Context, LiveCheck, Names};
+use super::{Qualytics, layout, schema};
+use crate::platform::http::Request;
+use driftless_core::schema::Schema as _;
+
+/// Reads under way at once, before the gate: enough that the gate alone decides.
+const AT_ONCE: usize = 64;
+
+/// A container, as the light list has it.
+pub(super) struct Listed {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) container_type: String,
+}
+
+/// What Git and the ledger say of one datastore.
+#[derive(Default)]
+struct Wanted<'a> {
+    documents: Vec<&'a Document>,
+    owned: Vec<&'a Key>,
+}
+
+/// All that was read of one datastore.
+struct Part {
+    id: i64,
+    name: String,
+    containers: Result<Vec<Listed>, Failure>,
+}
+
+impl Qualytics {
+    pub(super) async fn observed(&self, desired: &Desired, scope: &Scope) -> Result<Live, Failure> {
+        let mut live = Live::default();
+        let mut names = Names::default();
+        let (connections, datastores) = futures::join!(self.connections(), self.datastores());
+        match connections {
+            Ok(connections) => {
+                for raw in &connections {
+                    let Some(resource) = wire::connection(raw) else {
+                        continue;
+                    };
+                    let Some(name) = wire::text_of(raw, "name") else {
+                        continue;
+                    };
+                    names.connections.insert(resource.id.0, name.to_owned());
+                    live.resources.insert(Key::new(CONNECTION, [name]), resource);
+                }
+            }
+            Err(failure) => live.gaps.push(gap(CONNECTION, None, failure, "the connections")?),
+        }
+        let datastores = datastores?;
+        for raw in &datastores {
+            if let (Some(id), Some(name)) = (wire::id_of(raw), wire::text_of(raw, "name")) {
+                names.datastores.insert(id, name.to_owned());
+            }
+        }
+        let wanted = wanted(desired, scope, &names);
+        let mut to_list: BTreeSet<i64> = wanted.keys().copied().collect();
+        for raw in datastores {
+            let Some(id) = wire::id_of(&raw) else { continue };
+            let Some(name) = names.datastores.get(&id) else {
+                continue;
+            };
+            let key = Key::new(DATASTORE, [name]);
+            if wanted.contains_key(&id) {
+                let raw = self.whole_datastore(raw, id).await?;
+                live.resources
+                    .extend(wire::datastore(&raw, &names).map(|resource| (key, resource)));
+            } else {
+                live.discovered.insert(key, RemoteId(id));
+            }
+        }
+        to_list.extend(referenced(&wanted, &names));
+        let parts = self.listings(to_list, &names).await?;
+        for part in &parts {
+            if let Ok(containers) = &part.containers {
+                for container in containers {
+                    names.containers.insert(container.id, (part.id, container.name.clone()));
+                }
+            }
+        }
+        self.contents(parts, &wanted, scope, names, &mut live).await?;
+        Ok(live)
+    }
+
+    /// Every connection.
+    pub(super) async fn connections(&self) -> Result<Vec<Json>, Failure> {
+        let request = Request::new(&LIST_CONNECTIONS, &[]).query("sort_id", "asc");
+        self.http.pages(&request, |raw| raw).await
+    }
+
+    /// Every datastore: a list may hide those that only take enrichment, so it is read both ways.
+    pub(super) async fn datastores(&self) -> Result<Vec<Json>, Failure> {
+        let request = Request::new(&LIST_DATASTORES, &[]).query("sort_created", "asc");
+        let hidden = request.clone().query("enrichment_only", true);
+        let (shown, hidden) = futures::join!(
+            self.http.pages(&request, |raw| raw),
+            self.http.pages(&hidden, |raw| raw)
+        );
+        let mut all = shown?;
+        let seen: BTreeSet<Option<i64>> = all.iter().map(wire::id_of).collect();
+        all.extend(hidden?.into_iter().filter(|raw| !seen.contains(&wire::id_of(raw))));
+        Ok(all)
+    }
+
+    /// The datastore itself, where the list holds less of it than is compared.
+    async fn whole_datastore(&self, raw: Json, id: i64) -> Result<Json, Failure> {
+        let has = |field: &str| raw.get(field).is_some();
+        if has("teams") && (has("global_tags") || has("tags")) && (has("connection_id") || has("connection")) {
+            return Ok(raw);
+        }
+        self.http.fetch(&Request::new(&GET_DATASTORE, &[id])).await
+    }
+
+    /// The light list of a datastore's containers, without those that were deleted.
+    pub(super) async fn containers(&self, datastore: i64) -> Result<Vec<Listed>, Failure> {
+        let request = Request::new(&LIST_CONTAINERS, &[]).query("datastore", datastore);
+        let answer = self.http.fetch(&request).await?;
+        let Json::Array(items) = answer else {
+            return Err(crate::platform::failures::broken(&request, "the answer is no list"));
+        };
+        let is_there = |raw: &Json| raw.get("deleted_at").is_none_or(Json::is_null);
+        Ok(items
+            .iter()
+            .filter(|raw| is_there(raw))
+            .filter_map(|raw| {
+                Some(Listed {
+                    id: wire::id_of(raw)?,
+                    name: wire::text_of(raw, "name")?.to_owned(),
+                    container_type: wire::text_of(raw, "container_type").unwrap_or_default().to_owned(),
+                })
+            })
+            .collect())
+    }
+
+    async fn listings(&self, datastores: BTreeSet<i64>, names: &Names) -> Result<Vec<Part>, Failure> {
+        let mut parts: Vec<Part> = stream::iter(datastores)
+            .map(|id| async move {
+                Part {
+                    id,
+                    name: names.datastores.get(&id).cloned().unwrap_or_default(),
+                    containers: self.containers(id).await,
+                }
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        parts.sort_by_key(|part| part.id);
+        Ok(parts)
+    }
+
+    /// Reads the containers in full where that is needed, and the checks; then puts all of it in its place.
+    async fn contents(
+        &self,
+        parts: Vec<Part>,
+        wanted: &BTreeMap<i64, Wanted<'_>>,
+        scope: &Scope,
+        mut names: Names,
+        live: &mut Live,
+    ) -> Result<(), Failure> {
+        let left_out = |kind: Kind| scope.left_out.contains(&kind);
+        let mut details = Vec::new();
+        for part in &parts {
+            let datastore = Key::new(DATASTORE, [&part.name]);
+            let containers = match &part.containers {
+                Ok(containers) => containers,
+                Err(failure) => {
+                    let what = format!("the containers of `{}`", part.name);
+                    for kind in [CONTAINER, COMPUTED_FIELD] {
+                        live.gaps
+                            .push(gap(kind, Some(datastore.clone()), failure.clone(), &what)?);
+                    }
+                    continue;
+                }
+            };
+            let wanted = wanted.get(&part.id);
+            for container in containers {
+                let key = container_key(&part.name, &container.name);
+                let computed = wire::is_computed(&container.container_type);
+                let needed = wanted.is_some_and(|wanted| {
+                    (computed && !(left_out(CONTAINER) && left_out(COMPUTED_FIELD)))
+                        || (!left_out(COMPUTED_FIELD) && wanted.has_computed_fields(&container.name))
+                });
+                if needed {
+                    details.push((part.id, container.id, key.clone()));
+                }
+                live.discovered.insert(key, RemoteId(container.id));
+            }
+        }
+        let ids = wanted.keys().copied().filter(|_| !left_out(CHECK));
+        let names_so_far = &names;
+        let (details, mut checks) = futures::join!(
+            stream::iter(details)
+                .map(|(datastore, id, key)| async move {
+                    (
+                        datastore,
+                        key,
+                        self.http.fetch(&Request::new(&GET_CONTAINER, &[id])).await,
+                    )
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect::<Vec<_>>(),
+            stream::iter(ids)
+                .map(|datastore| async move {
+                    let documents = wanted.get(&datastore);
+                    (datastore, self.checks(datastore, documents, names_so_far).await)
+                })
+                .buffered(AT_ONCE)
+                .collect::<Vec<_>>()
+        );
+        self.learn_names(&mut checks, &mut names).await?;
+        for (datastore, key, raw) in details {
+            let of = Context {
+                names: &names,
+                datastore,
+                desired: None,
+            };
+            put_container(key, raw, of, wanted.get(&datastore), left_out(CONTAINER), live)?;
+        }
+        for (datastore, found) in checks {
+            let Some(name) = names.datastores.get(&datastore) else {
+                continue;
+            };
+            match found {
+                Ok(found) => put_checks(name, found, wanted.get(&datastore), live),
+                Err(failure) => {
+                    let what = format!("the checks of `{name}`");
+                    let below = Some(Key::new(DATASTORE, [name]));
+                    live.gaps.push(gap(CHECK, below, failure, &what)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn checks(
+        &self,
+        datastore: i64,
+        wanted: Option<&Wanted<'_>>,
+        names: &Names,
+    ) -> Result<Vec<LiveCheck>, Failure> {
+        let none = Wanted::default();
+        let wanted = wanted.unwrap_or(&none);
+        let by_uid = wanted.specs(CHECK);
+        let further: BTreeSet<String> = by_uid.values().flat_map(|spec| spec.keys()).cloned().collect();
+        let request = Request::new(&LIST_CHECKS, &[])
+            .query("datastore", datastore)
+            .query("archived", "include")
+            .query("sort_created", "asc");
+        let read = |raw: Json| {
+            let uid = raw
+                .get("additional_metadata")
+                .and_then(|metadata| wire::text_of(metadata, super::kinds::UID));
+            let context = Context {
+                names,
+                datastore,
+                desired: uid.and_then(|uid| by_uid.get(uid).copied()),
+            };
+            wire::check(&raw, &further, context)
+        };
+        Ok(self.http.pages(&request, read).await?.into_iter().flatten().collect())
+    }
+
+    /// Reads what checks point at outside of what is known: one list for each datastore that they name, one container for each
+    /// that they do not.
+    async fn learn_names(
+        &self,
+        checks: &mut [(i64, Result<Vec<LiveCheck>, Failure>)],
+        names: &mut Names,
+    ) -> Result<(), Failure> {
+        let unnamed = || {
+            checks
+                .iter()
+                .filter_map(|(_, found)| found.as_ref().ok())
+                .flatten()
+                .filter_map(|check| check.unnamed)
+        };
+        let datastores: BTreeSet<i64> = unnamed()
+            .filter_map(|unnamed| unnamed.datastore)
+            .filter(|id| !names.containers.values().any(|(datastore, _)| datastore == id))
+            .collect();
+        let containers: BTreeSet<i64> = unnamed()
+            .filter(|unnamed| unnamed.datastore.is_none())
+            .map(|unnamed| unnamed.container)
+            .collect();
+        if datastores.is_empty() && containers.is_empty() {
+            return Ok(());
+        }
+        for part in self.listings(datastores, names).await? {
+            // What cannot be read keeps its number, which is no difference of ours to make.
+            for container in part.containers.unwrap_or_default() {
+                names.containers.insert(container.id, (part.id, container.name));
+            }
+        }
+        let found: Vec<_> = stream::iter(containers)
+            .map(|id| async move { self.http.fetch(&Request::new(&GET_CONTAINER, &[id])).await })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for raw in found.into_iter().flatten() {
+            let datastore = raw.get("datastore").and_then(wire::id_of);
+            if let (Some(id), Some(name), Some(datastore)) = (wire::id_of(&raw), wire::text_of(&raw, "name"), datastore)
+            {
+                names.containers.insert(id, (datastore, name.to_owned()));
+            }
+        }
+        for (datastore, found) in checks.iter_mut() {
+            let context = Context {
+                names,
+                datastore: *datastore,
+                desired: None,
+            };
+            for check in found.iter_mut().flatten().filter(|check| check.unnamed.is_some()) {
+                wire::name_late(check, context);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Wanted<'_> {
+    /// What Git says of each resource of `kind`, by its own name.
+    fn specs(&self, kind: Kind) -> BTreeMap<&str, &Map> {
+        let documents = self.documents.iter().filter(|document| document.key.kind == kind);
+        documents
+            .map(|document| (document.key.name(), &document.spec))
+            .collect()
+    }
+
+    /// Whether Git or the ledger has a computed field in a container of this name.
+    fn has_computed_fields(&self, container: &str) -> bool {
+        let slug = layout::slug(container);
+        let written = self.documents.iter().any(|document| {
+            let by_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 1);
+            document.key.kind == COMPUTED_FIELD
+                && document
+                    .key
+                    .path()
+                    .get(1)
+                    .is_some_and(|name| name == container || (by_slug && *name == slug))
+        });
+        written
+            || self
+                .owned
+                .iter()
+                .any(|key| key.kind == COMPUTED_FIELD && key.path().get(1).is_some_and(|name| name == container))
+    }
+}
+
+/// The datastores of this instance that Git or the ledger names, with what they say of each.
+fn wanted<'a>(desired: &'a Desired, scope: &'a Scope, names: &Names) -> BTreeMap<i64, Wanted<'a>> {
+    let mut by_name: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut by_slug: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for (id, name) in &names.datastores {
+        by_name.insert(name, *id);
+        by_slug.entry(layout::slug(name)).or_default().push(*id);
+    }
+    let mut wanted: BTreeMap<i64, Wanted<'a>> = BTreeMap::new();
+    for (key, document) in desired.documents.iter().filter(|(key, _)| key.kind != CONNECTION) {
+        let Some(name) = key.path().first() else { continue };
+        let is_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 0);
+        let ids = match is_slug {
+            true => by_slug.get(name.as_str()).cloned().unwrap_or_default(),
+            false => by_name.get(name.as_str()).copied().into_iter().collect(),
+        };
+        for id in ids {
+            wanted.entry(id).or_default().documents.push(document);
+        }
+    }
+    for key in scope.owned.iter().filter(|key| key.kind != CONNECTION) {
+        if let Some(id) = key.path().first().and_then(|name| by_name.get(name.as_str())) {
+            wanted.entry(*id).or_default().owned.push(key);
+        }
+    }
+    wanted
+}
+
+/// The datastores whose containers Git refers to, wherever they are.
+fn referenced(wanted: &BTreeMap<i64, Wanted<'_>>, names: &Names) -> BTreeSet<i64> {
+    let targets: BTreeSet<&str> = wanted
+        .values()
+        .flat_map(|wanted| &wanted.documents)
+        .flat_map(|document| &document.references)
+        .filter(|reference| reference.to.kind == CONTAINER)
+        .filter_map(|reference| reference.to.path().first())
+        .map(String::as_str)
+        .collect();
+    let named = names
+        .datastores
+        .iter()
+        .filter(|(_, name)| targets.contains(name.as_str()));
+    named.map(|(id, _)| *id).collect()
+}
+
+/// What could not be read; a token that is refused altogether is no gap.
+fn gap(kind: Kind, below: Option<Key>, failure: Failure, what: &str) -> Result<Gap, Failure> {
+    if failure.meaning == Meaning::Unauthorized {
+        return Err(failure);
+    }
+    Ok(Gap {
+        kind,
+        below,
+        message: format!("{what} could not be read: {}", failure.message),
+    })
+}
+
+/// Puts a container that was read in full, and its computed fields, in their places.
+fn put_container(
+    key: Key,
+    raw: Result<Json, Failure>,
+    of: Context<'_>,
+    wanted: Option<&Wanted<'_>>,
+    as_discovered: bool,
+    live: &mut Live,
+) -> Result<(), Failure> {
+    let raw = match raw {
+        Ok(raw) => raw,
+        // It went away after the list was read.
+        Err(failure) if failure.meaning == Meaning::NotFound => {
+            live.discovered.remove(&key);
+            return Ok(());
+        }
+        Err(failure) => {
+            let what = format!("`{}`", key.path_text());
+            let parent = key.path().first().map(|name| Key::new(DATASTORE, [name]));
+            live.gaps.push(gap(CONTAINER, parent, failure.clone(), &what)?);
+            live.gaps.push(gap(COMPUTED_FIELD, Some(key), failure, &what)?);
+            return Ok(());
+        }
+    };
+    let none = Wanted::default();
+    let wanted = wanted.unwrap_or(&none);
+    let named = |kind: Kind, name: &str| -> Option<&Map> { wanted.specs(kind).get(name).copied() };
+    let fields = raw
+        .get("computed_fields")
+        .and_then(Json::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    for field in fields {
+        let Some(name) = wire::text_of(field, "name") else {
+            continue;
+        };
+        let mut path = key.path().to_vec();
+        path.push(name.to_owned());
+        let field_key = Key::new(COMPUTED_FIELD, path);
+        let desired = wanted.documents.iter().find(|document| document.key == field_key);
+        let context = Context {
+            desired: desired.map(|document| &document.spec),
+            ..of
+        };
+        live.resources
+            .extend(wire::computed_field(field, context).map(|resource| (field_key, resource)));
+    }
+    if wire::text_of(&raw, "container_type").is_some_and(wire::is_computed) && !as_discovered {
+        let context = Context {
+            desired: named(CONTAINER, key.name()),
+            ..of
+        };
+        if let Some(resource) = wire::container(&raw, context) {
+            live.discovered.remove(&key);
+            live.resources.insert(key, resource);
+        }
+    }
+    Ok(())
+}
+
+/// Puts a datastore's checks in their places: by the id that they store, once each; all others with the id that they would get.
+fn put_checks(datastore: &str, mut found: Vec<LiveCheck>, wanted: Option<&Wanted<'_>>, live: &mut Live) {
+    let none = Wanted::default();
+    let wanted = wanted.unwrap_or(&none);
+    let by_uid = wanted.specs(CHECK);
+    let by_likeness: BTreeMap<String, &Map> = wanted
+        .documents
+        .iter()
+        .filter_map(|document| Some((schema().likeness(document.key.kind, &document.spec)?, &document.spec)))
+        .collect();
+    // Of two with one id the older one has it, but one that is in use before one that was put away.
+    found.sort_by_key(|check| (check.resource.presence == Presence::Archived, check.resource.id));
+    let mut strangers: Vec<(String, LiveResource)> = Vec::new();
+    for mut check in found {
+        let key = check.stored.as_ref().map(|uid| Key::new(CHECK, [datastore, uid]));
+        let desired = match &check.stored {
+            Some(uid) => by_uid.get(uid.as_str()).copied(),
+            None => schema()
+                .likeness(CHECK, &check.resource.spec)
+                .and_then(|likeness| by_likeness.get(&likeness).copied()),
+        };
+        if let Some(desired) = desired {
+            wire::align(&mut check.resource.spec, datastore, desired);
+        }
+        match key {
+            Some(key) if !live.resources.contains_key(&key) => {
+                live.resources.insert(key, check.resource);
+            }
+            // Its twin is known by that id; what was put away beside it is of no use to anybody.
+            Some(_) if check.resource.presence == Presence::Archived => {}
+            Some(key) => strangers.push((key.name().to_owned(), check.resource)),
+            None => strangers.push((check.generated, check.resource)),
+        }
+    }
+    strangers.sort_by_key(|(_, resource)| resource.id);
+    let mut taken: BTreeSet<Key> = BTreeSet::new();
+    for (uid, resource) in strangers {
+        let mut key = Key::new(CHECK, [datastore, &uid]);
+        let mut number = 2;
+        while taken.contains(&key) || live.resources.contains_key(&key) {
+            key = Key::new(CHECK, [datastore, &format!("{uid}_{number}")]);
+            number += 1;
+        }
+        taken.insert(key.clone());
+        live.unidentified.push((key, resource));
+    }
+}
