@@ -27,7 +27,7 @@ impl Default for Limits {
             file_bytes: 1024 * 1024,                  // The parser's own cap.
             files: 200_000,                           // Twice the largest configuration in the budgets.
             tree_bytes: 256 * 1024 * 1024,            // Half the memory budget of the largest configuration.
-            repository_bytes: 2 * 1024 * 1024 * 1024, // What hosts call a very large repository.
+            repository_bytes: 2 * 1024 * 1024 * 1024, // A configuration's history is megabytes; this is a wrong address.
         }
     }
 }

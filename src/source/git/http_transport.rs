@@ -8,6 +8,7 @@ use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
+use super::CONNECT;
 use super::exchange::Exchange;
 use super::url::{Endpoint, shown_url};
 use crate::source::{SourceError, SourceFault};
@@ -39,6 +40,7 @@ pub(super) fn client(trust: Trust<'_>) -> Result<Client, SourceError> {
     let mut builder = Client::builder()
         .user_agent(concat!("git/2.0 (driftless ", env!("CARGO_PKG_VERSION"), ")")) // Some hosts answer only to "git/".
         .referer(false)
+        .connect_timeout(CONNECT)
         .redirect(redirect::Policy::custom(|attempt| {
             let refused = attempt
                 .previous()

@@ -83,6 +83,9 @@ pub enum Auth {
 /// Bytes of one listing of references: about half a million of them.
 const LISTING_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How long a host may take to accept a connection: one that is down should not cost a whole time-out.
+const CONNECT: Duration = Duration::from_secs(10);
+
 /// Names of branches that stand in an error.
 const NEARBY: usize = 5;
 

@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
-use super::Auth;
 use super::exchange::Exchange;
 use super::url::{Endpoint, SshHost};
+use super::{Auth, CONNECT};
 use crate::source::{SourceError, SourceFault};
 
 /// Bytes of ssh's own messages that are kept for an error.
@@ -35,7 +35,11 @@ impl SshTransport {
         let exchange = &self.exchange;
         let _runtime = exchange.runtime().enter();
         let mut child = Command::new("ssh")
-            .args(arguments(host, &exchange.remote.auth, exchange.left().as_secs())?)
+            .args(arguments(
+                host,
+                &exchange.remote.auth,
+                exchange.left().min(CONNECT).as_secs(),
+            )?)
             .env_remove("SSH_ASKPASS")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

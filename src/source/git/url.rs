@@ -139,7 +139,7 @@ fn http(url: &str) -> Option<Address> {
     })
 }
 
-/// The user that goes with a token: GitHub names this one, GitLab, Bitbucket and Gitea take any.
+/// The user that goes with a token where none is configured: GitHub's own word for it; hosts that ignore the user take it too.
 pub(super) const TOKEN_USER: &str = "x-access-token";
 
 fn ssh(user: Option<String>, host: String, port: Option<u16>, path: String, url: &str) -> Result<Address, SourceError> {
