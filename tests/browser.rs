@@ -376,6 +376,35 @@ return [...bad];
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reader_folded_stays_folded() {
+    let (overview, runs) = troubled(Utc::now(), "Robin Example");
+    let rig = rig(overview, runs, loopback());
+    let (address, _stop) = served(&rig).await;
+    let browser = Browser::open(Scripts::On, DESK).await;
+    browser.go(&format!("http://{address}/environments/prod")).await;
+    browser
+        .until("return document.getElementById('live').textContent", json!("live"))
+        .await;
+    let open = "return [...document.querySelectorAll('details')].map(box => box.open)";
+    assert_eq!(browser.run(open).await, json!([true, true, true, true, true]));
+    browser
+        .run("document.querySelectorAll('summary')[1].click(); document.getElementById('reconcile').focus()")
+        .await;
+    change(&rig, |overview| {
+        overview.environments.get_mut(&name("prod")).unwrap().gaps = vec!["datastores: 503".to_owned()];
+    });
+    browser
+        .until(
+            "return document.body.textContent.includes('datastores: 503')",
+            json!(true),
+        )
+        .await;
+    assert_eq!(browser.run(open).await, json!([true, false, true, true, true]));
+    assert_eq!(browser.run("return document.activeElement.id").await, "reconcile");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_names_do_not_run() {
     let (mut overview, mut runs) = troubled(Utc::now(), HOSTILE);
     let prod = overview.environments.remove(&name("prod")).unwrap();

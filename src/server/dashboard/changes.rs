@@ -37,6 +37,9 @@ pub(super) struct PlanRows {
 #[derive(Serialize)]
 pub(super) struct ChangeRow {
     action: String,
+    /// What the platform is asked to do, and what for, where the plan says it.
+    operation: Option<String>,
+    reason: Option<String>,
     kind: String,
     name: String,
     class: String,
@@ -115,6 +118,8 @@ fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<St
     let fields = list(&change["fields"]);
     ChangeRow {
         action: text(&change["action"]),
+        operation: change["operation"].as_str().map(|name| name.replace('_', " ")),
+        reason: change["reason"].as_str().map(str::to_owned),
         kind: text(&change["kind"]),
         name: key.split_once('/').map_or(key.as_str(), |(_, name)| name).to_owned(),
         class: text(&change["class"]),
