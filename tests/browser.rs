@@ -2,6 +2,7 @@
 //!
 //! Chromium and its driver must be installed (`scripts/test` does it; on Debian `apt-get install chromium chromium-driver`).
 
+#![expect(clippy::disallowed_methods, reason = "a test has its own clock and environment")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 
 #[path = "support/server.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Needs a Python with `pyyaml==6.0.3`, named by `DRIFTLESS_PYTHON` (`scripts/test` makes one). More documents than the default
 //! are tried with `DRIFTLESS_YAML_DOCUMENTS`.
+#![expect(clippy::disallowed_methods, reason = "a test has its own clock and environment")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 #![expect(clippy::print_stdout, reason = "the counts are the evidence; shown with --nocapture")]
 

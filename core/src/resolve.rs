@@ -38,8 +38,16 @@ pub(crate) fn resolve<'a>(desired: Desired, live: &'a Live, schema: &dyn Schema)
         .filter(|doc| doc.by_slug.is_empty())
         .map(|doc| doc.key.clone())
         .collect();
+    // What documents call by name exists or will: a check names its table even where only a sync will discover it.
+    let named: BTreeSet<Key> = desired
+        .documents
+        .values()
+        .filter(|document| document.by_slug.is_empty())
+        .flat_map(|document| &document.references)
+        .map(|reference| reference.to.clone())
+        .collect();
     for (_, document) in desired.documents {
-        match final_key(&document, &declared, live, schema) {
+        match final_key(&document, &declared, &named, live, schema) {
             Ok(key) if key == document.key => resolved.put(document),
             Ok(key) => {
                 let references = schema.references(&key, &document.spec);
@@ -63,10 +71,12 @@ pub(crate) fn resolve<'a>(desired: Desired, live: &'a Live, schema: &dyn Schema)
     resolved
 }
 
-/// The key of a document with every folder's slug replaced by the one name that has it: declared first, then live.
+/// The key of a document with every folder's slug replaced by the one name that has it: declared first, then live, then named
+/// by other documents.
 fn final_key(
     document: &Document,
     declared: &BTreeSet<Key>,
+    named: &BTreeSet<Key>,
     live: &Live,
     schema: &dyn Schema,
 ) -> Result<Key, Box<Diagnostic>> {
@@ -75,16 +85,19 @@ fn final_key(
         let Some((slug, above)) = path.get(..=by_slug.segment).and_then(<[String]>::split_last) else {
             continue;
         };
-        let named = |keys: &mut dyn Iterator<Item = &Key>| -> BTreeSet<String> {
+        let called = |keys: &mut dyn Iterator<Item = &Key>| -> BTreeSet<String> {
             keys.filter(|key| key.kind == by_slug.kind && key.path().split_last().is_some_and(|(_, p)| p == above))
                 .map(Key::name)
                 .filter(|name| schema.slug(name) == *slug)
                 .map(str::to_owned)
                 .collect()
         };
-        let mut names = named(&mut declared.iter());
+        let mut names = called(&mut declared.iter());
         if names.is_empty() {
-            names = named(&mut live.resources.keys().chain(live.discovered.keys()));
+            names = called(&mut live.resources.keys().chain(live.discovered.keys()));
+        }
+        if names.is_empty() {
+            names = called(&mut named.iter());
         }
         let kind = by_slug.kind;
         let name = match (names.len(), names.pop_first()) {

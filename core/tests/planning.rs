@@ -654,6 +654,21 @@ fn a_folder_without_its_own_document_is_known_by_what_is_declared_or_live() {
 }
 
 #[test]
+fn a_folder_that_nobody_declares_is_known_by_what_other_documents_call_it() {
+    let (plan, diagnostics) = case(&[
+        ("vaults/b/_vault.yaml", "name: B\nmirror: My Vault"),
+        ("vaults/my_vault/notes/n.yaml", "name: n"),
+    ])
+    .plan();
+    assert_eq!(diagnostics, []);
+    assert_eq!(
+        plan.blocked[0].reason,
+        BlockReason::UnresolvedReference,
+        "and is still not made up"
+    );
+}
+
+#[test]
 fn a_live_resource_without_identity_is_adopted_when_it_is_the_only_one_meant() {
     let files = [VAULT_FILE, ("vaults/a/notes/n.yaml", "name: n\ntext: t\nx: 1")];
     let with = |count: i64| {

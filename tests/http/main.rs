@@ -1,5 +1,6 @@
 //! What the server answers, over its router: every route, every refusal, every signature.
 
+#![expect(clippy::disallowed_methods, reason = "a test has its own clock and environment")]
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod access;

@@ -1,5 +1,10 @@
 //! What holds for every text and every tree: bounded work on hostile texts, no panic, and reading back what was written.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a bound on time needs a clock"
+)]
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -146,7 +146,7 @@ fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &[Sa
     let shown = |path: PathBuf| path.display().to_string();
     let check = shown(
         tree.join(BASE)
-            .join("datastores/warehouse/checks/orders/notnull__order_id.yaml"),
+            .join("datastores/warehouse/checks/orders/between__order_total.yaml"),
     );
     let mut text = format!(
         "\nThe dashboard:      http://{address}\nThe work tree:      {tree}\nEverything is in:   {folder} (removed on exit)\n",
@@ -162,18 +162,20 @@ fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &[Sa
             environment.drift
         );
     }
-    let prod = instances.last().map(Sandbox::url).unwrap_or_default();
+    let [.., staging, prod] = instances else { return text };
+    let (staging, prod) = (staging.url(), prod.url());
     let _ = write!(
         text,
         r#"
 Four things to try, each in another terminal:
 
 1. Push a change, and watch it become live on all three:
-     cd {tree} && sed -i 's/^coverage: .*/coverage: 0.9/' {relative} && git commit -qam 'Allow a few gaps' && git push -q
+     cd {tree} && sed -i 's/^coverage: .*/coverage: 0.9/' {relative} && git commit -qam 'Allow a few odd totals' && git push -q
 
-2. Change something by hand on prod, as somebody in the UI would; it shows as drift, and is put back:
+2. Change something by hand on prod, as somebody in the UI would: it is put back, and the run says what it was. The same on
+   staging ({staging}), where drift is only reported, stays and shows as drift:
      curl -s -X POST {prod}/_sandbox/edit -H 'content-type: application/json' \
-       -d '{{"kind":"check","where":{{"uid":"orders__notnull__order_id"}},"set":{{"description":"changed by hand"}}}}'
+       -d '{{"kind":"check","where":{{"uid":"orders__between__order_total"}},"set":{{"description":"changed by hand"}}}}'
 
 3. Push a file that is no YAML: the page says where, and everything else goes on:
      cd {tree} && printf 'rule_type: [\n' > {relative} && git commit -qam 'Oops' && git push -q
