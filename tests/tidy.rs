@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codec.rs", &[]),
     ("telemetry.rs", &[]),
     ("platform/mod.rs", &[]),
+    ("platform/failures.rs", &["platform"]),
     ("platform/http.rs", &["platform", "codec"]),
     ("platform/http/", &["platform", "codec"]),
     ("platform/qualytics/", &["platform", "codec"]),
@@ -22,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store/sqlite", &["store", "codec"]),
     ("engine/", &["engine", "platform", "source", "store", "clock", "codec"]),
     ("server/", &["server", "engine", "source", "store", "clock", "codec"]),
-    ("config/", &["config", "engine::schedule", "store::sqlite::check"]),
+    ("config/", &["config", "engine::schedule", "store::sqlite"]),
     ("sandbox/", &["sandbox"]),
     (
         "cli/",

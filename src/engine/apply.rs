@@ -2,13 +2,14 @@
 //! whether again. How one step is brought to its end is [`super::step`]'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use driftless_core::key::{Digest, Key};
 use driftless_core::plan::Plan;
 use driftless_core::report::{Meaning, Outcome, Outcomes, SkipReason};
-use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -119,7 +120,9 @@ pub(super) async fn apply(plan: &Plan, tools: &Tools<'_>) -> Vec<Outcome> {
             let Some(index) = board.ready.pop_first() else { break };
             running.push(async move {
                 let began = Instant::now();
-                let ended = step::carry_out(&plan.steps[index], tools).await;
+                // A fault in an adapter must not tear down the writes beside it.
+                let step = AssertUnwindSafe(step::carry_out(&plan.steps[index], tools)).catch_unwind();
+                let ended = step.await.unwrap_or_else(|_| step::broke_down());
                 (index, ended, began.elapsed())
             });
         }

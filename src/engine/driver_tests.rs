@@ -1,136 +1,16 @@
 //! The rules of the loop.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use driftless_core::key::{EnvironmentName, Revision};
+use driftless_core::key::Revision;
 use driftless_core::policy::OnDrift;
 use driftless_core::report::{Conclusion, Meaning};
-use tokio_util::sync::CancellationToken;
 
-use super::apply::Limits;
-use super::driver::{Driver, EnvironmentSetup, RETRY, Setup, Shutdown, SourceSetup};
-use super::metrics::Metrics;
-use super::schedule::Schedule;
-use super::testing::{Log, Script, TestClock, TestPlatform, TestSource, TestStore, environment, failure, file, key};
-use super::{Activity, Control as _, EnvironmentView, Overview};
+use super::driver::Shutdown;
+use super::testing::house::{House, MINUTE, Plot, hook, name};
+use super::testing::{Script, TestPlatform, failure, file, key};
+use super::{Activity, Control as _};
 use crate::store::{RunId, RunRecord, Store as _, Trigger};
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-struct House {
-    log: Log,
-    source: Arc<TestSource>,
-    platform: Arc<TestPlatform>,
-    store: Arc<TestStore>,
-    metrics: Metrics,
-    driver: Driver,
-}
-
-fn name(text: &str) -> EnvironmentName {
-    EnvironmentName(text.into())
-}
-
-fn hook() -> Trigger {
-    Trigger::Webhook("github".into())
-}
-
-/// What a test may have otherwise.
-struct Plot {
-    log: Log,
-    source: Arc<TestSource>,
-    store: Arc<TestStore>,
-    platforms: Vec<(&'static str, Arc<TestPlatform>)>,
-    drift: OnDrift,
-    drift_interval: Duration,
-}
-
-impl Plot {
-    fn new() -> Self {
-        let log = Log::default();
-        let source = TestSource::new(&log);
-        source.push("r1", &[("x", "red"), ("y", "red")]);
-        Self {
-            store: TestStore::new(&log),
-            platforms: vec![("prod", TestPlatform::new("http://prod", &log))],
-            drift: OnDrift::Correct,
-            drift_interval: 60 * MINUTE,
-            source,
-            log,
-        }
-    }
-
-    fn start(self) -> House {
-        let clock = TestClock::new();
-        let metrics = Metrics::new("0.0.0", clock.clone()).unwrap();
-        let setup = Setup {
-            sources: vec![SourceSetup {
-                source: self.source.clone(),
-                url: "file:///config".into(),
-                reference: "main".into(),
-                schedule: Schedule::Every(MINUTE),
-            }],
-            environments: self
-                .platforms
-                .iter()
-                .map(|(environment_name, platform)| {
-                    let mut environment = environment(&self.source, platform);
-                    environment.policy.drift = self.drift;
-                    EnvironmentSetup {
-                        name: name(environment_name),
-                        environment,
-                        target: "instance".into(),
-                        url: "http://instance".into(),
-                        drift_interval: self.drift_interval,
-                    }
-                })
-                .collect(),
-            store: self.store.clone(),
-            clock,
-            metrics: metrics.clone(),
-            limits: Limits::default(),
-            retry: RETRY,
-        };
-        House {
-            log: self.log,
-            source: self.source,
-            platform: self.platforms[0].1.clone(),
-            store: self.store,
-            metrics,
-            driver: Driver::start(setup, CancellationToken::new()).unwrap(),
-        }
-    }
-}
-
-impl House {
-    fn start() -> Self {
-        Plot::new().start()
-    }
-
-    /// Waits, in paused time and at most half an hour of it, until so many runs have ended.
-    async fn runs(&self, count: usize) -> Vec<RunRecord> {
-        for _ in 0..18_000 {
-            let ended = self.store.ended();
-            if ended.len() >= count {
-                return ended;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("{count} runs did not end: {:#?}", self.store.ended());
-    }
-
-    fn overview(&self) -> Arc<Overview> {
-        self.driver.overview().borrow().clone()
-    }
-
-    fn view(&self) -> EnvironmentView {
-        self.overview().environments[&name("prod")].clone()
-    }
-
-    fn trigger(&self, trigger: Trigger) -> RunId {
-        self.driver.trigger(&name("prod"), trigger).unwrap()
-    }
-}
 
 fn seconds_between(runs: &[RunRecord]) -> Vec<i64> {
     runs.windows(2)

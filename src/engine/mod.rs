@@ -30,7 +30,10 @@ mod source_task;
 mod standing;
 mod step;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod step_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod testing;
 mod views;
 

@@ -184,9 +184,13 @@ async fn look_up(step: &mut Step, tools: &Tools<'_>) -> Result<Looked, Failure> 
                 }));
             }
             Ok(Found::Partly(id)) => {
-                if !is_operation(step) {
-                    step.change.action = Action::Update;
-                    step.remote = Some(id);
+                match step.change.action {
+                    Action::Create | Action::Update | Action::Replace => {
+                        step.change.action = Action::Update;
+                        step.remote = Some(id);
+                    }
+                    // What is still there is still to be deleted, or run.
+                    Action::Delete | Action::Operation(_) => {}
                 }
                 return Ok(Looked::Rest);
             }
@@ -311,6 +315,16 @@ fn left_running(job: &Job, why: &str) -> Failure {
             job.id
         ),
     )
+}
+
+/// How a step ends in which driftless itself failed. Its intent stays open.
+pub(super) fn broke_down() -> Ended {
+    let message = "its effect is unknown: driftless itself failed in this step, and its log has the place; please report it. \
+                   The next pass looks it up before it writes";
+    Ended {
+        result: Outcomes::Failed(failure(Meaning::Broken, message.to_owned())),
+        attempts: 1,
+    }
 }
 
 fn unknown(first: &Failure, other: &Failure) -> Failure {

@@ -1,0 +1,224 @@
+//! The rules of bringing one step to its end.
+
+use std::time::Duration;
+
+use driftless_core::key::RemoteId;
+use driftless_core::plan::Action;
+use driftless_core::report::{Failure, Meaning};
+use tokio::time::Instant;
+
+use super::apply::Limits;
+use super::testing::bench::{Bench, create, failed, plan, prod, step, words};
+use super::testing::{Script, failure, key, operation};
+
+#[tokio::test(start_paused = true)]
+async fn the_intent_comes_before_the_write_and_the_ledger_after_it() {
+    let bench = Bench::new();
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(
+        bench.log.lines(),
+        ["intend box/b", "create box/b", "wrote box/b", "settle box/b"]
+    );
+    let entry = bench.store.entry(&prod(), &key("box/b")).unwrap();
+    assert_eq!(entry.remote, Some(RemoteId(1)));
+    assert_eq!(bench.open_intents(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_intent_cannot_be_kept_is_not_tried() {
+    let bench = Bench::new();
+    bench.store.state().refuses_intents = true;
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert!(failed(&report, 0).message.contains("the disk is full"));
+    assert_eq!(report.outcomes[0].attempts, 0);
+    assert_eq!(bench.log.count("create"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_create_that_took_effect_is_found_and_not_repeated() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::LostAfter]);
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(bench.log.count("create box/b"), 1);
+    assert_eq!(bench.platform.state().doubles, 0);
+    assert_eq!(
+        bench.store.entry(&prod(), &key("box/b")).unwrap().remote,
+        Some(RemoteId(1))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_got_lost_on_the_way_is_looked_up_and_then_repeated() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::LostBefore]);
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(report.outcomes[0].attempts, 2);
+    let lines = bench.log.lines();
+    assert_eq!(lines[1..4], ["create box/b", "find box/b", "create box/b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_took_effect_in_part_is_finished_by_an_update() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::Partly]);
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(report.outcomes[0].action, Action::Create);
+    assert_eq!(bench.log.lines()[1..4], ["create box/b", "find box/b", "update box/b"]);
+    assert_eq!(bench.platform.state().doubles, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_fails_is_repeated() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::LostAfter]);
+    bench
+        .platform
+        .finds_fail([failure(Meaning::Unavailable), failure(Meaning::Lost)]);
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!((bench.log.count("find"), bench.log.count("create")), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_cannot_be_looked_up_is_not_repeated_and_keeps_its_intent() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::LostAfter]);
+    bench.platform.finds_fail(vec![failure(Meaning::Unavailable); 5]);
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert!(failed(&report, 0).message.contains("its effect is unknown"));
+    assert_eq!(bench.log.count("create"), 1);
+    assert_eq!(bench.open_intents(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_an_earlier_process_was_about_to_try_is_looked_up_first() {
+    let bench = Bench::new();
+    let steps = || vec![create("box/b", &[])];
+    bench.platform.script(&key("box/b"), [Script::LostAfter]);
+    bench.platform.finds_fail(vec![failure(Meaning::Unavailable); 5]);
+    let _ = bench.run(steps()).await;
+    bench.log.take();
+    let report = bench.run(steps()).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(bench.log.lines(), ["intend box/b", "find box/b", "settle box/b"]);
+    assert_eq!(bench.platform.state().doubles, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_waits_as_long_as_the_platform_asks() {
+    let bench = Bench::new();
+    let refused = Failure {
+        retry_after: Some(Duration::from_secs(20)),
+        ..failure(Meaning::RateLimited)
+    };
+    bench.platform.script(&key("box/b"), [Script::Fails(refused)]);
+    let began = Instant::now();
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert!(began.elapsed() >= Duration::from_secs(20));
+    assert!(report.outcomes[0].elapsed >= Duration::from_secs(20));
+    assert_eq!(bench.log.count("find"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_is_looked_up_after_a_server_error_and_an_update_is_not() {
+    let bench = Bench::new();
+    for name in ["box/b", "box/c"] {
+        bench
+            .platform
+            .script(&key(name), [Script::Fails(failure(Meaning::Unavailable))]);
+    }
+    let steps = vec![create("box/b", &[]), step(Action::Update, &key("box/c"), &[])];
+    let report = bench.run(steps).await;
+    assert_eq!(words(&report), ["applied", "applied"]);
+    assert_eq!((bench.log.count("find box/b"), bench.log.count("find box/c")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_after_a_lost_answer_may_be_our_own() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::LostBefore, Script::Late]);
+    bench.platform.script(
+        &key("box/c"),
+        [Script::LostBefore, Script::Fails(failure(Meaning::Conflict))],
+    );
+    let report = bench.run(vec![create("box/b", &[]), create("box/c", &[])]).await;
+    assert_eq!(words(&report), ["applied", "failed"]);
+    assert_eq!(bench.log.count("find box/b"), 2);
+    assert_eq!(failed(&report, 1).meaning, Meaning::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tries_are_used_up() {
+    let bench = Bench::new();
+    let down = vec![Script::Fails(failure(Meaning::RateLimited)); 20];
+    bench.platform.script(&key("box/b"), down);
+    let report = bench.run(vec![create("box/b", &[])]).await;
+    assert_eq!(words(&report), ["failed"]);
+    assert_eq!(report.outcomes[0].attempts, Limits::default().attempts);
+    assert_eq!(bench.open_intents(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_polled_from_milliseconds_up_to_seconds_and_teaches_numbers() {
+    let bench = Bench::new();
+    let subject = key("box/b");
+    bench.platform.script(&subject, [Script::Job(20)]);
+    let mut sync = step(Action::Operation(operation(&subject)), &subject, &[]);
+    sync.agreement = None;
+    let began = Instant::now();
+    let report = bench.run(vec![sync, create("item/b/x", &[0])]).await;
+    assert_eq!(words(&report), ["applied", "applied"]);
+    assert_eq!(bench.log.count("poll"), 20);
+    // Nine doublings from 10 ms make 5 s, then eleven at the longest, each spread by up to a quarter.
+    assert!(began.elapsed() >= Duration::from_secs(40), "{:?}", began.elapsed());
+    assert!(began.elapsed() <= Duration::from_secs(75), "{:?}", began.elapsed());
+    // It agrees on nothing, so nothing is written to the ledger for it.
+    assert_eq!(bench.log.count("intend box/b"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_does_not_end_fails_its_step_and_skips_what_waits_for_it() {
+    let bench = Bench::new();
+    let subject = key("box/b");
+    bench.platform.script(&subject, [Script::Job(u32::MAX)]);
+    let mut sync = step(Action::Operation(operation(&subject)), &subject, &[]);
+    sync.agreement = None;
+    let limits = Limits {
+        job: Duration::from_secs(30),
+        ..Limits::default()
+    };
+    let report = bench
+        .carry_out(plan(vec![sync, create("item/b/x", &[0])]), &limits)
+        .await;
+    assert_eq!(words(&report), ["failed", "skipped"]);
+    assert!(failed(&report, 0).message.contains("longer than 30 s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_resource_leaves_the_ledger() {
+    let bench = Bench::new();
+    let _ = bench.run(vec![create("box/b", &[])]).await;
+    let mut delete = step(Action::Delete, &key("box/b"), &[]);
+    delete.agreement = None;
+    let report = bench.run(vec![delete]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(bench.store.entry(&prod(), &key("box/b")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_deletion_that_took_no_effect_is_repeated_as_a_deletion() {
+    let bench = Bench::new();
+    let _ = bench.run(vec![create("box/b", &[])]).await;
+    bench.platform.script(&key("box/b"), [Script::LostBefore]);
+    let mut delete = step(Action::Delete, &key("box/b"), &[]);
+    (delete.agreement, delete.remote) = (None, Some(RemoteId(1)));
+    let report = bench.run(vec![delete]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!((bench.log.count("delete"), bench.log.count("update")), (2, 0));
+    assert!(bench.platform.state().live.is_empty());
+}
