@@ -145,7 +145,7 @@ fn every_module_says_what_it_is_and_has_one_job() {
                 faults.push(format!("{folder}/{path} is named after no noun"));
             }
             let lines = text.lines().count();
-            if lines > LONGEST && name != "tests" {
+            if lines > LONGEST && !name.ends_with("tests") {
                 faults.push(format!("{folder}/{path} has {lines} lines: two jobs?"));
             }
         }

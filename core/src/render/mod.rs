@@ -1,0 +1,244 @@
+//! Plans and reports as a person, a program or a pull request reads them. One diff, written once.
+
+mod json;
+mod markdown;
+
+use std::fmt::Write as _;
+
+use crate::diagnostic::Severity;
+use crate::plan::{Action, Blocked, Change, Plan, Summary};
+use crate::report::{Outcomes, Report, SkipReason, Tally};
+use crate::value::Value;
+
+pub(crate) use self::json::content;
+pub use self::json::{plan_json, report_json};
+pub use self::markdown::plan_markdown;
+
+/// The plan as text.
+pub fn plan_text(plan: &Plan) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "Plan{}: {}", head(plan), summary_line(plan));
+    section(&mut out, None, plan.steps.iter().map(|step| &step.change));
+    section(
+        &mut out,
+        Some("Only reported, as the policy says:"),
+        plan.reported.iter(),
+    );
+    for Blocked { reason, message, keys } in &plan.blocked {
+        let _ = writeln!(out, "\nBlocked ({}): {message}", reason.word());
+        for key in keys {
+            let _ = writeln!(out, "  ! {key}");
+        }
+    }
+    list(
+        &mut out,
+        "No longer in Git, kept because pruning is off:",
+        plan.orphaned.iter(),
+    );
+    for note in &plan.notes {
+        let _ = writeln!(out, "\nNote: {}: {}", note.key, note.text);
+    }
+    if !plan.unmanaged.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n{} live and not in Git, never touched.",
+            count(plan.unmanaged.len(), "resource")
+        );
+    }
+    out
+}
+
+fn section<'a>(out: &mut String, title: Option<&str>, changes: impl Iterator<Item = &'a Change>) {
+    let mut title = title;
+    let mut first = true;
+    for change in changes {
+        if first {
+            out.push('\n');
+            first = false;
+        }
+        if let Some(title) = title.take() {
+            let _ = writeln!(out, "{title}");
+        }
+        let mark = mark(&change.action);
+        let place = change
+            .place
+            .as_ref()
+            .map(|place| format!("  ({place})"))
+            .unwrap_or_default();
+        match &change.action {
+            Action::Operation(operation) => {
+                let _ = writeln!(out, "  {mark} {} {}  {}", operation.name, change.key, operation.reason);
+            }
+            Action::Create | Action::Update | Action::Replace | Action::Delete => {
+                let _ = writeln!(out, "  {mark} {}  {}{place}", change.key, change.class.word());
+            }
+        }
+        for field in &change.fields {
+            let after = shown(field.after.as_ref());
+            let _ = match (&change.action, &field.before) {
+                (Action::Create, None) => writeln!(out, "      {}: {after}", field.path),
+                (_, before) => writeln!(out, "      {}: {} -> {after}", field.path, shown(before.as_ref())),
+            };
+        }
+    }
+}
+
+fn list<'a>(out: &mut String, title: &str, keys: impl ExactSizeIterator<Item = &'a crate::key::Key>) {
+    if keys.len() > 0 {
+        let _ = writeln!(out, "\n{title}");
+        for key in keys {
+            let _ = writeln!(out, "  . {key}");
+        }
+    }
+}
+
+fn mark(action: &Action) -> char {
+    match action {
+        Action::Create => '+',
+        Action::Update => '~',
+        Action::Replace => '±',
+        Action::Delete => '-',
+        Action::Operation(_) => '>',
+    }
+}
+
+/// A field's value on one line; an absent one is `(none)`.
+pub fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "(none)".to_owned(),
+        Some(Value::Secret(_)) => crate::value::SECRET_TEXT.to_owned(),
+        Some(value) => crate::json::write(value),
+    }
+}
+
+fn head(plan: &Plan) -> String {
+    let environment = plan
+        .environment
+        .as_ref()
+        .map(|name| format!(" for {name}"))
+        .unwrap_or_default();
+    let revision = plan
+        .revision
+        .as_ref()
+        .map(|revision| format!(" at {}", revision.short()))
+        .unwrap_or_default();
+    format!("{environment} ({}){revision}", plan.platform)
+}
+
+/// The totals in one line: `2 to create, 1 to update, 57 in sync`.
+pub fn summary_line(plan: &Plan) -> String {
+    let Summary {
+        create,
+        update,
+        delete,
+        replace,
+        unchanged,
+        drift,
+        conflict,
+        orphaned,
+        unmanaged,
+        blocked,
+    } = plan.summary();
+    let operations = plan.steps.len() - create - update - delete - replace;
+    let parts = [
+        (create, "to create"),
+        (update, "to update"),
+        (replace, "to replace"),
+        (delete, "to delete"),
+        (operations, "to run"),
+        (drift, "drifted"),
+        (conflict, "in conflict"),
+        (blocked, "blocked"),
+        (orphaned, "orphaned"),
+        (unmanaged, "unmanaged"),
+    ];
+    let mut words: Vec<String> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    words.push(format!("{unchanged} in sync"));
+    words.join(", ")
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun} is")
+    } else {
+        format!("{number} {noun}s are")
+    }
+}
+
+/// Why a step was not applied, in words.
+pub fn outcome_error(result: &Outcomes) -> Option<String> {
+    match result {
+        Outcomes::Applied { .. } => None,
+        Outcomes::Failed(failure) => {
+            let mut text = failure.message.clone();
+            for (field, message) in &failure.fields {
+                let _ = write!(text, "; `{field}`: {message}");
+            }
+            Some(text)
+        }
+        Outcomes::Skipped(SkipReason::Upstream(key)) => Some(format!("skipped: `{key}`, which it needs, failed")),
+        Outcomes::Skipped(SkipReason::Stopping) => Some("skipped: driftless was asked to stop".to_owned()),
+    }
+}
+
+/// The report as text: what failed and what was not tried, then the totals.
+pub fn report_text(report: &Report) -> String {
+    let mut out = String::new();
+    for (outcome, step) in report.outcomes.iter().zip(&report.plan.steps) {
+        if let Some(error) = outcome_error(&outcome.result) {
+            let place = step
+                .change
+                .place
+                .as_ref()
+                .map(|place| format!("  ({place})"))
+                .unwrap_or_default();
+            let _ = writeln!(out, "  {} {}: {error}{place}", outcome.result.word(), outcome.key);
+        }
+    }
+    let _ = writeln!(out, "{}", tally_line(report));
+    out
+}
+
+/// The totals in one line: `2 created, 1 failed, 57 in sync`.
+pub fn tally_line(report: &Report) -> String {
+    let Tally {
+        created,
+        updated,
+        replaced,
+        deleted,
+        unchanged,
+        failed,
+        skipped,
+    } = report.tally();
+    let parts = [
+        (created, "created"),
+        (updated, "updated"),
+        (replaced, "replaced"),
+        (deleted, "deleted"),
+        (failed, "failed"),
+        (skipped, "skipped"),
+    ];
+    let mut words: Vec<String> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    let blocked: usize = report.plan.blocked.iter().map(|blocked| blocked.keys.len()).sum();
+    if blocked > 0 {
+        words.push(format!("{blocked} blocked"));
+    }
+    words.push(format!("{unchanged} in sync"));
+    words.join(", ")
+}
+
+/// How many of each severity.
+pub fn count_severity(diagnostics: &[crate::diagnostic::Diagnostic], severity: Severity) -> usize {
+    diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == severity)
+        .count()
+}
