@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry.rs", &[]),
     ("platform/mod.rs", &[]),
     ("platform/failures.rs", &["platform"]),
+    ("platform/address.rs", &["platform"]),
     ("platform/http.rs", &["platform", "codec"]),
     ("platform/http/", &["platform", "codec"]),
     ("platform/qualytics/", &["platform", "codec"]),

@@ -1,5 +1,6 @@
 //! The port of platforms: what the engine may ask of one. Adapters report meaning; they decide nothing.
 
+pub mod address;
 mod failures;
 pub mod http;
 pub mod qualytics;

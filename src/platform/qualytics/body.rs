@@ -178,6 +178,8 @@ impl Target<'_> {
         Ok(Body::of(map))
     }
 
+    /// The PUT of a container. It has a join's query and sources even where they are as they were: the platform then checks and
+    /// profiles them once more, but if it cleared what a body leaves out, the join would be lost.
     pub(super) fn container_update(&self) -> Result<Body, Failure> {
         let mut map = self.container()?;
         // Not in the update's schema: a change of these is another container.
@@ -189,13 +191,6 @@ impl Target<'_> {
         ] {
             map.shift_remove(fixed);
         }
-        // Sent unchanged, sources are checked and profiled again.
-        if has(&map, "sources") && !self.changes("sources") {
-            map.shift_remove("sources");
-            if !self.changes("query") {
-                map.shift_remove("query");
-            }
-        }
         map.retain(|field, value| !value.is_null() || self.changes(field));
         Ok(Body::of(map))
     }
@@ -203,15 +198,15 @@ impl Target<'_> {
     /// The fields that a created container still lacks, `tags` apart.
     pub(super) fn lacks(&self, created: &Json) -> Lacks {
         let write = &self.step.write;
-        let differs = |field: &&str| {
-            let wanted = write.get(*field).filter(|wanted| !wanted.is_null());
-            let found = created.get(*field).map(codec::from_json).unwrap_or(Value::Null);
-            wanted.is_some_and(|wanted| !wanted.agrees(&found) && !(is_empty(wanted) && found.is_null()))
+        let differs = |field: &str| {
+            let wanted = write.get(field).filter(|wanted| !wanted.is_null());
+            let found = created.get(field).map(codec::from_json).unwrap_or(Value::Null);
+            wanted.is_some_and(|wanted| !(wanted.agrees(&found) || is_empty(wanted) && found.is_null()))
         };
         let has_fields = AFTER_CREATION
             .iter()
             .filter(|field| **field != "tags")
-            .any(|field| differs(&field));
+            .any(|field| differs(field));
         let tags = write.get("tags").filter(|tags| !is_empty(tags));
         Lacks {
             tags: tags.map(codec::sent),

@@ -9,6 +9,7 @@ use driftless_core::key::Key;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
+use super::fault_list::Faults;
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
 use super::references::text;
 use super::rules::{self, Arity, Evidence, Rule, Support};
@@ -16,96 +17,6 @@ use super::shapes::{
     CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, PROPERTY_SHAPES, Shape,
     TRANSFORMATIONS,
 };
-
-/// Faults of one document, collected.
-struct Faults(Vec<FieldFault>);
-
-impl Faults {
-    fn add(&mut self, at: FieldPath, diagnostic: Diagnostic) {
-        self.0.push(FieldFault { at, diagnostic });
-    }
-
-    fn missing(&mut self, field: &str, help: &str) {
-        let message = format!("`{field}` is missing");
-        self.add(
-            FieldPath::top(field),
-            Diagnostic::error("missing_field", message).help(help),
-        );
-    }
-
-    fn invalid(&mut self, at: FieldPath, message: String) {
-        self.add(at, Diagnostic::error("invalid_value", message));
-    }
-
-    /// Known fields must have their shape; unknown ones are sent as they are, so they get a warning.
-    fn shapes(&mut self, map: &Map, within: Option<&FieldPath>, known: &[(&str, Shape)]) {
-        for (field, value) in map {
-            let at = within.map_or_else(|| FieldPath::top(field), |path| path.child(field));
-            match known.iter().find(|(name, _)| name == field) {
-                Some((_, shape)) if !value.is_null() && !shape.fits(value) => {
-                    self.add(
-                        at.clone(),
-                        Diagnostic::error(
-                            "wrong_type",
-                            format!("`{at}` must be {}, not {}", shape.noun(), value.noun()),
-                        ),
-                    );
-                }
-                Some(_) => {}
-                None => self.unknown(at, field, known.iter().map(|(name, _)| *name)),
-            }
-        }
-    }
-
-    fn unknown<'a>(&mut self, at: FieldPath, field: &str, known: impl Iterator<Item = &'a str>) {
-        let diagnostic = Diagnostic::warning("unknown_field", format!("`{at}` is not known; it is sent as it stands"));
-        self.add(
-            at,
-            match rules::nearest(field, known) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            },
-        );
-    }
-
-    fn one_of(&mut self, map: &Map, field: &str, allowed: &[&str], help: Option<&str>) {
-        if let Some(value) = text(map, field).filter(|value| !allowed.contains(value)) {
-            let message = format!("`{field}` is `{value}`, and must be one of {}", allowed.join(", "));
-            let diagnostic = Diagnostic::error("invalid_value", message);
-            self.add(
-                FieldPath::top(field),
-                match help {
-                    Some(help) => diagnostic.help(help),
-                    None => diagnostic,
-                },
-            );
-        }
-    }
-
-    fn within(&mut self, map: &Map, field: &str, range: std::ops::RangeInclusive<i64>) {
-        if let Some(number) = map
-            .get(field)
-            .and_then(Value::as_i64)
-            .filter(|number| !range.contains(number))
-        {
-            self.invalid(
-                FieldPath::top(field),
-                format!(
-                    "`{field}` is {number}, and must lie between {} and {}",
-                    range.start(),
-                    range.end()
-                ),
-            );
-        }
-    }
-
-    fn no_longer_than(&mut self, map: &Map, field: &str, characters: usize) {
-        if text(map, field).is_some_and(|text| text.chars().count() > characters) {
-            let message = format!("`{field}` is longer than {characters} characters");
-            self.invalid(FieldPath::top(field), message);
-        }
-    }
-}
 
 /// All faults of a document, in the order of its fields.
 pub(super) fn check(key: &Key, spec: &Map) -> Vec<FieldFault> {

@@ -185,7 +185,13 @@ impl Qualytics {
             COMPUTED_FIELD => wire::computed_field(raw, context),
             CHECK => {
                 let further = step.write.keys().cloned().collect();
-                Some(wire::check(raw, &further, context)?.resource)
+                let mut live = wire::check(raw, &further, context)?.resource;
+                wire::align(
+                    &mut live.spec,
+                    key.path().first().map_or("", String::as_str),
+                    &step.write,
+                );
+                Some(live)
             }
             _ => None,
         }

@@ -301,7 +301,8 @@ pub(super) const KINDS: &[KindSpec] = &[
             "container_id",
         ],
         owned_whole: &["properties", "additional_metadata"],
-        // `fields` is a set too, but a generated uid counts its duplicates: `canonical` sorts it after that.
+        // `fields` is a set too, and some rules' `list`; but files come back from an export as they went in, so what is live
+        // takes the order that Git has instead of both being sorted.
         sets: &["tags"],
         names: &["tags", "fields"],
         aliases: &[("global_tags", "tags"), ("rule", "rule_type")],

@@ -3,6 +3,7 @@
 mod body;
 mod calls;
 mod execute;
+mod fault_list;
 mod faults;
 pub mod files;
 mod find;
@@ -11,6 +12,7 @@ mod layout;
 mod normalize;
 mod observe;
 mod operations;
+mod placed;
 mod portable;
 mod references;
 mod rules;
@@ -28,7 +30,8 @@ use driftless_core::schema::Schema;
 use driftless_core::snapshot::{Desired, Live, Scope};
 use driftless_core::value::Secret;
 
-use super::http::{Http, HttpOptions, Timeouts, address};
+use super::address::address;
+use super::http::{Http, HttpOptions, Timeouts};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 pub use layout::{generated_uid, slug};

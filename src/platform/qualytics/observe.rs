@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driftless_core::document::Document;
 use driftless_core::key::{Key, Kind, RemoteId};
-use driftless_core::report::{Failure, Meaning};
-use driftless_core::snapshot::{Desired, Gap, Live, LiveResource, Presence, Scope};
-use driftless_core::value::Map;
+use driftless_core::report::Failure;
+use driftless_core::snapshot::{Desired, Live, Scope};
 use futures::stream::{self, StreamExt as _};
 use serde_json::Value as Json;
 
+use super::Qualytics;
 use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
 use super::references::container_key;
 use super::wire::{self, Context, LiveCheck, Names};
-use super::{Qualytics, layout, schema};
 use crate::platform::http::Request;
-use driftless_core::schema::Schema as _;
 
 /// Reads under way at once, before the gate: enough that the gate alone decides.
 const AT_ONCE: usize = 64;
@@ -26,13 +24,6 @@ pub(super) struct Listed {
     pub(super) id: i64,
     pub(super) name: String,
     pub(super) container_type: String,
-}
-
-/// What Git and the ledger say of one datastore.
-#[derive(Default)]
-struct Wanted<'a> {
-    documents: Vec<&'a Document>,
-    owned: Vec<&'a Key>,
 }
 
 /// All that was read of one datastore.
@@ -329,199 +320,5 @@ impl Qualytics {
             }
         }
         Ok(())
-    }
-}
-
-impl Wanted<'_> {
-    /// What Git says of each resource of `kind`, by its own name.
-    fn specs(&self, kind: Kind) -> BTreeMap<&str, &Map> {
-        let documents = self.documents.iter().filter(|document| document.key.kind == kind);
-        documents
-            .map(|document| (document.key.name(), &document.spec))
-            .collect()
-    }
-
-    /// Whether Git or the ledger has a computed field in a container of this name.
-    fn has_computed_fields(&self, container: &str) -> bool {
-        let slug = layout::slug(container);
-        let written = self.documents.iter().any(|document| {
-            let by_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 1);
-            document.key.kind == COMPUTED_FIELD
-                && document
-                    .key
-                    .path()
-                    .get(1)
-                    .is_some_and(|name| name == container || (by_slug && *name == slug))
-        });
-        written
-            || self
-                .owned
-                .iter()
-                .any(|key| key.kind == COMPUTED_FIELD && key.path().get(1).is_some_and(|name| name == container))
-    }
-}
-
-/// The datastores of this instance that Git or the ledger names, with what they say of each.
-fn wanted<'a>(desired: &'a Desired, scope: &'a Scope, names: &Names) -> BTreeMap<i64, Wanted<'a>> {
-    let mut by_name: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut by_slug: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for (id, name) in &names.datastores {
-        by_name.insert(name, *id);
-        by_slug.entry(layout::slug(name)).or_default().push(*id);
-    }
-    let mut wanted: BTreeMap<i64, Wanted<'a>> = BTreeMap::new();
-    for (key, document) in desired.documents.iter().filter(|(key, _)| key.kind != CONNECTION) {
-        let Some(name) = key.path().first() else { continue };
-        let is_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 0);
-        let ids = match is_slug {
-            true => by_slug.get(name.as_str()).cloned().unwrap_or_default(),
-            false => by_name.get(name.as_str()).copied().into_iter().collect(),
-        };
-        for id in ids {
-            wanted.entry(id).or_default().documents.push(document);
-        }
-    }
-    for key in scope.owned.iter().filter(|key| key.kind != CONNECTION) {
-        if let Some(id) = key.path().first().and_then(|name| by_name.get(name.as_str())) {
-            wanted.entry(*id).or_default().owned.push(key);
-        }
-    }
-    wanted
-}
-
-/// The datastores whose containers Git refers to, wherever they are.
-fn referenced(wanted: &BTreeMap<i64, Wanted<'_>>, names: &Names) -> BTreeSet<i64> {
-    let targets: BTreeSet<&str> = wanted
-        .values()
-        .flat_map(|wanted| &wanted.documents)
-        .flat_map(|document| &document.references)
-        .filter(|reference| reference.to.kind == CONTAINER)
-        .filter_map(|reference| reference.to.path().first())
-        .map(String::as_str)
-        .collect();
-    let named = names
-        .datastores
-        .iter()
-        .filter(|(_, name)| targets.contains(name.as_str()));
-    named.map(|(id, _)| *id).collect()
-}
-
-/// What could not be read; a token that is refused altogether is no gap.
-fn gap(kind: Kind, below: Option<Key>, failure: Failure, what: &str) -> Result<Gap, Failure> {
-    if failure.meaning == Meaning::Unauthorized {
-        return Err(failure);
-    }
-    Ok(Gap {
-        kind,
-        below,
-        message: format!("{what} could not be read: {}", failure.message),
-    })
-}
-
-/// Puts a container that was read in full, and its computed fields, in their places.
-fn put_container(
-    key: Key,
-    raw: Result<Json, Failure>,
-    of: Context<'_>,
-    wanted: Option<&Wanted<'_>>,
-    as_discovered: bool,
-    live: &mut Live,
-) -> Result<(), Failure> {
-    let raw = match raw {
-        Ok(raw) => raw,
-        // It went away after the list was read.
-        Err(failure) if failure.meaning == Meaning::NotFound => {
-            live.discovered.remove(&key);
-            return Ok(());
-        }
-        Err(failure) => {
-            let what = format!("`{}`", key.path_text());
-            let parent = key.path().first().map(|name| Key::new(DATASTORE, [name]));
-            live.gaps.push(gap(CONTAINER, parent, failure.clone(), &what)?);
-            live.gaps.push(gap(COMPUTED_FIELD, Some(key), failure, &what)?);
-            return Ok(());
-        }
-    };
-    let none = Wanted::default();
-    let wanted = wanted.unwrap_or(&none);
-    let named = |kind: Kind, name: &str| -> Option<&Map> { wanted.specs(kind).get(name).copied() };
-    let fields = raw
-        .get("computed_fields")
-        .and_then(Json::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    for field in fields {
-        let Some(name) = wire::text_of(field, "name") else {
-            continue;
-        };
-        let mut path = key.path().to_vec();
-        path.push(name.to_owned());
-        let field_key = Key::new(COMPUTED_FIELD, path);
-        let desired = wanted.documents.iter().find(|document| document.key == field_key);
-        let context = Context {
-            desired: desired.map(|document| &document.spec),
-            ..of
-        };
-        live.resources
-            .extend(wire::computed_field(field, context).map(|resource| (field_key, resource)));
-    }
-    if wire::text_of(&raw, "container_type").is_some_and(wire::is_computed) && !as_discovered {
-        let context = Context {
-            desired: named(CONTAINER, key.name()),
-            ..of
-        };
-        if let Some(resource) = wire::container(&raw, context) {
-            live.discovered.remove(&key);
-            live.resources.insert(key, resource);
-        }
-    }
-    Ok(())
-}
-
-/// Puts a datastore's checks in their places: by the id that they store, once each; all others with the id that they would get.
-fn put_checks(datastore: &str, mut found: Vec<LiveCheck>, wanted: Option<&Wanted<'_>>, live: &mut Live) {
-    let none = Wanted::default();
-    let wanted = wanted.unwrap_or(&none);
-    let by_uid = wanted.specs(CHECK);
-    let by_likeness: BTreeMap<String, &Map> = wanted
-        .documents
-        .iter()
-        .filter_map(|document| Some((schema().likeness(document.key.kind, &document.spec)?, &document.spec)))
-        .collect();
-    // Of two with one id the older one has it, but one that is in use before one that was put away.
-    found.sort_by_key(|check| (check.resource.presence == Presence::Archived, check.resource.id));
-    let mut strangers: Vec<(String, LiveResource)> = Vec::new();
-    for mut check in found {
-        let key = check.stored.as_ref().map(|uid| Key::new(CHECK, [datastore, uid]));
-        let desired = match &check.stored {
-            Some(uid) => by_uid.get(uid.as_str()).copied(),
-            None => schema()
-                .likeness(CHECK, &check.resource.spec)
-                .and_then(|likeness| by_likeness.get(&likeness).copied()),
-        };
-        if let Some(desired) = desired {
-            wire::align(&mut check.resource.spec, datastore, desired);
-        }
-        match key {
-            Some(key) if !live.resources.contains_key(&key) => {
-                live.resources.insert(key, check.resource);
-            }
-            // Its twin is known by that id; what was put away beside it is of no use to anybody.
-            Some(_) if check.resource.presence == Presence::Archived => {}
-            Some(key) => strangers.push((key.name().to_owned(), check.resource)),
-            None => strangers.push((check.generated, check.resource)),
-        }
-    }
-    strangers.sort_by_key(|(_, resource)| resource.id);
-    let mut taken: BTreeSet<Key> = BTreeSet::new();
-    for (uid, resource) in strangers {
-        let mut key = Key::new(CHECK, [datastore, &uid]);
-        let mut number = 2;
-        while taken.contains(&key) || live.resources.contains_key(&key) {
-            key = Key::new(CHECK, [datastore, &format!("{uid}_{number}")]);
-            number += 1;
-        }
-        taken.insert(key.clone());
-        live.unidentified.push((key, resource));
     }
 }

@@ -9,7 +9,7 @@ use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
-use super::normalize::PROMOTION_METADATA;
+use super::normalize::{PROMOTION_METADATA, same_set};
 use super::references::{CONTAINER_NAMES, ContainerName, PROPERTY_NAME};
 use super::rules::{self, Arity};
 use super::schema::schema;
@@ -298,21 +298,41 @@ pub(super) fn name_late(check: &mut LiveCheck, context: Context<'_>) {
     check.unnamed = name_property(&mut check.resource.spec, context);
 }
 
-/// Leaves the name of its own datastore out of a check's properties where Git does, or has it where Git has.
+/// Says what is live the way Git says the same: sets in Git's order, and the name of a check's own datastore where Git has it.
 pub(super) fn align(spec: &mut Map, owner: &str, desired: &Map) {
-    let wanted = |map: &Map| map.get("properties").and_then(Value::as_map).cloned();
-    let names_it = wanted(desired).is_some_and(|map| map.contains_key(PROPERTY_NAME.datastore));
-    if let Some(Value::Map(properties)) = spec.get_mut("properties")
-        && properties.contains_key(PROPERTY_NAME.container)
+    in_order_of(spec, desired, "fields");
+    let sets = desired
+        .get("rule_type")
+        .and_then(Value::as_str)
+        .is_some_and(rules::lists_a_set);
+    let empty = Map::new();
+    let wanted = desired.get("properties").and_then(Value::as_map).unwrap_or(&empty);
+    let Some(Value::Map(properties)) = spec.get_mut("properties") else {
+        return;
+    };
+    if sets {
+        in_order_of(properties, wanted, "list");
+    }
+    if !properties.contains_key(PROPERTY_NAME.container) {
+        return;
+    }
+    let named = properties.get(PROPERTY_NAME.datastore);
+    if named.is_some_and(|name| name.as_str() != Some(owner)) {
+        return;
+    }
+    if wanted.contains_key(PROPERTY_NAME.datastore) {
+        properties.insert(PROPERTY_NAME.datastore.to_owned(), Value::from(owner));
+    } else {
+        properties.shift_remove(PROPERTY_NAME.datastore);
+    }
+}
+
+fn in_order_of(spec: &mut Map, desired: &Map, field: &str) {
+    if let Some(Value::List(live)) = spec.get_mut(field)
+        && let Some(Value::List(wanted)) = desired.get(field)
+        && same_set(live, wanted)
     {
-        let is_own = properties
-            .get(PROPERTY_NAME.datastore)
-            .is_none_or(|name| name.as_str() == Some(owner));
-        if is_own && names_it {
-            properties.insert(PROPERTY_NAME.datastore.to_owned(), Value::from(owner));
-        } else if is_own {
-            properties.shift_remove(PROPERTY_NAME.datastore);
-        }
+        live.clone_from(wanted);
     }
 }
 
