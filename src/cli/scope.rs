@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use driftless_core::key::{EnvironmentName, Kind};
+use driftless_core::key::Kind;
 use driftless_core::policy::{Policy, UnknownSecrets};
 use driftless_core::schema::Schema;
 use driftless_core::substitute::Variables;
@@ -114,12 +114,7 @@ impl Scope {
         let memory = match &args.store {
             Some(url) => {
                 let store = SqliteStore::open(url, sqlite::Limits::default()).await?;
-                // One store may serve several instances: each has a ledger of its own.
-                let name = EnvironmentName(format!("bare {}", platform.target().0));
-                Some(Memory {
-                    store: Arc::new(store),
-                    name,
-                })
+                Some(Memory::new(Arc::new(store), None, platform.target()))
             }
             None => None,
         };

@@ -15,6 +15,7 @@ use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::metrics::Metrics;
 use crate::engine::pace::{Limiter, Pace};
 use crate::engine::reconcile::{Environment, Memory};
+use crate::platform::Platform as _;
 use crate::platform::http::Timeouts;
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::server::{self, Webhook};
@@ -113,9 +114,10 @@ pub(crate) async fn one_environment(
     let platform = Arc::new(one_instance(config, name)?);
     let store = Arc::new(store(config).await?);
     let name = EnvironmentName(environment.name.clone());
+    let memory = Memory::new(store, Some(&name), platform.target());
     Ok(Environment {
-        name: Some(name.clone()),
-        memory: Some(Memory { store, name }),
+        name: Some(name),
+        memory: Some(memory),
         ..bare_environment(config, environment, process, source, platform)?
     })
 }

@@ -188,10 +188,11 @@ impl Driver {
                 });
             };
             environment.name = Some(name.clone());
-            environment.memory = Some(Memory {
-                store: self.shared.store.clone(),
-                name: name.clone(),
-            });
+            environment.memory = Some(Memory::new(
+                self.shared.store.clone(),
+                Some(&name),
+                environment.platform.target(),
+            ));
             let turn = turns.entry(environment.platform.target().clone()).or_default().clone();
             let inbox = Arc::new(Inbox::default());
             let door = Door {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::apply::{self, Follower, Limits, Phase, Tools};
-use crate::platform::{Found, Ids, Platform};
+use crate::platform::{Found, Ids, Platform, TargetId};
 use crate::source::{Source, SourceError};
 use crate::store::{Store, StoreError};
 
@@ -51,8 +51,20 @@ pub struct Environment {
 pub struct Memory {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// The environment's name in it.
+    /// What its ledger is called: the environment and the instance. An environment that is pointed at another instance begins
+    /// with an empty ledger there: what was agreed on elsewhere, and the numbers of elsewhere, mean nothing.
     pub name: EnvironmentName,
+}
+
+impl Memory {
+    /// The ledger of an environment on an instance; `None` for a bare instance.
+    pub fn new(store: Arc<dyn Store>, environment: Option<&EnvironmentName>, target: &TargetId) -> Self {
+        let environment = environment.map_or("", |name| name.0.as_str());
+        Self {
+            store,
+            name: EnvironmentName(format!("{environment}@{}", target.0)),
+        }
+    }
 }
 
 /// A plan with all that is needed to show it and to carry it out.
