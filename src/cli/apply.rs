@@ -24,7 +24,7 @@ pub(crate) struct ApplyArgs {
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 
-    /// What happens to resources that Git no longer has. This version knows `off`.
+    /// What happens to resources that Git no longer has: this version keeps them, and knows `off` alone.
     #[arg(long, value_enum, default_value_t = Prune::Off)]
     prune: Prune,
 
@@ -44,6 +44,10 @@ pub(crate) struct ApplyArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Prune {
     Off,
+    #[value(hide = true)]
+    Disable,
+    #[value(hide = true)]
+    Delete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -53,7 +57,12 @@ enum Format {
 }
 
 pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
-    let Prune::Off = args.prune;
+    match args.prune {
+        Prune::Off => {}
+        Prune::Disable | Prune::Delete => {
+            bail!("this version deletes nothing: leave out --prune, or pass --prune off; nothing was written")
+        }
+    }
     let Some(scope) = Scope::open(&args.scope).await? else {
         return Ok(Exit::Error);
     };

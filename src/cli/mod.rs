@@ -179,3 +179,13 @@ fn stop_on_signals() -> anyhow::Result<tokio_util::sync::CancellationToken> {
     });
     Ok(stop)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn flags_refer_to_flags_that_exist() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) struct ScopeArgs {
     pub(crate) instance: InstanceArgs,
 
     /// The folder of desired state: the root, its `datastores` folder, or the folder of one datastore.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub(crate) input: Option<PathBuf>,
 
     /// A folder of the same layout that is merged over the input; may be given several times.
@@ -37,11 +37,11 @@ pub(crate) struct ScopeArgs {
     pub(crate) overlays: Vec<PathBuf>,
 
     /// A ledger to keep: without one every difference is two-way, and secrets of what exists are left alone.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) store: Option<String>,
 
     /// What happens to the secrets of resources that exist and that no ledger knows.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "config")]
     pub(crate) secrets: Option<Secrets>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct ScopeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct InstanceArgs {
     /// The config file; with `--environment`, in place of the flags below.
-    #[arg(long, value_name = "FILE", requires = "environment", conflicts_with_all = ["input", "url", "token"])]
+    #[arg(long, value_name = "FILE", requires = "environment", conflicts_with_all = ["url", "token", "platform"])]
     pub(crate) config: Option<PathBuf>,
 
     /// The environment of the config file.
