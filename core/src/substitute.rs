@@ -65,7 +65,10 @@ impl SubstitutionFault {
 }
 
 fn set_it(name: &str) -> String {
-    format!("set `{name}` in the environment's `variables` or `env_files`, or let it through with `env_passthrough`")
+    format!(
+        "set `{name}` in `variables` or `env_files` of the config file, or name it in `env_passthrough`; on a bare instance, in \
+         the process's environment or in .env"
+    )
 }
 
 /// What a text became.

@@ -1,0 +1,129 @@
+//! `run`: it starts, it answers, a delivery wakes it, and it ends when it is asked to.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value as Json;
+use sha2::Sha256;
+use tokio::process::Child;
+
+use super::config_file::followed;
+use super::{CHECK, Ran, Rig};
+
+const SECRET: &str = "webhook-secret-5d1e";
+/// Far more than any of it takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon.
+struct Daemon {
+    child: Child,
+    url: String,
+}
+
+impl Daemon {
+    async fn start(rig: &Rig) -> Self {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = rig.read("driftless.yaml").replace("127.0.0.1:0", &address.to_string());
+        let webhooks = "webhooks:\n  - { name: push, provider: github, secret: \"${WEBHOOK_SECRET}\", sources: [config] }\n";
+        rig.write("daemon.yaml", config + webhooks);
+        let mut command = rig.command(&["run", "--config", "daemon.yaml"]);
+        command
+            .env("WEBHOOK_SECRET", SECRET)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let daemon = Self {
+            child: command.spawn().unwrap(),
+            url: format!("http://{address}"),
+        };
+        daemon.until(rig, "/readyz", |status, _| status == 200).await;
+        daemon
+    }
+
+    /// Asks until the answer is as wanted.
+    async fn until(&self, rig: &Rig, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = String::new();
+        while Instant::now() < deadline {
+            if let Ok(response) = rig.client.get(format!("{}{path}", self.url)).send().await {
+                let status = response.status().as_u16();
+                last = response.text().await.unwrap();
+                if wanted(status, &last) {
+                    return last;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{path} never was as wanted: {last}");
+    }
+
+    async fn runs(&self, rig: &Rig, count: usize) -> Json {
+        let text = self
+            .until(rig, "/api/v1/runs", |status, text| {
+                let runs: Json = serde_json::from_str(text).unwrap_or_default();
+                status == 200 && runs["runs"].as_array().is_some_and(|runs| ended(runs) >= count)
+            })
+            .await;
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn ends(self) -> Ran {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn ended(runs: &[Json]) -> usize {
+    runs.iter().filter(|run| !run["outcome"].is_null()).count()
+}
+
+#[tokio::test]
+async fn it_starts_applies_answers_a_delivery_and_ends_clean() {
+    let rig = Rig::empty().await;
+    let repo = followed(&rig);
+    let daemon = Daemon::start(&rig).await;
+    daemon.runs(&rig, 1).await;
+    assert_eq!(rig.state().await["checks"].as_array().unwrap().len(), 3);
+    rig.forget_writes().await;
+    let path = repo.work().join("cfg").join(CHECK);
+    let text = std::fs::read_to_string(&path).unwrap().replace("description: ids", "description: keys");
+    std::fs::write(path, text).unwrap();
+    let head = repo.push("An edit");
+    let body = format!("{{\"ref\":\"refs/heads/main\",\"after\":\"{head}\"}}");
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let deliver = async |signature: &str| {
+        let request = rig.client.post(format!("{}/webhooks/push", daemon.url)).body(body.clone());
+        let request = request.header("X-GitHub-Event", "push").header("X-Hub-Signature-256", format!("sha256={signature}"));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(deliver(&"0".repeat(64)).await, 401);
+    assert_eq!(deliver(&signature).await, 202);
+    daemon.runs(&rig, 2).await;
+    let writes = rig.writes().await;
+    assert_eq!(writes.len(), 1, "{writes:?}");
+    assert!(rig.state().await["checks"].to_string().contains("\"keys\""));
+    let ran = daemon.ends().await;
+    ran.exits(0).says(&["Listening on", "Asked to stop"]);
+    assert!(!ran.err.contains(SECRET) && !ran.err.contains(super::PASSWORD) && !ran.err.contains(rig.sandbox.token()));
+    // What it wrote is remembered by the next process.
+    let ran = rig.run(&["plan", "--config", "driftless.yaml", "--environment", "prod", "--detailed-exitcode"]).await;
+    ran.exits(0).shows(&["7 in sync"]);
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_said() {
+    let rig = Rig::empty().await;
+    let _repo = followed(&rig);
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    rig.edit("driftless.yaml", "127.0.0.1:0", &address);
+    rig.run(&["run", "--config", "driftless.yaml"]).await.exits(1).says(&["cannot listen on", &address]);
+}
