@@ -7,6 +7,8 @@ use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::render::count_severity;
 use serde_json::json;
 
+use super::out;
+
 /// The forms of `validate --format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -28,6 +30,11 @@ pub(crate) fn render(diagnostics: &[Diagnostic], format: Format) -> String {
         Format::Sarif => document(&sarif(diagnostics)),
         Format::Github => diagnostics.iter().map(github).collect(),
     }
+}
+
+/// Says all of them to the person at the terminal, and how many there are.
+pub(crate) fn say(diagnostics: &[Diagnostic]) {
+    out::say(text(diagnostics).trim_end());
 }
 
 fn document(value: &serde_json::Value) -> String {

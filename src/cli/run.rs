@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Exit, diagnostics, out, process_environment, stop_on_signals, wire};
+use super::{Exit, diagnostics, process_environment, stop_on_signals, wire};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::engine::apply::Limits;
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let config = match wire::read_config(&args.config, &process) {
         Ok(config) => config,
         Err(faults) => {
-            out::say(&diagnostics::render(&faults, diagnostics::Format::Text));
+            diagnostics::say(&faults);
             return Ok(Exit::Error);
         }
     };

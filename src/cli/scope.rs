@@ -13,7 +13,7 @@ use driftless_core::schema::Schema;
 use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
 
-use super::{diagnostics, out, process_environment, wire};
+use super::{diagnostics, process_environment, wire};
 use crate::config::dotenv;
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
@@ -150,7 +150,7 @@ impl Scope {
         let config = match wire::read_config(path, &process) {
             Ok(config) => config,
             Err(faults) => {
-                out::result(&diagnostics::render(&faults, diagnostics::Format::Text));
+                diagnostics::say(&faults);
                 return Ok(None);
             }
         };
@@ -168,7 +168,7 @@ impl Instance {
             let config = match wire::read_config(path, &process) {
                 Ok(config) => config,
                 Err(faults) => {
-                    out::result(&diagnostics::render(&faults, diagnostics::Format::Text));
+                    diagnostics::say(&faults);
                     return Ok(None);
                 }
             };
@@ -203,7 +203,8 @@ impl Instance {
             },
             gate,
         )
-        .map_err(wire::failed)?;
+        .map_err(wire::failed)
+        .with_context(|| format!("{URL_VARIABLE} or --url"))?;
         Ok(Self {
             platform: Arc::new(platform),
             left_out: left_out(&args.include)?,
