@@ -405,6 +405,38 @@ fn steps_come_in_order_of_reference_and_wait_for_what_they_name() {
 }
 
 #[test]
+fn what_exists_does_not_wait_for_the_settings_of_the_place_it_lies_in() {
+    let (plan, _) = case(&[
+        ("vaults/a/_vault.yaml", "name: A\ncolour: red"),
+        ("vaults/a/shelves/s.yaml", "name: s\nwidth: 20"),
+        ("vaults/a/notes/n.yaml", "name: n\nshelf: s\ntext: new"),
+        ("vaults/a/notes/m.yaml", "name: m\ntext: first"),
+    ])
+    .live("vault/A", 1, "name: A\ncolour: blue")
+    .live("shelf/A/s", 2, "name: s")
+    .live("note/A/n", 3, "name: n\nshelf: s\ntext: old")
+    .plan();
+    let order = [
+        "update vault/A",
+        "update shelf/A/s",
+        "create note/A/m",
+        "update note/A/n",
+    ];
+    assert_eq!(steps(&plan), order);
+    assert_eq!(plan.steps[1].after, []);
+    assert_eq!(
+        plan.steps[2].after,
+        [0],
+        "what is new waits: it may need what changes there"
+    );
+    assert_eq!(
+        plan.steps[3].after,
+        [1],
+        "a resource beside it is waited for all the same"
+    );
+}
+
+#[test]
 fn a_circle_of_references_is_named_and_blocks_what_waits_for_it() {
     let (plan, _) = case(&[
         VAULT_FILE,

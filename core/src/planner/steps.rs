@@ -27,6 +27,11 @@ impl Planner<'_> {
             .iter()
             .map(|(key, decision)| ((*key).clone(), decision.document.references.as_slice()))
             .collect();
+        let existing: BTreeSet<Key> = drafts
+            .iter()
+            .filter(|(_, decision)| decision.live.is_some())
+            .map(|(key, _)| (*key).clone())
+            .collect();
         for (key, decision) in drafts {
             let Decision {
                 document: _,
@@ -52,8 +57,12 @@ impl Planner<'_> {
                 .iter()
                 .filter(|reference| reference.strength == Strength::Before)
             {
-                if let (Some(node), Some(target)) = (index.get(key), index.get(&reference.to))
+                // What exists does not wait for settings of the top-level place that it lies in, nor fail with them.
+                let to = &reference.to;
+                let apart = existing.contains(key) && existing.contains(to) && to.path().len() == 1 && key.is_below(to);
+                if let (Some(node), Some(target)) = (index.get(key), index.get(to))
                     && node != target
+                    && !apart
                 {
                     after[*node].insert(*target);
                 }
