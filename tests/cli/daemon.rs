@@ -23,9 +23,13 @@ struct Daemon {
 
 impl Daemon {
     async fn start(rig: &Rig) -> Self {
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let config = rig.read("driftless.yaml").replace("127.0.0.1:0", &address.to_string());
-        let webhooks = "webhooks:\n  - { name: push, provider: github, secret: \"${WEBHOOK_SECRET}\", sources: [config] }\n";
+        let webhooks =
+            "webhooks:\n  - { name: push, provider: github, secret: \"${WEBHOOK_SECRET}\", sources: [config] }\n";
         rig.write("daemon.yaml", config + webhooks);
         let mut command = rig.command(&["run", "--config", "daemon.yaml"]);
         command
@@ -69,8 +73,17 @@ impl Daemon {
 
     async fn ends(self) -> Ran {
         let id = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .unwrap()
+            .unwrap();
         Ran {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -80,7 +93,7 @@ impl Daemon {
 }
 
 fn ended(runs: &[Json]) -> usize {
-    runs.iter().filter(|run| !run["outcome"].is_null()).count()
+    runs.iter().filter(|run| !run["conclusion"].is_null()).count()
 }
 
 #[tokio::test]
@@ -92,16 +105,29 @@ async fn it_starts_applies_answers_a_delivery_and_ends_clean() {
     assert_eq!(rig.state().await["checks"].as_array().unwrap().len(), 3);
     rig.forget_writes().await;
     let path = repo.work().join("cfg").join(CHECK);
-    let text = std::fs::read_to_string(&path).unwrap().replace("description: ids", "description: keys");
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("description: ids", "description: keys");
     std::fs::write(path, text).unwrap();
     let head = repo.push("An edit");
     let body = format!("{{\"ref\":\"refs/heads/main\",\"after\":\"{head}\"}}");
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let deliver = async |signature: &str| {
-        let request = rig.client.post(format!("{}/webhooks/push", daemon.url)).body(body.clone());
-        let request = request.header("X-GitHub-Event", "push").header("X-Hub-Signature-256", format!("sha256={signature}"));
+        let request = rig
+            .client
+            .post(format!("{}/webhooks/push", daemon.url))
+            .body(body.clone());
+        let request = request
+            .header("Content-Type", "application/json")
+            .header("X-GitHub-Event", "push")
+            .header("X-Hub-Signature-256", format!("sha256={signature}"));
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(deliver(&"0".repeat(64)).await, 401);
@@ -114,7 +140,16 @@ async fn it_starts_applies_answers_a_delivery_and_ends_clean() {
     ran.exits(0).says(&["Listening on", "Asked to stop"]);
     assert!(!ran.err.contains(SECRET) && !ran.err.contains(super::PASSWORD) && !ran.err.contains(rig.sandbox.token()));
     // What it wrote is remembered by the next process.
-    let ran = rig.run(&["plan", "--config", "driftless.yaml", "--environment", "prod", "--detailed-exitcode"]).await;
+    let ran = rig
+        .run(&[
+            "plan",
+            "--config",
+            "driftless.yaml",
+            "--environment",
+            "prod",
+            "--detailed-exitcode",
+        ])
+        .await;
     ran.exits(0).shows(&["7 in sync"]);
 }
 
@@ -125,5 +160,8 @@ async fn an_address_that_is_taken_is_said() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     rig.edit("driftless.yaml", "127.0.0.1:0", &address);
-    rig.run(&["run", "--config", "driftless.yaml"]).await.exits(1).says(&["cannot listen on", &address]);
+    rig.run(&["run", "--config", "driftless.yaml"])
+        .await
+        .exits(1)
+        .says(&["cannot listen on", &address]);
 }

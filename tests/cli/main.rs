@@ -1,7 +1,10 @@
 //! The command line as a user has it: the real binary against a sandbox on loopback, its exit codes, what it prints where, and
 //! what reaches the instance.
 
-#![expect(clippy::disallowed_methods, reason = "a test has its own clock, files and environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test has its own clock, files and environment"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod apply;
@@ -51,7 +54,8 @@ impl Rig {
 
     /// An instance whose warehouse has the tables, and nothing else; `cfg/` declares what [`Rig::new`] has live.
     async fn empty() -> Self {
-        let rig = Self::with(json!({ "warehouse": seed()["warehouse"], "teams": ["Data"], "tags": ["production"] })).await;
+        let rig =
+            Self::with(json!({ "warehouse": seed()["warehouse"], "teams": ["Data"], "tags": ["production"] })).await;
         rig.files("cfg");
         rig
     }
@@ -160,7 +164,13 @@ impl Rig {
     async fn writes(&self) -> Vec<String> {
         let log = self.side("GET", "writes", Json::Null).await;
         let of = |key: &str| log[key].as_array().unwrap().clone();
-        let line = |entry: Json| format!("{} {}", entry["method"].as_str().unwrap(), entry["path"].as_str().unwrap());
+        let line = |entry: Json| {
+            format!(
+                "{} {}",
+                entry["method"].as_str().unwrap(),
+                entry["path"].as_str().unwrap()
+            )
+        };
         of("writes").into_iter().chain(of("operations")).map(line).collect()
     }
 
@@ -179,7 +189,10 @@ impl Rig {
 
     /// A token for a new user.
     async fn token(&self, user: Json) -> String {
-        self.side("POST", "tokens", user).await["token"].as_str().unwrap().to_owned()
+        self.side("POST", "tokens", user).await["token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -233,7 +246,11 @@ fn keys(object: &Json) -> Vec<&str> {
 /// The `key` of each entry of a list.
 #[track_caller]
 fn keys_of(list: &Json) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|entry| entry["key"].as_str().unwrap()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["key"].as_str().unwrap())
+        .collect()
 }
 
 fn seed() -> Json {

@@ -6,14 +6,24 @@ use super::{CHECK, CONNECTION, DATASTORE, OTHER_CHECK, PASSWORD, Ran, Rig, keys,
 
 const HEAD: [&str; 5] = ["version", "environment", "platform", "revision", "digest"];
 const SUMMARY: [&str; 10] = [
-    "create", "update", "delete", "replace", "unchanged", "drift", "conflict", "orphaned", "unmanaged", "blocked",
+    "create",
+    "update",
+    "delete",
+    "replace",
+    "unchanged",
+    "drift",
+    "conflict",
+    "orphaned",
+    "unmanaged",
+    "blocked",
 ];
 
 #[tokio::test]
 async fn what_is_in_sync_exits_0_and_writes_nothing() {
     let rig = Rig::new().await;
     let ran = rig.run(&["plan", "--input", "cfg", "--detailed-exitcode"]).await;
-    ran.exits(0).shows(&["Plan (qualytics): 7 in sync", "secret `password` is not compared"]);
+    ran.exits(0)
+        .shows(&["Plan (qualytics): 7 in sync", "secret `password` is not compared"]);
     assert_eq!(rig.writes().await, [""; 0]);
 }
 
@@ -37,19 +47,29 @@ async fn pending_changes_exit_2_only_when_asked_and_name_field_and_line() {
 async fn json_is_one_document_with_every_key_of_the_contract() {
     let rig = Rig::new().await;
     rig.edit(&format!("cfg/{CHECK}"), "description: ids", "description: keys");
-    let json = rig.run(&["plan", "--input", "cfg", "--format", "json"]).await.exits(0).json();
+    let json = rig
+        .run(&["plan", "--input", "cfg", "--format", "json"])
+        .await
+        .exits(0)
+        .json();
     assert_eq!(keys(&json)[..5], HEAD);
     for key in ["summary", "changes", "reported", "blocked"] {
         assert!(json.get(key).is_some(), "{key}: {json}");
     }
     assert_eq!(keys(&json["summary"]), SUMMARY);
-    assert_eq!((json["version"].as_i64(), json["platform"].as_str()), (Some(1), Some("qualytics")));
+    assert_eq!(
+        (json["version"].as_i64(), json["platform"].as_str()),
+        (Some(1), Some("qualytics"))
+    );
     assert_eq!((&json["environment"], &json["revision"]), (&Json::Null, &Json::Null));
     let change = &json["changes"][0];
     assert_eq!(change["action"], "update");
     assert_eq!(change["kind"], "check");
     assert_eq!(change["key"], "check/Warehouse/orders__notnull__id");
-    assert!(["pending", "adoption"].contains(&change["class"].as_str().unwrap()), "{change}");
+    assert!(
+        ["pending", "adoption"].contains(&change["class"].as_str().unwrap()),
+        "{change}"
+    );
     assert_eq!(change["fields"][0]["path"], "description");
     assert_eq!(change["fields"][0]["before"], "ids");
     assert_eq!(change["fields"][0]["after"], "keys");
@@ -98,7 +118,12 @@ async fn what_is_printed_into_a_pipe_has_no_colour() {
     plain.env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
     for ran in [rig.run(&["plan", "--input", "cfg"]).await, Ran::of(plain).await] {
         ran.exits(1);
-        assert!(!ran.err.contains('\u{1b}') && !ran.out.contains('\u{1b}'), "{}{}", ran.err, ran.out);
+        assert!(
+            !ran.err.contains('\u{1b}') && !ran.out.contains('\u{1b}'),
+            "{}{}",
+            ran.err,
+            ran.out
+        );
     }
 }
 
@@ -148,11 +173,24 @@ async fn the_input_may_be_the_root_the_datastores_or_one_datastore() {
     let rig = Rig::new().await;
     rig.edit(&format!("cfg/{CHECK}"), "description: ids", "description: keys");
     for input in ["cfg", "cfg/", "./cfg/datastores", "cfg/datastores/warehouse"] {
-        let json = rig.run(&["plan", "--input", input, "--format", "json"]).await.exits(0).json();
-        assert_eq!(keys_of(&json["changes"]), ["check/Warehouse/orders__notnull__id"], "{input}");
+        let json = rig
+            .run(&["plan", "--input", input, "--format", "json"])
+            .await
+            .exits(0)
+            .json();
+        assert_eq!(
+            keys_of(&json["changes"]),
+            ["check/Warehouse/orders__notnull__id"],
+            "{input}"
+        );
         assert_eq!(json["summary"]["unchanged"], 6, "{input}: {json}");
     }
-    for (folder, input) in [("cfg", "."), ("cfg/datastores", "."), ("cfg/datastores/warehouse", "."), ("cfg/connections", "..")] {
+    for (folder, input) in [
+        ("cfg", "."),
+        ("cfg/datastores", "."),
+        ("cfg/datastores/warehouse", "."),
+        ("cfg/connections", ".."),
+    ] {
         let mut command = rig.command(&["plan", "--input", input, "--format", "json"]);
         command.current_dir(rig.path(folder));
         let json = Ran::of(command).await.exits(0).json();
@@ -163,10 +201,26 @@ async fn the_input_may_be_the_root_the_datastores_or_one_datastore() {
 #[tokio::test]
 async fn overlays_are_merged_in_their_order() {
     let rig = Rig::new().await;
-    rig.write("one/datastores/warehouse/_datastore.yaml", "name: Warehouse\ndescription: one\n");
-    rig.write("two/datastores/warehouse/_datastore.yaml", "name: Warehouse\ndescription: two\n");
+    rig.write(
+        "one/datastores/warehouse/_datastore.yaml",
+        "name: Warehouse\ndescription: one\n",
+    );
+    rig.write(
+        "two/datastores/warehouse/_datastore.yaml",
+        "name: Warehouse\ndescription: two\n",
+    );
     rig.write(&format!("two/{OTHER_CHECK}"), "$delete: true\n");
-    let arguments = ["plan", "--input", "cfg", "--overlay", "one", "--overlay", "two", "--format", "json"];
+    let arguments = [
+        "plan",
+        "--input",
+        "cfg",
+        "--overlay",
+        "one",
+        "--overlay",
+        "two",
+        "--format",
+        "json",
+    ];
     let json = rig.run(&arguments).await.exits(0).json();
     assert_eq!(keys_of(&json["changes"]), ["datastore/Warehouse"]);
     assert_eq!(json["changes"][0]["fields"][0]["after"], "two");
@@ -180,23 +234,33 @@ async fn include_leaves_out_the_other_kinds() {
     rig.edit(&format!("cfg/{CHECK}"), "description: ids", "description: keys");
     rig.edit(&format!("cfg/{DATASTORE}"), "description: Orders", "description: Shop");
     let plan = async |include: &str| {
-        let ran = rig.run(&["plan", "--input", "cfg", "--include", include, "--format", "json"]).await;
+        let ran = rig
+            .run(&["plan", "--input", "cfg", "--include", include, "--format", "json"])
+            .await;
         keys_of(&ran.exits(0).json()["changes"]).join(" ")
     };
     assert_eq!(plan("checks").await, "check/Warehouse/orders__notnull__id");
     assert_eq!(plan("connections,datastores").await, "datastore/Warehouse");
-    assert_eq!(plan("connections, datastores,checks").await, "datastore/Warehouse check/Warehouse/orders__notnull__id");
+    assert_eq!(
+        plan("connections, datastores,checks").await,
+        "datastore/Warehouse check/Warehouse/orders__notnull__id"
+    );
     rig.run(&["plan", "--input", "cfg", "--include", "check"])
         .await
         .exits(1)
-        .says(&["`check`", "connections, datastores, containers, computed_fields, checks"]);
+        .says(&[
+            "`check`",
+            "connections, datastores, containers, computed_fields, checks",
+        ]);
 }
 
 #[tokio::test]
 async fn a_saved_plan_is_the_json_plan_whatever_is_shown() {
     let rig = Rig::empty().await;
     let shown = rig.run(&["plan", "--input", "cfg", "--format", "json"]).await;
-    rig.run(&["plan", "--input", "cfg", "--out", "plan.json"]).await.exits(0);
+    rig.run(&["plan", "--input", "cfg", "--out", "plan.json"])
+        .await
+        .exits(0);
     assert_eq!(rig.read("plan.json"), shown.out);
     rig.run(&["plan", "--input", "cfg", "--out", "nowhere/plan.json"])
         .await
@@ -213,9 +277,16 @@ async fn the_first_of_1_3_2_0_that_holds_is_the_exit_code() {
     // A rule cannot be changed in place.
     rig.edit(&format!("cfg/{OTHER_CHECK}"), "rule_type: notNull", "rule_type: unique");
     let blocked = exit().await;
-    blocked.exits(3).shows(&["Blocked (replacement_needs_prune)", "! check/Warehouse/customers__notnull__name", "1 to update"]);
+    blocked.exits(3).shows(&[
+        "Blocked (replacement_needs_prune)",
+        "! check/Warehouse/customers__notnull__name",
+        "1 to update",
+    ]);
     rig.write("cfg/datastores/warehouse/checks/orders/broken.yaml", "a: [");
-    exit().await.exits(1).shows(&["Blocked (replacement_needs_prune)", "1 to update"]);
+    exit()
+        .await
+        .exits(1)
+        .shows(&["Blocked (replacement_needs_prune)", "1 to update"]);
 }
 
 #[tokio::test]
@@ -223,19 +294,45 @@ async fn a_wrong_flag_and_flags_that_do_not_go_together_exit_1() {
     let rig = Rig::new().await;
     for (arguments, part) in [
         (vec!["plan", "--input", "cfg", "--nonsense"], "--nonsense"),
-        (vec!["plan", "--input", "cfg", "--format", "xml"], "text, json, markdown"),
+        (
+            vec!["plan", "--input", "cfg", "--format", "xml"],
+            "text, json, markdown",
+        ),
         (vec!["plan"], "pass --input DIR, or --config FILE --environment NAME"),
         (vec!["plan", "--overlay", "x"], "--input"),
         (vec!["plan", "--config", "x.yaml"], "--environment"),
-        (vec!["plan", "--config", "x.yaml", "--environment", "p", "--input", "cfg"], "cannot be used with"),
-        (vec!["plan", "--config", "x.yaml", "--environment", "p", "--store", "sqlite://x.db"], "cannot be used with"),
-        (vec!["plan", "--config", "x.yaml", "--environment", "p", "--secrets", "send"], "cannot be used with"),
+        (
+            vec!["plan", "--config", "x.yaml", "--environment", "p", "--input", "cfg"],
+            "cannot be used with",
+        ),
+        (
+            vec![
+                "plan",
+                "--config",
+                "x.yaml",
+                "--environment",
+                "p",
+                "--store",
+                "sqlite://x.db",
+            ],
+            "cannot be used with",
+        ),
+        (
+            vec!["plan", "--config", "x.yaml", "--environment", "p", "--secrets", "send"],
+            "cannot be used with",
+        ),
         (vec!["plan", "--input", "cfg", "--platform", "snowflake"], "qualytics"),
         (vec!["nonsense"], "nonsense"),
     ] {
         rig.run(&arguments).await.exits(1).says(&[part]);
     }
-    for arguments in [&["--help"][..], &["plan", "--help"], &["apply", "--help"], &["export", "--help"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["plan", "--help"],
+        &["apply", "--help"],
+        &["export", "--help"],
+        &["--version"],
+    ] {
         let ran = rig.run(arguments).await;
         ran.exits(0);
         assert!(!ran.out.is_empty() && ran.err.is_empty(), "{arguments:?}");
