@@ -121,7 +121,7 @@ impl Instance {
                 return answer;
             }
             assert!(std::time::Instant::now() < deadline, "{path}: {answer}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }
@@ -155,4 +155,44 @@ pub(crate) fn empty_like(seed: &Value) -> Value {
         }
     }
     empty
+}
+
+/// Where two states differ, briefly: up to five places with both values.
+pub(crate) fn differences(left: &Value, right: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect("", left, right, &mut found);
+    found.truncate(5);
+    found
+}
+
+fn collect(at: &str, left: &Value, right: &Value, found: &mut Vec<String>) {
+    match (left, right) {
+        (Value::Object(left), Value::Object(right)) => {
+            let keys: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for key in keys {
+                let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or(Value::Null);
+                collect(&format!("{at}/{key}"), &of(left), &of(right), found);
+            }
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            for (index, (left, right)) in left.iter().zip(right).enumerate() {
+                collect(&format!("{at}/{index}"), left, right, found);
+            }
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            found.push(format!("{at}: {} entries, and {}", left.len(), right.len()));
+        }
+        _ if left != right => found.push(format!("{at}: {left}, and {right}")),
+        _ => {}
+    }
+}
+
+/// A state whose lists of values are in order: they are sets.
+pub(crate) fn sorted_lists(mut state: Value) -> Value {
+    for check in state["checks"].as_array_mut().unwrap() {
+        if let Some(list) = check["properties"].get_mut("list").and_then(Value::as_array_mut) {
+            list.sort_by_key(Value::to_string);
+        }
+    }
+    state
 }

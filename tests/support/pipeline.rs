@@ -25,7 +25,7 @@ use driftless_core::value::Secret;
 use driftless_core::yaml::{self, Parsed};
 use tokio_util::sync::CancellationToken;
 
-use super::instance::Instance;
+use super::instance::{Instance, differences};
 
 /// Files by path, as a source; each text is parsed once.
 #[derive(Default)]
@@ -281,5 +281,5 @@ pub(crate) async fn assert_converged(instance: &Instance, environment: &Environm
     );
     assert_eq!(instance.writes().await, []);
     assert_eq!(instance.operations().await, 0);
-    assert_eq!(instance.state().await, before);
+    assert_eq!(differences(&instance.state().await, &before), [] as [String; 0]);
 }
