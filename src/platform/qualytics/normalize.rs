@@ -145,14 +145,7 @@ fn check(side: Side, spec: &mut Map) {
     {
         *fields = Value::List(Vec::new());
     }
-    // "All rows" says nothing where there is no coverage; any other number is left for `check` to find fault with.
-    if row.is_some_and(|row| row.coverage == Support::No)
-        && spec
-            .get("coverage")
-            .is_some_and(|coverage| coverage.agrees(&Value::from(1)))
-    {
-        spec.insert("coverage".to_owned(), Value::Null);
-    }
+    one_full_coverage(row.map(|row| row.coverage), spec);
     for blank in ["filter", "anomaly_message_field"] {
         if spec.get(blank).and_then(Value::as_str).is_some_and(str::is_empty) {
             spec.insert(blank.to_owned(), Value::Null);
@@ -165,6 +158,19 @@ fn check(side: Side, spec: &mut Map) {
         if let Value::Map(properties) = properties {
             check_properties(rule, properties);
         }
+    }
+}
+
+/// "All rows" and nothing mean the same: the platform keeps a number where the rule has a coverage, and nothing where it has
+/// none. Any other number is left for `check` to find fault with.
+fn one_full_coverage(support: Option<Support>, spec: &mut Map) {
+    let Some(coverage) = spec.get_mut("coverage") else {
+        return;
+    };
+    match support {
+        Some(Support::Yes) if coverage.is_null() => *coverage = Value::Number(Number::Float(1.0)),
+        Some(Support::No | Support::Unlikely) if coverage.agrees(&Value::from(1)) => *coverage = Value::Null,
+        Some(_) | None => {}
     }
 }
 
@@ -364,6 +370,11 @@ mod tests {
                 CHECK,
                 r#"{"rule_type":"volumetric","coverage":1.0,"filter":""}"#,
                 r#"{"rule_type":"volumetric","coverage":null,"filter":null}"#,
+            ),
+            (
+                CHECK,
+                r#"{"rule_type":"notNull","coverage":null}"#,
+                r#"{"rule_type":"notNull","coverage":1}"#,
             ),
             (
                 CHECK,
