@@ -167,6 +167,9 @@ async fn a_read_that_breaks_off_is_never_taken_for_an_absence() {
     broken.extend([json!({ "kind": "wrong_total" }), json!({ "kind": "empty_page" })]);
     for kind in broken {
         for route in ["/connections", "/datastores", "/containers", "/quality-checks"] {
+            if route == "/containers" && ["wrong_total", "empty_page"].contains(&kind["kind"].as_str().unwrap()) {
+                continue; // Containers have no pages.
+            }
             let what = format!("{kind} at every GET {route}");
             let rule = at(&kind, json!({ "method": "GET", "path_prefix": route }));
             instance.door("PUT", "faults", json!([rule])).await;
