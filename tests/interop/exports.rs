@@ -1,0 +1,157 @@
+//! What both clients write of one instance.
+
+use std::path::Path;
+use std::process::Command;
+
+use driftless::cli::demo::environments::{BASE, ENVIRONMENTS};
+use driftless::sandbox::qualytics::example_seed;
+use serde_json::Value as Json;
+
+use super::hostile;
+use super::official::{Bench, assert_same, tree};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/s");
+
+pub(crate) fn golden_seed() -> Json {
+    serde_json::from_str(&std::fs::read_to_string(format!("{GOLDEN}/seed.json")).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_doctor_finds_a_healthy_instance() {
+    let bench = Bench::start(&golden_seed()).await;
+    let said = bench.official(&["doctor"]).await.succeeds();
+    assert!(said.out.contains("All checks passed!"), "{}", said.out);
+    assert!(said.out.contains("v1.2.2"), "{}", said.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_golden_folder_is_what_both_write() {
+    let bench = Bench::start(&golden_seed()).await;
+    let golden = tree(&Path::new(GOLDEN).join("export"));
+    assert_eq!(golden.len(), 102);
+    let (official, ours) = tokio::join!(bench.official_export("official"), bench.our_export("ours"));
+    assert_same(&golden, &official);
+    assert_same(&golden, &ours);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_datastores_and_a_thousand_checks_are_the_same_bytes_and_a_second_export_is_no_diff() {
+    let bench = Bench::start(&example_seed(5, 10, 200)).await;
+    let (official, ours) = tokio::join!(bench.official_export("official"), bench.our_export("ours"));
+    assert_eq!(official.keys().filter(|path| path.contains("/checks/")).count(), 1000);
+    assert_same(&official, &ours);
+
+    let repository = bench.path("official");
+    git(&repository, &["init", "-q"]);
+    git(&repository, &["add", "-A"]);
+    git(
+        &repository,
+        &[
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.com",
+            "commit",
+            "-qm",
+            "First",
+        ],
+    );
+    let state = bench.side("GET", "state?full=1", Json::Null).await;
+    let ids: Vec<String> = state["datastores"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].to_string())
+        .collect();
+    let mut again = vec!["config", "export", "--output", "official"];
+    again.extend(ids.iter().flat_map(|id| ["--datastore-id", id.as_str()]));
+    bench.official(&again).await.succeeds();
+    assert_eq!(git(&repository, &["status", "--porcelain"]), "");
+    let said = bench.driftless(&["export", "--output", "official"]).await.succeeds();
+    assert!(said.out.contains(" 0 written"), "{}", said.out);
+    assert_eq!(git(&repository, &["status", "--porcelain"]), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_demo_applies_both_export_alike() {
+    let each = ENVIRONMENTS.iter().map(|environment| async move {
+        let seed: Json = serde_json::from_str(environment.seed).unwrap();
+        let bench = Bench::start(&seed).await;
+        let demo = format!("{}/config/demo", env!("CARGO_MANIFEST_DIR"));
+        let (input, overlay) = (format!("{demo}/{BASE}"), format!("{demo}/{}", environment.overlay));
+        let variables: String = environment
+            .variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
+        std::fs::write(bench.path(".env"), variables).unwrap();
+        bench
+            .driftless(&["apply", "--yes", "--input", &input, "--overlay", &overlay])
+            .await
+            .succeeds();
+        let official = bench.official_export("official").await;
+        assert_same(&official, &bench.our_export("ours").await);
+        assert!(official.len() > 60, "{}", official.len());
+    });
+    futures::future::join_all(each).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_and_strings_are_the_same_bytes_and_read_back_as_what_is_live() {
+    let bench = Bench::start(&hostile::strings()).await;
+    let official = bench.official_export("official").await;
+    assert_same(&official, &bench.our_export("ours").await);
+    let (_, plan) = bench.plan(&bench.path("official")).await;
+    // The checks without a stored uid are adopted, and nothing of them changes but the uid.
+    for change in plan["changes"].as_array().unwrap() {
+        assert_eq!(change["kind"], "check", "{change}");
+        for field in change["fields"].as_array().unwrap() {
+            assert_eq!(field["path"], "_qualytics_check_uid", "{change}");
+        }
+    }
+}
+
+/// The two documented exceptions: a path is never overwritten, a generated uid never given twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_paths_or_uids_collide_nothing_is_lost() {
+    let bench = Bench::start(&hostile::collisions()).await;
+    let (official, ours) = tokio::join!(bench.official_export("official"), bench.our_export("ours"));
+    let extra: Vec<&str> = ours
+        .keys()
+        .filter(|path| !official.contains_key(*path))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        extra,
+        [
+            "connections/pg_main_2.yaml",
+            "datastores/dw_main/containers/orders_2/computed_fields/as_int.yaml",
+            "datastores/dw_main/containers/orders/computed_fields/as_text_2.yaml",
+            "datastores/dw_main_2/_datastore.yaml",
+            "datastores/dw_main_2/checks/orders/notnull__id.yaml",
+        ]
+    );
+    assert!(official.keys().all(|path| ours.contains_key(path)));
+    // Read back, the folder is all that is live; what the official client wrote has lost a part of it.
+    let (code, plan) = bench.plan(&bench.path("ours")).await;
+    assert_ne!(code, Some(1), "{plan}");
+    let mut uids: Vec<&str> = ours
+        .iter()
+        .filter(|(path, _)| path.contains("/checks/"))
+        .flat_map(|(_, text)| text.lines().filter(|line| line.contains("_qualytics_check_uid:")))
+        .collect();
+    let all = uids.len();
+    uids.sort_unstable();
+    uids.dedup();
+    assert_eq!(uids.len(), all);
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
