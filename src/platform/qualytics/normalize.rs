@@ -7,6 +7,7 @@ use driftless_core::value::{Map, Number, Value};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
 use super::layout;
 use super::rules::{self, Arity, Support};
+use super::shapes::{CONNECTION_FIELDS, DATASTORE_FIELDS, Shape};
 
 /// Metadata that the platform's own promotion writes, and that the official client leaves out of files.
 pub(super) const PROMOTION_METADATA: [&str; 2] = ["from quality check id", "main datastore id"];
@@ -22,12 +23,29 @@ const VAULT_DEFAULTS: [(&str, Option<&str>); 4] = [
 /// Brings a document of `kind` into the one form that is compared. Idempotent.
 pub(super) fn canonical(kind: Kind, side: Side, spec: &mut Map) {
     match kind {
-        CONNECTION => connection(spec),
-        DATASTORE => datastore(spec),
+        CONNECTION => {
+            typed(spec, CONNECTION_FIELDS);
+            connection(spec);
+        }
+        DATASTORE => {
+            typed(spec, DATASTORE_FIELDS);
+            datastore(spec);
+        }
         CONTAINER => container(spec),
         COMPUTED_FIELD => computed_field(spec),
         CHECK => check(side, spec),
         _ => {}
+    }
+}
+
+/// A variable's value is text (`port: ${PG_PORT}`): a field that wants a number or a truth takes the one that it says.
+fn typed(spec: &mut Map, fields: &[(&str, Shape)]) {
+    for (field, shape) in fields {
+        if let Some(value) = spec.get_mut(*field)
+            && let Some(meant) = value.as_str().and_then(|text| shape.read(text))
+        {
+            *value = meant;
+        }
     }
 }
 
@@ -339,6 +357,30 @@ mod tests {
         assert!(same_set(&list(r#"["b",2,"a","b"]"#), &list(r#"["a","b",2.0]"#)));
         assert!(!same_set(&list(r#"["a","b"]"#), &list(r#"["a"]"#)));
         assert!(!same_set(&list(r#"["1"]"#), &list("[1]")));
+    }
+
+    #[test]
+    fn a_number_or_a_truth_from_a_variable_is_one_where_the_field_wants_one() {
+        for (kind, written, meant) in [
+            (
+                CONNECTION,
+                r#"{"host":"5432","port":"5432"}"#,
+                r#"{"host":"5432","port":5432}"#,
+            ),
+            (CONNECTION, r#"{"port":"5432 "}"#, r#"{"port":"5432 "}"#),
+            (
+                DATASTORE,
+                r#"{"name":"2024","enrichment_only":"true"}"#,
+                r#"{"name":"2024","enrichment_only":true}"#,
+            ),
+            (
+                DATASTORE,
+                r#"{"enrichment_only":"yes"}"#,
+                r#"{"enrichment_only":"yes"}"#,
+            ),
+        ] {
+            assert_eq!(brought(kind, Side::Desired, written), map(meant), "{written}");
+        }
     }
 
     #[test]

@@ -41,6 +41,15 @@ impl Shape {
         }
     }
 
+    /// The number or truth that a text says, where one is wanted.
+    pub(super) fn read(self, text: &str) -> Option<Value> {
+        match self {
+            Shape::Integer => text.parse::<i64>().ok().map(Value::from),
+            Shape::Truth => text.parse::<bool>().ok().map(Value::from),
+            Shape::Text | Shape::Number | Shape::Texts | Shape::Maps | Shape::Map | Shape::Any => None,
+        }
+    }
+
     /// Its name in a message.
     pub(super) fn noun(self) -> &'static str {
         match self {
