@@ -173,12 +173,17 @@ fn compare_secret(terms: Terms<'_>, document: &Document, path: &FieldPath, secre
     let now = terms
         .fingerprints
         .map(|key| key.fingerprint(&document.key, path, secret));
+    let mut before = None;
     let class = match terms.memory {
-        Memory::Entry(entry) => match entry.fingerprints.get(path) {
-            Some(known) if Some(known) == now.as_ref() => return,
-            Some(_) => Class::Pending,
-            None => Class::Pending,
-        },
+        Memory::Entry(entry) => {
+            let known = entry.fingerprints.get(path);
+            if known.is_some() && known == now.as_ref() {
+                return;
+            }
+            // What was sent once is there, whatever it is: "none" would be untrue.
+            before = known.map(|_| Value::Secret(Secret::new("")));
+            Class::Pending
+        }
         Memory::None | Memory::Unknown => match terms.policy.unknown_secrets {
             UnknownSecrets::Send => Class::Adoption,
             UnknownSecrets::Keep => {
@@ -192,7 +197,7 @@ fn compare_secret(terms: Terms<'_>, document: &Document, path: &FieldPath, secre
     let change = FieldChange {
         path: path.clone(),
         class,
-        before: None,
+        before,
         after: Some(Value::Secret(secret.clone())),
     };
     if lets_through(terms.policy, class, false) {
