@@ -3,6 +3,7 @@
 
 mod finish;
 mod leaf;
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::substitute::{Variables, substitute};
 use crate::tree::{Content, File, Refusal, Tree};
 use crate::value::{Map, Value};
 use crate::yaml::Parsed;
+use lost::Lost;
 
 /// The folders of an environment within its source; `""` is the root.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,8 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         broken: Vec::new(),
         names: BTreeMap::new(),
         by_path: BTreeMap::new(),
+        keys: BTreeMap::new(),
+        lost: Vec::new(),
         sensitive_uses: BTreeSet::new(),
         plain_uses: Vec::new(),
     };
@@ -68,6 +72,7 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         }
         loader.merge(&mut documents, raws, layer);
     }
+    loader.hold_back(&mut documents);
     let mut documents: BTreeMap<Key, Document> = documents
         .into_values()
         .filter_map(|raw| loader.finish(raw))
@@ -135,6 +140,10 @@ struct Loader<'a> {
     names: BTreeMap<(Kind, Vec<String>), String>,
     /// Names of documents by their path within the layer: an overlay's file may leave its identity to the base's.
     by_path: BTreeMap<String, String>,
+    /// Keys of documents by their path within the layer.
+    keys: BTreeMap<String, Key>,
+    /// Files that hold a document of ours of which nothing could be told.
+    lost: Vec<Lost>,
     sensitive_uses: BTreeSet<String>,
     plain_uses: Vec<PlainUse>,
 }
@@ -144,7 +153,7 @@ impl Loader<'_> {
         let mut located = Vec::new();
         for file in &tree.files {
             if let Some(path) = within(&file.path, folder) {
-                located.extend(self.locate(file, path));
+                located.extend(self.locate(file, path, layer));
             }
         }
         let mut identified = Vec::new();
@@ -156,6 +165,14 @@ impl Loader<'_> {
                     self.names.insert((document.kind, slugs), name.clone());
                 }
                 identified.push((document, name));
+            } else {
+                self.lost.push(Lost {
+                    layer,
+                    file: document.file.path.clone(),
+                    path: document.path.to_owned(),
+                    kind: document.kind,
+                    parents: document.parents,
+                });
             }
         }
         identified
@@ -164,12 +181,7 @@ impl Loader<'_> {
             .collect()
     }
 
-    fn locate<'f>(&mut self, file: &'f File, path: &'f str) -> Option<Located<'f>> {
-        let place = Place {
-            file: file.path.clone(),
-            line: 1,
-            column: 1,
-        };
+    fn locate<'f>(&mut self, file: &'f File, path: &'f str, layer: Layer) -> Option<Located<'f>> {
         let (kind, parents, names_folder) = match self.schema.locate(path) {
             Location::Document {
                 kind,
@@ -178,15 +190,48 @@ impl Loader<'_> {
             } => (kind, parents, names_folder),
             Location::Ignored => return None,
             Location::Misplaced { help } => {
-                let message = "this file is not read";
-                self.diagnostics
-                    .push(Diagnostic::warning("misplaced_file", message).at(place).help(help));
+                let fault = Diagnostic::warning("misplaced_file", "this file is not read").help(help);
+                self.diagnostics.push(fault.at(start(file)));
                 return None;
             }
         };
         if self.left_out.contains(&kind) {
             return None;
         }
+        // What an unreadable file is laid under has no meaning of its own, and a second fault would only hide the first.
+        let content = if self.lost.iter().any(|lost| lost.path == path) {
+            self.broken.push(Broken {
+                key: None,
+                kind: Some(kind),
+            });
+            None
+        } else {
+            self.content(file, kind)
+        };
+        let Some((parsed, spec)) = content else {
+            self.lost.push(Lost {
+                layer,
+                file: file.path.clone(),
+                path: path.to_owned(),
+                kind,
+                parents,
+            });
+            return None;
+        };
+        Some(Located {
+            file,
+            path,
+            parsed,
+            kind,
+            parents,
+            names_folder,
+            spec,
+        })
+    }
+
+    /// What a file of `kind` holds; its faults are told.
+    fn content<'f>(&mut self, file: &'f File, kind: Kind) -> Option<(&'f Arc<Parsed>, Map)> {
+        let place = start(file);
         let parsed = match &file.content {
             Content::Yaml(parsed) => parsed,
             Content::Refused(refusal) => {
@@ -235,15 +280,7 @@ impl Loader<'_> {
                 return None;
             }
         };
-        Some(Located {
-            file,
-            path,
-            parsed,
-            kind,
-            parents,
-            names_folder,
-            spec,
-        })
+        Some((parsed, spec))
     }
 
     /// The document's own name, its identity fields substituted.
@@ -305,13 +342,13 @@ impl Loader<'_> {
         })
     }
 
-    /// Puts a document's key together from the names of its folders.
-    fn address(&mut self, document: Located<'_>, name: String) -> Raw {
-        let kinds = self.schema.spec(document.kind).map_or(&[][..], |spec| spec.parents);
+    /// The names of the parents whose folders have these slugs, and which of them are slugs still.
+    fn parent_names(&self, of: Kind, folders: &[String]) -> (Vec<String>, Vec<BySlug>) {
+        let kinds = self.schema.spec(of).map_or(&[][..], |spec| spec.parents);
         let mut by_slug = Vec::new();
         let mut path = Vec::new();
-        for (segment, (kind, slug)) in kinds.iter().zip(&document.parents).enumerate() {
-            let slugs = document.parents.get(..=segment).unwrap_or_default().to_vec();
+        for (segment, (kind, slug)) in kinds.iter().zip(folders).enumerate() {
+            let slugs = folders.get(..=segment).unwrap_or_default().to_vec();
             match self.names.get(&(*kind, slugs)) {
                 Some(name) => path.push(name.clone()),
                 None => {
@@ -320,10 +357,18 @@ impl Loader<'_> {
                 }
             }
         }
+        (path, by_slug)
+    }
+
+    /// Puts a document's key together from the names of its folders.
+    fn address(&mut self, document: Located<'_>, name: String) -> Raw {
+        let (mut path, by_slug) = self.parent_names(document.kind, &document.parents);
         path.push(name);
+        let key = Key::new(document.kind, path);
+        self.keys.entry(document.path.to_owned()).or_insert_with(|| key.clone());
         let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
         Raw {
-            key: Key::new(document.kind, path),
+            key,
             by_slug,
             spec: document.spec,
             origin,
@@ -378,6 +423,15 @@ impl Loader<'_> {
     fn fail(&mut self, kind: Kind, key: Option<Key>, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
         self.broken.push(Broken { key, kind: Some(kind) });
+    }
+}
+
+/// Where a file begins.
+fn start(file: &File) -> Place {
+    Place {
+        file: file.path.clone(),
+        line: 1,
+        column: 1,
     }
 }
 
