@@ -152,7 +152,7 @@ impl Spec {
 
 impl LiveFile {
     fn read(&self, desired: &Desired) -> Live {
-        let resource = |key: &Key, id: i64, spec: Map| LiveResource {
+        let resource = |id: i64, spec: Map| LiveResource {
             id: RemoteId(id),
             spec,
             base: None,
@@ -164,7 +164,7 @@ impl LiveFile {
         let mut live = Live::default();
         for (text, entry) in &self.resources {
             let key = key(text);
-            let mut found = resource(&key, entry.id, entry.content.read(&key, Side::Live, desired));
+            let mut found = resource(entry.id, entry.content.read(&key, Side::Live, desired));
             if entry.archived {
                 found.presence = Presence::Archived;
             }
@@ -179,7 +179,7 @@ impl LiveFile {
             let key = key(&made.key);
             let spec = map_from_json(made.spec.as_object().expect("a spec is a map"));
             let spec = normalize(schema(), key.kind, Side::Live, spec);
-            live.unidentified.push((key.clone(), resource(&key, made.id, spec)));
+            live.unidentified.push((key.clone(), resource(made.id, spec)));
         }
         let tables = self.tables.iter().map(|(text, id)| (key(text), RemoteId(*id)));
         live.discovered.extend(tables);
