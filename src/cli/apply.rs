@@ -66,7 +66,6 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
     let Some(scope) = Scope::open(&args.scope).await? else {
         return Ok(Exit::Error);
     };
-    let stop = stop_on_signals()?;
     let bar = Bar::new();
     let prepared = prepare(&scope.environment, None, &bar).await;
     bar.finish();
@@ -85,6 +84,8 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
         }
     }
     let left_out = has_errors(&prepared);
+    // From here on a signal lets the steps in hand end; before, while it reads and asks, it just ends the command.
+    let stop = stop_on_signals()?;
     let bar = Bar::new();
     let report = carry_out(&scope.environment, prepared, &Limits::default(), &stop, &bar).await;
     bar.finish();

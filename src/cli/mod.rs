@@ -61,11 +61,18 @@ impl From<Exit> for ExitCode {
 struct Cli {
     /// What is logged, on standard error: `error`, `warn`, `info`, `debug`, or a filter such as `driftless=debug`. The daemon
     /// begins with `info`, every other command with `warn`.
-    #[arg(long, global = true, env = "DRIFTLESS_LOG", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "DRIFTLESS_LOG",
+        value_name = "FILTER",
+        help_heading = "Logging"
+    )]
     log: Option<String>,
 
     /// How log lines are written.
-    #[arg(long, global = true, env = "DRIFTLESS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, env = "DRIFTLESS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text,
+        value_name = "FORMAT", help_heading = "Logging")]
     log_format: LogFormat,
 
     #[command(subcommand)]

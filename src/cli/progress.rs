@@ -19,7 +19,8 @@ impl Bar {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(None, target);
+        // Until there are steps to count there is no bar, only what is going on.
+        let bar = ProgressBar::with_draw_target(None, target).with_style(ProgressStyle::default_spinner());
         bar.enable_steady_tick(Duration::from_millis(120));
         Self(bar)
     }
