@@ -1,5 +1,6 @@
 //! An instance that refuses, or does not answer as it should: what could not be read is not guessed.
 
+use futures::future::join_all;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -60,12 +61,13 @@ async fn with_fault(kind: &str, path: &str) -> (Rig, Ran) {
 
 #[tokio::test]
 async fn a_list_of_checks_that_cannot_be_trusted_blocks_the_checks_and_nothing_else() {
-    for (kind, says) in [
+    let cases = [
         ("html", "the answer is HTML, not JSON"),
         ("invalid_json", "not whole JSON"),
         ("wrong_total", "total"),
         ("empty_page", "total"),
-    ] {
+    ];
+    join_all(cases.map(async |(kind, says)| {
         let (rig, ran) = with_fault(kind, "/quality-checks").await;
         assert_ne!(ran.code, 0, "{kind}: {}", ran.out);
         ran.says(&["the checks of `Warehouse` could not be read", says])
@@ -77,7 +79,8 @@ async fn a_list_of_checks_that_cannot_be_trusted_blocks_the_checks_and_nothing_e
         let writes = rig.writes().await;
         assert_eq!(writes.len(), 1, "{kind}: {writes:?}");
         assert!(writes[0].starts_with("PUT /api/datastores/"), "{kind}: {writes:?}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -91,16 +94,18 @@ async fn half_a_page_is_no_page() {
 
 #[tokio::test]
 async fn without_the_list_of_datastores_nothing_is_written() {
-    for (kind, says) in [
+    let cases = [
         ("html", "the answer is HTML, not JSON"),
         ("invalid_json", "not whole JSON"),
         ("empty_page", "total"),
         ("wrong_total", "total"),
-    ] {
+    ];
+    join_all(cases.map(async |(kind, says)| {
         let (rig, ran) = with_fault(kind, "/datastores").await;
         ran.exits(1).says(&["could not be read", says]);
         assert_eq!(rig.writes().await, [""; 0], "{kind}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -154,8 +159,8 @@ async fn answers(bytes: &'static [u8]) -> String {
 
 #[tokio::test]
 async fn a_server_that_is_no_platform_is_told_from_one() {
-    for (bytes, says) in [
-        (&b""[..], "the connection broke"),
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "the connection broke"),
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
             "has no body",
@@ -176,10 +181,12 @@ async fn a_server_that_is_no_platform_is_told_from_one() {
             b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
             "does the URL lead to the platform itself?",
         ),
-    ] {
+    ];
+    join_all(cases.map(async |(bytes, says)| {
         let rig = pending().await;
         let mut command = rig.command(&["apply", "--input", "cfg", "--yes"]);
         command.env("QUALYTICS_URL", answers(bytes).await);
         Ran::of(command).await.exits(1).says(&[says]);
-    }
+    }))
+    .await;
 }
