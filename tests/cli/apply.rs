@@ -381,3 +381,65 @@ async fn a_connection_alone_is_created_without_a_datastore() {
         .shows(&["port: 5432 -> 5433", "1 updated"]);
     assert_eq!(rig.writes().await.len(), 2);
 }
+
+#[tokio::test]
+async fn asked_to_stop_it_ends_what_is_in_hand_and_says_what_was_cut_off() {
+    let rig = Rig::new().await;
+    for number in 0..60 {
+        rig.write(
+            &format!("cfg/datastores/warehouse/checks/orders/minvalue__{number}.yaml"),
+            format!(
+                "rule_type: minValue\ncontainer: orders\nfields: [amount]\nfilter: id > {number}\n\
+                 properties: {{value: {number}, inclusive: true}}\n\
+                 additional_metadata: {{_qualytics_check_uid: orders__minvalue__{number}}}\n"
+            ),
+        );
+    }
+    let mut command = rig.command(&["apply", "--input", "cfg", "--yes", "--format", "json"]);
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    rig.side("PUT", "latency", json!({ "ms": 100 })).await;
+    let child = command.spawn().unwrap();
+    let id = child.id().unwrap().to_string();
+    let stop = async {
+        while rig.writes().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    let (stopped, output) = tokio::join!(tokio::time::timeout(super::PATIENCE, stop), child.wait_with_output());
+    stopped.unwrap();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (created, skipped) = (&json["summary"]["created"], &json["summary"]["skipped"]);
+    assert_eq!(created.as_u64().unwrap() + skipped.as_u64().unwrap(), 60, "{json}");
+    assert!(skipped.as_u64().unwrap() > 0 && created.as_u64().unwrap() > 0, "{json}");
+    assert_eq!(rig.writes().await.len() as u64, created.as_u64().unwrap());
+    assert!(json["outcomes"].to_string().contains("asked to stop"));
+    rig.side("PUT", "latency", json!({ "ms": 0 })).await;
+    rig.applied(&[]).await;
+    assert_eq!(rig.state().await["checks"].as_array().unwrap().len(), 63);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_looked_up_and_not_repeated() {
+    let rig = Rig::empty().await;
+    rig.side("PUT", "switches", json!({"duplicate_checks": "accept"})).await;
+    rig.faults(json!([
+        {"method": "POST", "path_prefix": "/quality-checks", "nth": 1, "kind": "reset_after"},
+        {"method": "POST", "path_prefix": "/connections", "nth": 1, "kind": "html", "after": true},
+    ]))
+    .await;
+    rig.applied(&[]).await.shows(&["7 created"]);
+    let state = rig.state().await;
+    assert_eq!(state["checks"].as_array().unwrap().len(), 3, "{state}");
+    assert_eq!(state["connections"].as_array().unwrap().len(), 1, "{state}");
+}

@@ -143,3 +143,36 @@ async fn a_config_file_is_validated_offline_in_every_form() {
         .exits(1)
         .shows(&["QUALYTICS_TOKEN", "driftless.yaml:9:"]);
 }
+
+#[tokio::test]
+async fn what_policy_only_reports_is_shown_and_is_no_pending_change() {
+    let rig = Rig::empty().await;
+    let repo = followed(&rig);
+    let apply = [&["apply"][..], &SCOPE, &["--yes"]].concat();
+    let plan = [&["plan"][..], &SCOPE, &["--format", "json", "--detailed-exitcode"]].concat();
+    rig.write(
+        "driftless.yaml",
+        config(&rig, &repo.bare(), "path: cfg\n    mode: observe"),
+    );
+    rig.run(&apply)
+        .await
+        .exits(0)
+        .shows(&["Only reported", "connection/pg"]);
+    assert_eq!(rig.writes().await, [""; 0]);
+    let report = "path: cfg\n    drift: { policy: report }";
+    rig.write("driftless.yaml", config(&rig, &repo.bare(), report));
+    rig.run(&apply).await.exits(0).shows(&["7 created"]);
+    let by_hand = json!({"kind": "datastore", "where": {"name": "Warehouse"}, "set": {"description": "by hand"}});
+    rig.side("POST", "edit", by_hand).await;
+    rig.forget_writes().await;
+    let json = rig.run(&plan).await.exits(0).json();
+    assert_eq!(json["changes"], json!([]));
+    let reported = &json["reported"][0];
+    assert_eq!(
+        (&reported["key"], &reported["class"]),
+        (&json!("datastore/Warehouse"), &json!("drift"))
+    );
+    assert_eq!(reported["fields"][0]["before"], "by hand");
+    rig.run(&apply).await.exits(0);
+    assert_eq!(rig.writes().await, [""; 0]);
+}

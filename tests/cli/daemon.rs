@@ -9,11 +9,9 @@ use sha2::Sha256;
 use tokio::process::Child;
 
 use super::config_file::followed;
-use super::{CHECK, Ran, Rig};
+use super::{CHECK, PATIENCE, Ran, Rig};
 
 const SECRET: &str = "webhook-secret-5d1e";
-/// Far more than any of it takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running daemon.
 struct Daemon {
@@ -164,4 +162,53 @@ async fn an_address_that_is_taken_is_said() {
         .await
         .exits(1)
         .says(&["cannot listen on", &address]);
+}
+
+#[tokio::test]
+async fn the_sandbox_says_how_to_use_it_and_ends_when_asked() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let rig = Rig::empty().await;
+    rig.write("seed.json", super::seed().to_string());
+    let mut command = rig.bare(&["sandbox", "--listen", "127.0.0.1:0", "--seed", "seed.json"]);
+    command.stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut url, mut token) = (None, None);
+    while url.is_none() || token.is_none() {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        url = url.or(line.trim().strip_prefix("export QUALYTICS_URL=").map(str::to_owned));
+        token = token.or(line.trim().strip_prefix("export QUALYTICS_TOKEN=").map(str::to_owned));
+    }
+    let mut plan = rig.command(&["plan", "--input", "cfg"]);
+    plan.env("QUALYTICS_URL", url.unwrap())
+        .env("QUALYTICS_TOKEN", token.unwrap());
+    Ran::of(plan).await.exits(0).shows(&["7 in sync"]);
+    let id = child.id().unwrap().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code(),
+        Some(0)
+    );
+    rig.write(
+        "bad.json",
+        "{\"datastores\": [{\"name\": \"x\", \"connection_name\": \"nowhere\"}]}",
+    );
+    let ran = rig
+        .run(&["sandbox", "--listen", "127.0.0.1:0", "--seed", "bad.json"])
+        .await;
+    ran.exits(1).says(&["datastores[0]", "nowhere"]);
 }

@@ -5,7 +5,7 @@
     clippy::disallowed_methods,
     reason = "a test has its own clock, files and environment"
 )]
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 
 mod apply;
 mod bad_files;
@@ -23,9 +23,13 @@ mod validate;
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use driftless::sandbox::{Options, Sandbox};
 use serde_json::{Value as Json, json};
+
+/// How long a command may take: far more than any does on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sandbox and a folder to work in.
 struct Rig {
@@ -199,7 +203,8 @@ impl Rig {
 
 impl Ran {
     async fn of(mut command: tokio::process::Command) -> Self {
-        let output = command.output().await.unwrap();
+        let output = tokio::time::timeout(PATIENCE, command.output()).await;
+        let output = output.expect("the command did not end").unwrap();
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
