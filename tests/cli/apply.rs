@@ -278,7 +278,7 @@ async fn secrets_of_what_exists_are_left_alone_unless_they_are_asked_for() {
     Ran::of(rotated)
         .await
         .exits(0)
-        .shows(&["password: ", " -> (secret)", "1 updated"]);
+        .shows(&["password: (secret) -> (secret)", "1 updated"]);
 }
 
 #[tokio::test]
