@@ -102,9 +102,14 @@ fn final_key(
         let kind = by_slug.kind;
         let name = match (names.len(), names.pop_first()) {
             (1, Some(name)) => name,
-            // Below a parent that does not exist yet nothing can be known: the name is taken to be the folder's, and the
-            // step fails, without having written, where that turns out to be wrong.
-            (0, None) if !above.is_empty() && !exists(live, schema, kind, above) => slug.clone(),
+            // Below a parent that does not exist yet, or whose content is yet to be discovered, nothing can be known: the name
+            // is taken to be the folder's, and the step fails, without having written, where that turns out to be wrong.
+            (0, None)
+                if !above.is_empty()
+                    && (!exists(live, schema, kind, above) || is_barren(live, schema, kind, above)) =>
+            {
+                slug.clone()
+            }
             (0, _) => {
                 let message = format!("no {kind} is called what the folder `{slug}` stands for");
                 let help = format!("add the {kind}'s own document to the folder, or correct the folder's name");
@@ -132,12 +137,22 @@ fn fault(document: &Document, message: String, help: String) -> Box<Diagnostic> 
 
 /// Whether the parent (of something of `kind`) with the names `path` is live, or hidden by a gap.
 fn exists(live: &Live, schema: &dyn Schema, kind: Kind, path: &[String]) -> bool {
+    let key = parent(schema, kind, path);
+    live.resources.contains_key(&key) || live.discovered.contains_key(&key) || live.gap(&key).is_some()
+}
+
+/// Whether that parent shows nothing yet, of any kind.
+fn is_barren(live: &Live, schema: &dyn Schema, kind: Kind, path: &[String]) -> bool {
+    let key = parent(schema, kind, path);
+    live.barren().any(|barren| *barren == key)
+}
+
+fn parent(schema: &dyn Schema, kind: Kind, path: &[String]) -> Key {
     let parent = schema
         .spec(kind)
         .and_then(|spec| spec.parents.last().copied())
         .unwrap_or(kind);
-    let key = Key::new(parent, path.to_vec());
-    live.resources.contains_key(&key) || live.discovered.contains_key(&key) || live.gap(&key).is_some()
+    Key::new(parent, path.to_vec())
 }
 
 /// What two resources without a common identity must have in common: kind, parents, and the schema's likeness.

@@ -148,6 +148,10 @@ pub struct Draft<'a> {
     pub updates: Vec<(&'a Document, Vec<FieldPath>)>,
     /// References that neither a declared nor a live resource satisfies, by the document that has them.
     pub unsatisfied: Vec<(&'a Document, &'a Reference)>,
+    /// Documents whose resources are live and stay as they are.
+    pub settled: Vec<&'a Document>,
+    /// Live resources below which nothing is: what the platform would discover there has not been, as far as can be seen.
+    pub barren: Vec<&'a Key>,
 }
 
 /// A platform without its IO. Kinds come in dependency order.

@@ -1,6 +1,6 @@
 //! The two sides of a comparison, as two types so that they cannot be swapped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::document::Document;
@@ -99,6 +99,26 @@ impl Live {
         self.gaps
             .iter()
             .find(|gap| gap.kind == key.kind && gap.below.as_ref().is_none_or(|parent| key.is_below(parent)))
+    }
+
+    /// The resources below which nothing is live or discovered, and nothing is hidden by a gap.
+    pub fn barren(&self) -> impl Iterator<Item = &Key> {
+        let known = self.resources.keys().chain(self.discovered.keys());
+        let known = known.chain(self.unidentified.iter().map(|(key, _)| key));
+        let parents: BTreeSet<&[String]> = known
+            .flat_map(|key| (1..key.path().len()).filter_map(|length| key.path().get(..length)))
+            .collect();
+        let hidden = |key: &Key| {
+            let hides = |gap: &Gap| {
+                gap.below
+                    .as_ref()
+                    .is_none_or(|below| below == key || below.is_below(key))
+            };
+            self.gaps.iter().any(hides)
+        };
+        self.resources
+            .keys()
+            .filter(move |key| !parents.contains(key.path()) && !hidden(key))
     }
 }
 

@@ -41,7 +41,14 @@ impl<'a> Planner<'a> {
             creates: Vec::new(),
             updates: Vec::new(),
             unsatisfied: Vec::new(),
+            settled: Vec::new(),
+            barren: self.live.barren().collect(),
         };
+        for (key, document) in self.documents {
+            if self.is_live(key) && !self.drafts.contains_key(key) {
+                draft.settled.push(document);
+            }
+        }
         for decision in self.drafts.values() {
             match decision.live {
                 None => draft.creates.push(decision.document),

@@ -416,7 +416,7 @@ mod tests {
             (
                 CHECK,
                 r#"{"rule_type":"notNull","coverage":null}"#,
-                r#"{"rule_type":"notNull","coverage":1}"#,
+                r#"{"rule_type":"notNull","coverage":1.0}"#,
             ),
             (
                 CHECK,

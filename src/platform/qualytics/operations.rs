@@ -62,11 +62,17 @@ fn syncs(draft: &Draft<'_>) -> Vec<Needed> {
             subjects.entry(datastore).or_default().insert(document.key.clone());
         }
     }
+    // A datastore that was made and never synced: the process may have died between the two.
+    let inside = |datastore: &Key| draft.creates.iter().any(|document| document.key.is_below(datastore));
+    let barren = draft.barren.iter().copied();
+    for datastore in barren.filter(|key| key.kind == DATASTORE && inside(key)) {
+        subjects.entry(datastore.clone()).or_default();
+    }
     subjects
         .into_iter()
         .map(|(datastore, mut before)| {
             let is_new = created.contains_key(&datastore);
-            if is_new {
+            if is_new || draft.barren.contains(&&datastore) {
                 // Queries and expressions read tables that no reference names.
                 let inside = draft.creates.iter().filter(|document| {
                     document.key.kind != DATASTORE
@@ -76,7 +82,8 @@ fn syncs(draft: &Draft<'_>) -> Vec<Needed> {
             }
             let reason = match unknown.get(&datastore) {
                 Some(names) => format!("to find {}", listed(names)),
-                None => "the datastore is new".to_owned(),
+                None if is_new => "the datastore is new".to_owned(),
+                None => "the datastore shows no tables yet".to_owned(),
             };
             Needed {
                 operation: Operation {
@@ -97,6 +104,58 @@ fn syncs(draft: &Draft<'_>) -> Vec<Needed> {
 struct Waiting {
     fields: BTreeSet<String>,
     by: BTreeSet<Key>,
+}
+
+/// What was made before this plan and may not have been profiled since: the process can have died between the two. A profile
+/// that finds all fields shown does nothing.
+struct Standing<'a> {
+    containers: BTreeSet<&'a Key>,
+    /// The names of computed fields, by their container.
+    fields: BTreeMap<Key, BTreeSet<&'a str>>,
+}
+
+impl<'a> Standing<'a> {
+    fn of(draft: &Draft<'a>) -> Self {
+        let mut standing = Self {
+            containers: BTreeSet::new(),
+            fields: BTreeMap::new(),
+        };
+        for document in &draft.settled {
+            let key = &document.key;
+            if key.kind == CONTAINER {
+                standing.containers.insert(key);
+            }
+            if key.kind == COMPUTED_FIELD
+                && let Some(home) = home_of(key, &document.spec)
+            {
+                standing.fields.entry(home).or_default().insert(key.name());
+            }
+        }
+        standing
+    }
+
+    /// Of a container only that it shows anything is awaited: a name that it lacks may be a mistake in Git, and is no reason to
+    /// profile it again and again. Its computed fields are in Git, and are awaited by name.
+    fn await_fields(
+        &self,
+        document: &Document,
+        shown: &mut BTreeMap<Key, Waiting>,
+        calculated: &mut BTreeMap<Key, Waiting>,
+    ) {
+        for (container, names) in uses(document) {
+            let used = self.fields.get(&container).into_iter().flatten();
+            let used = used.filter(|field| names.iter().any(|name| name == *field) || mentions(document, field));
+            let used: BTreeSet<String> = used.map(|field| (*field).to_owned()).collect();
+            if !used.is_empty() && document.key.kind == CHECK {
+                let waiting = calculated.entry(container.clone()).or_default();
+                waiting.fields.extend(used);
+                waiting.by.insert(document.key.clone());
+            }
+            if self.containers.contains(&container) && document.key != container {
+                shown.entry(container).or_default().by.insert(document.key.clone());
+            }
+        }
+    }
 }
 
 fn profiles(draft: &Draft<'_>) -> Vec<Needed> {
@@ -122,7 +181,13 @@ fn profiles(draft: &Draft<'_>) -> Vec<Needed> {
     let none = BTreeMap::new();
     let mut shown: BTreeMap<Key, Waiting> = BTreeMap::new();
     let mut calculated: BTreeMap<Key, Waiting> = BTreeMap::new();
-    for (document, _) in written(draft) {
+    let standing = Standing::of(draft);
+    for (document, fields) in written(draft) {
+        let moves =
+            |names: &[&str]| fields.is_none_or(|fields| fields.iter().any(|field| names.contains(&field.head())));
+        if moves(&["fields", "filter", "properties"]) {
+            standing.await_fields(document, &mut shown, &mut calculated);
+        }
         for (container, names) in uses(document) {
             let fresh = computed.get(&container).unwrap_or(&none);
             let (of_fresh, of_container): (Vec<String>, Vec<String>) =
@@ -142,8 +207,12 @@ fn profiles(draft: &Draft<'_>) -> Vec<Needed> {
         }
     }
     let of_containers = shown.into_iter().map(|(container, waiting)| {
-        let after = vec![container.clone()];
-        profile(container, waiting, after, "the container's fields are not known yet")
+        let after = changed.get(&container).cloned().into_iter().collect();
+        let why = match changed.contains(&container) {
+            true => "the container's fields are not known yet",
+            false => "the container may not have been profiled yet",
+        };
+        profile(container, waiting, after, why)
     });
     let of_fields = calculated.into_iter().map(|(container, waiting)| {
         let fields = computed.get(&container).unwrap_or(&none);
@@ -153,7 +222,11 @@ fn profiles(draft: &Draft<'_>) -> Vec<Needed> {
             .filter_map(|name| fields.get(name))
             .cloned()
             .collect();
-        profile(container, waiting, after, "its computed fields are not known yet")
+        let why = match computed.contains_key(&container) {
+            true => "its computed fields are not known yet",
+            false => "its computed fields may not be known yet",
+        };
+        profile(container, waiting, after, why)
     });
     of_containers.chain(of_fields).collect()
 }
@@ -308,6 +381,67 @@ mod tests {
     }
 
     #[test]
+    fn a_datastore_that_shows_nothing_is_synced_before_what_is_made_in_it() {
+        let table = document(
+            CONTAINER,
+            &["dw", "recent"],
+            r#"{"name":"recent","query":"SELECT id FROM orders"}"#,
+        );
+        let (empty, other) = (Key::new(DATASTORE, ["dw"]), Key::new(DATASTORE, ["lake"]));
+        let draft = Draft {
+            creates: vec![&table],
+            updates: vec![],
+            unsatisfied: vec![],
+            settled: vec![],
+            barren: vec![&empty, &other],
+        };
+        assert_eq!(
+            shown(&draft),
+            ["sync datastore/dw {} after [] before [container/dw/recent]"]
+        );
+    }
+
+    #[test]
+    fn a_new_check_sees_to_it_that_what_was_made_before_it_has_been_profiled() {
+        let table = document(
+            CONTAINER,
+            &["dw", "recent"],
+            r#"{"name":"recent","query":"SELECT id FROM orders"}"#,
+        );
+        let field = document(COMPUTED_FIELD, &["dw", "orders", "whole"], r#"{"name":"whole"}"#);
+        let of_table = document(
+            CHECK,
+            &["dw", "a"],
+            r#"{"rule_type":"notNull","container":"recent","fields":["id"]}"#,
+        );
+        let of_field = document(
+            CHECK,
+            &["dw", "b"],
+            r#"{"rule_type":"notNull","container":"orders","fields":["whole"]}"#,
+        );
+        let settled = vec![&table, &field];
+        let draft = Draft {
+            creates: vec![&of_table, &of_field],
+            updates: vec![],
+            unsatisfied: vec![],
+            settled: settled.clone(),
+            barren: vec![],
+        };
+        let all = shown(&draft);
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert!(all[0].starts_with("profile container/dw/recent") && all[0].ends_with("after [] before [check/dw/a]"));
+        assert!(all[1].starts_with("profile container/dw/orders") && all[1].ends_with("after [] before [check/dw/b]"));
+        let draft = Draft {
+            creates: vec![],
+            updates: vec![(&of_table, vec![FieldPath::top("tags")])],
+            unsatisfied: vec![],
+            settled,
+            barren: vec![],
+        };
+        assert_eq!(shown(&draft), [] as [String; 0], "a change of tags uses no field");
+    }
+
+    #[test]
     fn a_new_datastore_is_synced_before_what_lies_in_it_and_an_enrichment_datastore_is_not() {
         let new = document(DATASTORE, &["dw"], r#"{"name":"dw"}"#);
         let enrichment = document(DATASTORE, &["dq"], r#"{"name":"dq","enrichment_only":true}"#);
@@ -320,6 +454,8 @@ mod tests {
             creates: vec![&new, &enrichment, &check],
             updates: vec![],
             unsatisfied: vec![],
+            settled: vec![],
+            barren: vec![],
         };
         assert_eq!(
             shown(&draft),
@@ -338,6 +474,8 @@ mod tests {
             creates: vec![&check],
             updates: vec![],
             unsatisfied: vec![(&check, &check.references[1])],
+            settled: vec![],
+            barren: vec![],
         };
         assert_eq!(shown(&draft), ["sync datastore/dw {} after [] before [check/dw/u]"]);
         assert_eq!(needed(&draft)[0].operation.reason, "to find `orders`");
@@ -365,6 +503,8 @@ mod tests {
             creates: vec![&container, &field, &whole],
             updates: vec![(&elsewhere, vec![FieldPath::top("coverage")])],
             unsatisfied: vec![],
+            settled: vec![],
+            barren: vec![],
         };
         assert_eq!(
             shown(&draft),
@@ -385,6 +525,8 @@ mod tests {
                 creates: vec![&check],
                 updates: vec![(&container, vec![FieldPath::top(field)])],
                 unsatisfied: vec![],
+                settled: vec![],
+                barren: vec![],
             };
             assert_eq!(needed(&draft).len(), count, "{field}");
         }
@@ -416,6 +558,8 @@ mod tests {
             creates: vec![&computed, &by_field, &by_expression, &other],
             updates: vec![],
             unsatisfied: vec![],
+            settled: vec![],
+            barren: vec![],
         };
         assert_eq!(
             shown(&draft),
