@@ -1,5 +1,7 @@
 //! Compares one resource field by field over three sides: what Git says, what is live, what was last agreed on.
 
+use std::collections::BTreeSet;
+
 use crate::document::Document;
 use crate::field::FieldPath;
 use crate::ledger::{FingerprintKey, LedgerEntry};
@@ -13,6 +15,8 @@ use crate::value::{Map, Secret, Value};
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
     pub(crate) table: &'a KindSpec,
+    /// Lists that are compared as sets.
+    pub(crate) unordered: &'static [&'static str],
     pub(crate) policy: &'a Policy,
     pub(crate) fingerprints: Option<&'a FingerprintKey>,
     pub(crate) memory: Memory<'a>,
@@ -80,13 +84,13 @@ pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource
             continue;
         }
         let found = path.get(&live.spec);
-        if same(wanted, found) {
+        if alike(terms, &path, wanted, found) {
             continue;
         }
         let class = if archived {
             gone_class(terms, document)
         } else {
-            classify(terms.memory, &path, wanted, found)
+            classify(terms, &path, wanted, found)
         };
         let change = FieldChange {
             path,
@@ -121,21 +125,21 @@ pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource
 pub(crate) fn gone_class(terms: Terms<'_>, document: &Document) -> Class {
     match terms.memory {
         Memory::None | Memory::Unknown => Class::Pending,
-        Memory::Entry(entry) if agrees_with(document, entry, terms.fingerprints) => Class::Drift,
+        Memory::Entry(entry) if agrees_with(terms, document, entry) => Class::Drift,
         Memory::Entry(_) => Class::Conflict,
     }
 }
 
 /// Whether Git still says what was last agreed on.
-fn agrees_with(document: &Document, entry: &LedgerEntry, fingerprints: Option<&FingerprintKey>) -> bool {
+fn agrees_with(terms: Terms<'_>, document: &Document, entry: &LedgerEntry) -> bool {
     let mut desired = Vec::new();
     leaves(&document.spec, None, &[], &mut desired);
     desired.into_iter().all(|(path, value)| match value {
-        Value::Secret(secret) => match (fingerprints, entry.fingerprints.get(&path)) {
+        Value::Secret(secret) => match (terms.fingerprints, entry.fingerprints.get(&path)) {
             (Some(key), Some(known)) => key.fingerprint(&document.key, &path, secret) == *known,
             _ => false,
         },
-        value => same(Some(value), path.get(&entry.spec)),
+        value => alike(terms, &path, Some(value), path.get(&entry.spec)),
     })
 }
 
@@ -208,8 +212,8 @@ fn compare_secret(terms: Terms<'_>, document: &Document, path: &FieldPath, secre
 }
 
 /// The table of the three-way comparison, for one field that differs.
-fn classify(memory: Memory<'_>, path: &FieldPath, desired: Option<&Value>, live: Option<&Value>) -> Class {
-    let entry = match memory {
+fn classify(terms: Terms<'_>, path: &FieldPath, desired: Option<&Value>, live: Option<&Value>) -> Class {
+    let entry = match terms.memory {
         Memory::None => return Class::Pending,
         Memory::Unknown => return Class::Adoption,
         Memory::Entry(entry) => entry,
@@ -218,13 +222,36 @@ fn classify(memory: Memory<'_>, path: &FieldPath, desired: Option<&Value>, live:
         return Class::Pending; // Git names the field since then: Git moved.
     }
     let agreed = path.get(&entry.spec);
-    if same(agreed, live) {
+    if alike(terms, path, agreed, live) {
         Class::Pending
-    } else if same(agreed, desired) {
+    } else if alike(terms, path, agreed, desired) {
         Class::Drift
     } else {
         Class::Conflict
     }
+}
+
+/// Whether what stands at `path` on two sides means the same.
+fn alike(terms: Terms<'_>, path: &FieldPath, a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (Some(Value::List(a)), Some(Value::List(b)))
+            if terms.unordered.iter().any(|field| FieldPath::dotted(field) == *path) =>
+        {
+            members(a) == members(b)
+        }
+        (a, b) => same(a, b),
+    }
+}
+
+/// What a list has, as text: a float without a fraction is its integer.
+fn members(items: &[Value]) -> BTreeSet<String> {
+    let member = |item: &Value| match item {
+        Value::Number(_) => item
+            .as_i64()
+            .map_or_else(|| crate::json::write(item), |int| int.to_string()),
+        item => crate::json::write(item),
+    };
+    items.iter().map(member).collect()
 }
 
 /// Whether two fields mean the same: null and absent do.

@@ -33,7 +33,7 @@ pub struct KindSpec {
     pub volatile: &'static [&'static str],
     /// Maps (top-level) whose keys are all owned by Git once it names the field: a key that only live has is a difference.
     pub owned_whole: &'static [&'static str],
-    /// Lists (dotted) whose order means nothing.
+    /// Lists (dotted) whose order means nothing, and is not kept by the platform: sorted before anything else is done.
     pub sets: &'static [&'static str],
     /// Lists of objects or names (top-level) that mean their names.
     pub names: &'static [&'static str],
@@ -179,6 +179,11 @@ pub trait Schema: Send + Sync {
 
     /// What normalisation the table cannot say, after the table was applied. Idempotent.
     fn canonical(&self, kind: Kind, side: Side, spec: &mut Map);
+
+    /// Lists (dotted) of a kind whose order means nothing, but is kept by the platform: compared as sets, written as Git has them.
+    fn unordered(&self, _kind: Kind) -> &'static [&'static str] {
+        &[]
+    }
 
     /// What a document refers to; its parents included.
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference>;

@@ -125,8 +125,7 @@ async fn where_paths_or_uids_collide_nothing_is_lost() {
         extra,
         [
             "connections/pg_main_2.yaml",
-            "datastores/dw_main/containers/orders_2/computed_fields/as_int.yaml",
-            "datastores/dw_main/containers/orders/computed_fields/as_text_2.yaml",
+            "datastores/dw_main/containers/lines/computed_fields/as_text_2.yaml",
             "datastores/dw_main_2/_datastore.yaml",
             "datastores/dw_main_2/checks/orders/notnull__id.yaml",
         ]

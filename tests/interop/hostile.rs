@@ -161,7 +161,7 @@ pub(crate) fn strings() -> Json {
         }],
         "datastores": [{
             "name": "Dépôt: \"main\"", "connection_name": "PG \"main\": été #1", "database": "on", "schema": "null",
-            "description": TEXTS.join(" / "), "teams": ["Team: #1", "no"], "tags": ["yes", "tier: 0"],
+            "description": TEXTS[19..].join(" / ").chars().take(250).collect::<String>(), "teams": ["Team: #1", "no"], "tags": ["yes", "tier: 0"],
         }],
         "containers": [{
             "datastore": "Dépôt: \"main\"", "container_type": "computed_table", "name": "off",
@@ -195,14 +195,14 @@ pub(crate) fn collisions() -> Json {
     };
     let connection = |name: &str| json!({"name": name, "type": "postgresql", "host": "db.example.com", "port": 5432, "username": "u", "password": "p"});
     json!({
-        "warehouse": {"a|s": [table("orders"), table("Orders")], "b|s": [table("orders")]},
+        "warehouse": {"a|s": [table("orders"), table("Orders"), table("lines")], "b|s": [table("orders")]},
         "connections": [connection("pg main"), connection("PG-main")],
         "datastores": [
             {"name": "DW main", "connection_name": "pg main", "database": "a", "schema": "s"},
             {"name": "dw-main", "connection_name": "PG-main", "database": "b", "schema": "s"},
         ],
         "computed_fields": [
-            cast("orders", "as text"), cast("orders", "as_text"), cast("Orders", "as int"),
+            cast("lines", "as text"), cast("lines", "as_text"),
         ],
         "checks": [
             check("DW main", "orders", "id", Json::Null),

@@ -80,6 +80,27 @@ async fn hostile_names_and_strings_fill_an_empty_instance_alike() {
     both_fill_an_empty_instance(&hostile::strings()).await;
 }
 
+/// The order of a list of values is Git's when it is written, and no difference when it is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_a_list_of_values_is_kept_and_is_no_difference() {
+    let bench = Bench::start(&example_seed(1, 1, 5)).await;
+    bench.our_export("config").await;
+    let folder = bench.path("config");
+    let file = folder.join("datastores/warehouse_01/checks/orders_01/expectedvalues__status.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (front, back) = ("  - new\n", "  - shipped\n");
+    let swapped = text.replace(front, "@").replace(back, front).replace('@', back);
+    assert_ne!(swapped, text);
+    std::fs::write(&file, &swapped).unwrap();
+    assert_eq!(bench.plan(&folder).await.0, Some(0));
+    // Another field is written, and the list goes with it as it is live.
+    std::fs::write(&file, swapped.replace("description: ", "description: Now ")).unwrap();
+    bench.apply(&folder).await;
+    let again = bench.our_export("again").await;
+    let found = &again["datastores/warehouse_01/checks/orders_01/expectedvalues__status.yaml"];
+    assert_eq!(*found, text.replace("description: ", "description: Now "));
+}
+
 /// Where listings hide enrichment stores, the official client does not find the one to link, and says nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_the_official_client_passes_over_is_all_that_is_left_to_do() {

@@ -192,6 +192,7 @@ impl<'a> Planner<'a> {
         };
         let terms = Terms {
             table,
+            unordered: self.schema.unordered(document.key.kind),
             policy: self.policy,
             fingerprints: self.fingerprints,
             memory: self.memory(&document.key),

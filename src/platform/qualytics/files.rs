@@ -235,17 +235,19 @@ impl Qualytics {
         self.learn(elsewhere, names).await?;
         raws.sort_by_key(wire::id_of);
         let mut uids: BTreeSet<String> = BTreeSet::new();
-        let mut checks: Vec<ExportedCheck> = Vec::new();
+        let mut checks: Vec<(Option<i64>, ExportedCheck)> = Vec::new();
         // Stored ids first, the oldest check first: a generated one must not take what another has.
         let (stored, generated): (Vec<Json>, Vec<Json>) =
             raws.into_iter().partition(|raw| portable::stored_uid(raw).is_some());
         for raw in stored.into_iter().chain(generated) {
-            checks.push(portable::check(&raw, names, |uid| free(uid, &uids)));
-            uids.extend(checks.last().map(|check| check.uid.clone()));
+            let check = portable::check(&raw, names, |uid| free(uid, &uids));
+            uids.insert(check.uid.clone());
+            checks.push((wire::id_of(&raw), check));
         }
-        checks.sort_by(|a, b| (&a.folder, &a.stem, &a.uid).cmp(&(&b.folder, &b.stem, &b.uid)));
+        // Files of one name are numbered in the order in which their checks were made, as the official client has them.
+        checks.sort_by_key(|(id, _)| *id);
         let mut taken: BTreeSet<String> = BTreeSet::new();
-        for check in checks {
+        for (_, check) in checks {
             let path = format!("{}/checks/{}/{}", part.folder, check.folder, check.stem);
             let path = free(&path, &taken);
             taken.insert(path.clone());

@@ -133,7 +133,7 @@ pub(super) fn connection(raw: &Json, name: &str) -> Object {
         out.insert(field.clone(), value);
     }
     let said = |field: &str| wire::text_of(raw, field).is_some_and(|text| !text.is_empty());
-    let has_vault = raw.get("secrets_manager").is_some_and(is_something);
+    let has_vault = raw.get("secrets_manager").is_some_and(Json::is_object);
     let kind = wire::text_of(raw, "connection_type");
     for (of_kind, beside, secret) in [("jdbc", "username", "password"), ("dfs", "access_key", "secret_key")] {
         if kind == Some(of_kind) && said(beside) && !has_vault {
@@ -437,12 +437,4 @@ fn name_of(item: &Json) -> Json {
 
 fn object(raw: &Json) -> impl Iterator<Item = (&String, &Json)> {
     raw.as_object().into_iter().flatten()
-}
-
-fn is_something(value: &Json) -> bool {
-    match value {
-        Json::Null => false,
-        Json::Object(object) => !object.is_empty(),
-        Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => true,
-    }
 }

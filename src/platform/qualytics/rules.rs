@@ -177,9 +177,6 @@ const AUTOMATIC_ELEMENTS: &[&str] = &[
     "positive",
 ];
 
-/// Rules whose `list` means a set.
-const LISTS_AS_SETS: &[&str] = &["expectedSchema", "expectedValues", "requiredValues"];
-
 /// Properties that any rule is known to have, in the words of the files and of the platform.
 pub(super) const PROPERTIES: &[&str] = &[
     "allow_other_fields",
@@ -243,11 +240,6 @@ pub(super) fn find(rule: &str) -> Option<&'static Rule> {
 /// Whether the platform sets `is_element_context` of this rule by itself.
 pub(super) fn has_automatic_elements(rule: &str) -> bool {
     AUTOMATIC_ELEMENTS.contains(&current_name(rule))
-}
-
-/// Whether the order of this rule's `list` means nothing.
-pub(super) fn lists_a_set(rule: &str) -> bool {
-    LISTS_AS_SETS.contains(&current_name(rule))
 }
 
 /// The known rule that `rule` probably means: names that people write by analogy first, then the nearest spelling.

@@ -78,6 +78,11 @@ impl Schema for QualyticsSchema {
         normalize::canonical(kind, side, spec);
     }
 
+    fn unordered(&self, kind: Kind) -> &'static [&'static str] {
+        // Of every rule that has one: the values, or the names of fields, that may or must occur.
+        if kind == CHECK { &["properties.list"] } else { &[] }
+    }
+
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
         references::references(key, spec)
     }

@@ -301,18 +301,12 @@ pub(super) fn name_late(check: &mut LiveCheck, context: Context<'_>) {
 /// Says what is live the way Git says the same: sets in Git's order, and the name of a check's own datastore where Git has it.
 pub(super) fn align(spec: &mut Map, owner: &str, desired: &Map) {
     in_order_of(spec, desired, "fields");
-    let sets = desired
-        .get("rule_type")
-        .and_then(Value::as_str)
-        .is_some_and(rules::lists_a_set);
     let empty = Map::new();
     let wanted = desired.get("properties").and_then(Value::as_map).unwrap_or(&empty);
     let Some(Value::Map(properties)) = spec.get_mut("properties") else {
         return;
     };
-    if sets {
-        in_order_of(properties, wanted, "list");
-    }
+    in_order_of(properties, wanted, "list");
     if !properties.contains_key(PROPERTY_NAME.container) {
         return;
     }
