@@ -1,5 +1,6 @@
 //! What both clients write of one instance.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -134,15 +135,17 @@ async fn where_paths_or_uids_collide_nothing_is_lost() {
     // Read back, the folder is all that is live; what the official client wrote has lost a part of it.
     let (code, plan) = bench.plan(&bench.path("ours")).await;
     assert_ne!(code, Some(1), "{plan}");
-    let mut uids: Vec<&str> = ours
+    // A uid is one check's in its datastore.
+    let uids: Vec<(&str, &str)> = ours
         .iter()
         .filter(|(path, _)| path.contains("/checks/"))
-        .flat_map(|(_, text)| text.lines().filter(|line| line.contains("_qualytics_check_uid:")))
+        .map(|(path, text)| {
+            let uid = text.lines().find(|line| line.contains("_qualytics_check_uid:"));
+            (path.split('/').nth(1).unwrap(), uid.unwrap())
+        })
         .collect();
-    let all = uids.len();
-    uids.sort_unstable();
-    uids.dedup();
-    assert_eq!(uids.len(), all);
+    let distinct: BTreeSet<_> = uids.iter().collect();
+    assert_eq!((uids.len(), distinct.len()), (5, 5));
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
