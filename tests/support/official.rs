@@ -111,7 +111,7 @@ impl Bench {
 
     /// The configuration, comparable between instances.
     pub(crate) async fn state(&self) -> Json {
-        self.side("GET", "state", Json::Null).await
+        by_value(self.side("GET", "state", Json::Null).await)
     }
 
     /// How many writes there were, operations apart; and the log begins anew.
@@ -212,6 +212,16 @@ impl Bench {
             .await;
         let plan = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
         (said.code, plan)
+    }
+}
+
+/// Numbers as their values: an instance keeps the spelling that it was sent (`1e-7`, `1e-07`).
+fn by_value(json: Json) -> Json {
+    match json {
+        Json::Number(number) if number.is_f64() => Json::from(number.as_f64()),
+        Json::Array(items) => items.into_iter().map(by_value).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, by_value(value))).collect(),
+        other => other,
     }
 }
 
