@@ -142,7 +142,7 @@ pub(crate) fn strings() -> Json {
     checks.push(json!({
         "datastore": "Dépôt: \"main\"", "container": "Order Items", "rule": "between", "fields": ["Total Amount"],
         "description": "Numbers", "properties": {"min": -0.5, "max": 1e21, "inclusive_min": true, "inclusive_max": false},
-        "additional_metadata": numbers.clone(),
+        "additional_metadata": {"numbers": numbers.clone()},
     }));
     checks.push(json!({
         "datastore": "Dépôt: \"main\"", "container": "数据", "rule": "notNull", "fields": ["prénom", "id"],
