@@ -199,16 +199,14 @@ impl Loader<'_> {
             return None;
         }
         // What an unreadable file is laid under has no meaning of its own, and a second fault would only hide the first.
-        let content = if self.lost.iter().any(|lost| lost.path == path) {
+        if self.lost.iter().any(|lost| lost.path == path) {
             self.broken.push(Broken {
                 key: None,
                 kind: Some(kind),
             });
-            None
-        } else {
-            self.content(file, kind)
-        };
-        let Some((parsed, spec)) = content else {
+            return None;
+        }
+        let Some((parsed, spec)) = self.content(file, kind) else {
             self.lost.push(Lost {
                 layer,
                 file: file.path.clone(),
