@@ -174,7 +174,7 @@ Four things to try, each in another terminal:
 
 2. Change something by hand on prod, as somebody in the UI would: it is put back, and the run says what it was. The same on
    staging ({staging}), where drift is only reported, stays and shows as drift:
-     curl -s -X POST {prod}/_sandbox/edit -H 'content-type: application/json' \
+     curl -s -o /dev/null -w '%{{http_code}}\n' {prod}/_sandbox/edit -H 'content-type: application/json' \
        -d '{{"kind":"check","where":{{"uid":"orders__between__order_total"}},"set":{{"description":"changed by hand"}}}}'
 
 3. Push a file that is no YAML: the page says where, and everything else goes on:
