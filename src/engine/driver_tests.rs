@@ -276,6 +276,23 @@ async fn drift_that_is_only_reported_has_an_age_until_it_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drift_check_is_idle_when_it_finds_what_the_run_before_it_found() {
+    let mut plot = Plot::new();
+    plot.drift = OnDrift::Report;
+    plot.drift_interval = 5 * MINUTE;
+    let house = plot.start();
+    house.runs(3).await;
+    house.platform.by_hand(&key("item/b/x"), "black");
+    house.runs(5).await;
+    house.platform.by_hand(&key("item/b/x"), "white");
+    house.runs(7).await;
+    house.trigger(Trigger::Manual);
+    let idle: Vec<bool> = house.runs(8).await.iter().take(8).map(|run| run.idle).collect();
+    // First pass, two checks of nothing; drift and the same again; another drift and the same again; somebody asked.
+    assert_eq!(idle, [false, true, true, false, true, false, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_the_step_in_hand_and_records_the_run() {
     let plot = Plot::new();
     plot.platforms[0]
@@ -373,6 +390,7 @@ async fn a_run_that_the_process_died_in_is_closed_at_the_next_start() {
         started: start,
         finished,
         conclusion: finished.map(|_| Conclusion::Succeeded),
+        idle: false,
         message: String::new(),
         plan: None,
         report: None,

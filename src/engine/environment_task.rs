@@ -240,6 +240,7 @@ impl EnvironmentTask {
             started: self.shared.clock.now(),
             finished: None,
             conclusion: None,
+            idle: false,
             message: "under way".to_owned(),
             plan: None,
             report: None,

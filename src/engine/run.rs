@@ -18,7 +18,7 @@ use super::driver::Shared;
 use super::reconcile::{self, Environment, PassError, Prepared};
 use super::source_task::Looked;
 use super::{Activity, standing};
-use crate::store::{RunId, RunRecord};
+use crate::store::{RunId, RunRecord, Trigger};
 
 /// How a run ended.
 pub(super) struct Ended {
@@ -176,9 +176,23 @@ fn finish(
     }
     let now = shared.clock.now();
     let drifts = standing::drifts(&kinds);
+    let wrote = !report.outcomes.is_empty();
     let plan = Arc::new(report.plan);
     let mut since = None;
     shared.views.environment(name, |view| {
+        record.idle = !wrote
+            && is_routine(&record.trigger)
+            && view
+                .last_run
+                .as_ref()
+                .is_some_and(|last| last.revision == record.revision)
+            && view
+                .plan
+                .as_ref()
+                .is_some_and(|last| last.reported == plan.reported && last.blocked == plan.blocked)
+            && view.kinds == kinds
+            && view.diagnostics == diagnostics
+            && view.gaps == gaps;
         view.drift_since = drifts.then(|| view.drift_since.unwrap_or(now));
         since = view.drift_since;
         view.kinds = kinds;
@@ -188,6 +202,14 @@ fn finish(
     });
     shared.metrics.drift_since(name, since);
     (conclusion, message)
+}
+
+/// Whether nobody asked for it: what a person or a commit started is worth its line, whatever it found.
+fn is_routine(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::Drift | Trigger::Retry => true,
+        Trigger::Start | Trigger::Revision | Trigger::Webhook(_) | Trigger::Manual => false,
+    }
 }
 
 fn show(record: &RunRecord, conclusion: Conclusion, finished: DateTime<Utc>, shared: &Shared) {
@@ -221,6 +243,7 @@ pub(super) async fn record_idle(mut record: RunRecord, looked: &Looked, shared: 
     record.message = message;
     record.finished = Some(shared.clock.now());
     record.conclusion = Some(conclusion);
+    record.idle = conclusion == Conclusion::Succeeded;
     keep(&record, shared).await;
     let name = record.environment.clone();
     shared

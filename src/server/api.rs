@@ -332,6 +332,7 @@ fn run_json(run: &RunRecord) -> Json {
         "finished": run.finished.map(instant),
         "duration_seconds": run.finished.map(|finished| (finished - run.started).as_seconds_f64()),
         "conclusion": run.conclusion.map(|conclusion| conclusion.word()),
+        "idle": run.idle,
         "message": run.message,
         "diagnostics": run.diagnostics,
     })

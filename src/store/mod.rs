@@ -150,6 +150,9 @@ pub struct RunRecord {
     pub finished: Option<DateTime<Utc>>,
     /// How it ended.
     pub conclusion: Option<Conclusion>,
+    /// Whether it wrote nothing and found nothing that the run before it had not found: such runs are kept apart, so that they
+    /// do not push out the others.
+    pub idle: bool,
     /// One line for the list: what was done, or why nothing could be.
     pub message: String,
     /// The plan, as the JSON of the command line has it; `None` in lists and when there was none.

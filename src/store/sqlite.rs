@@ -29,13 +29,18 @@ use super::{Intent, RunId, RunRecord, Store, StoreError};
 /// What the store keeps at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Runs in the history of one environment; older ones go.
+    /// Runs in the history of one environment that did or found something; older ones go.
     pub runs: u32,
+    /// Runs that did not, beside those.
+    pub idle_runs: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { runs: 500 }
+        Self {
+            runs: 500,
+            idle_runs: 50,
+        }
     }
 }
 
@@ -228,17 +233,26 @@ impl Store for SqliteStore {
         let doing = |error: sqlx::Error| self.faults.of("write a run", &error);
         let mut transaction = self.writer.begin().await.map_err(doing)?;
         rows::put_run(&mut transaction, run).await.map_err(doing)?;
-        // Ids sort by time; the run that was just written is never the one that goes.
-        sqlx::query(
-            "DELETE FROM runs WHERE environment = ?1 AND id <> ?2 AND id NOT IN
-             (SELECT id FROM runs WHERE environment = ?1 AND id <> ?2 ORDER BY id DESC LIMIT ?3)",
-        )
-        .bind(&run.environment.0)
-        .bind(&run.id.0)
-        .bind(i64::from(self.limits.runs.saturating_sub(1)))
-        .execute(&mut *transaction)
-        .await
-        .map_err(doing)?;
+        // One that is under way may turn out to be either, and must not push out a run of the other sort.
+        if run.finished.is_some() {
+            let limit = match run.idle {
+                true => self.limits.idle_runs,
+                false => self.limits.runs,
+            };
+            // Ids sort by time; the run that was just written is never the one that goes.
+            sqlx::query(
+                "DELETE FROM runs WHERE environment = ?1 AND id <> ?2 AND idle = ?4 AND finished IS NOT NULL AND id NOT IN
+                 (SELECT id FROM runs WHERE environment = ?1 AND id <> ?2 AND idle = ?4 AND finished IS NOT NULL
+                  ORDER BY id DESC LIMIT ?3)",
+            )
+            .bind(&run.environment.0)
+            .bind(&run.id.0)
+            .bind(i64::from(limit.saturating_sub(1)))
+            .bind(run.idle)
+            .execute(&mut *transaction)
+            .await
+            .map_err(doing)?;
+        }
         transaction.commit().await.map_err(doing)
     }
 
@@ -246,12 +260,12 @@ impl Store for SqliteStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = match environment {
             Some(environment) => sqlx::query(
-                "SELECT id, environment, \"trigger\", revision, started, finished, conclusion, message, diagnostics,
+                "SELECT id, environment, \"trigger\", revision, started, finished, conclusion, idle, message, diagnostics,
                  NULL AS plan, NULL AS report FROM runs WHERE environment = ? ORDER BY id DESC LIMIT ?",
             )
             .bind(&environment.0),
             None => sqlx::query(
-                "SELECT id, environment, \"trigger\", revision, started, finished, conclusion, message, diagnostics,
+                "SELECT id, environment, \"trigger\", revision, started, finished, conclusion, idle, message, diagnostics,
                  NULL AS plan, NULL AS report FROM runs ORDER BY id DESC LIMIT ?",
             ),
         }

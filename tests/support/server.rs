@@ -335,6 +335,7 @@ pub(crate) fn run(id: &str, environment: &str, started: DateTime<Utc>, conclusio
         started,
         finished: conclusion.map(|_| started + TimeDelta::milliseconds(4200)),
         conclusion,
+        idle: false,
         message: "1 updated, 61 in sync".to_owned(),
         plan: None,
         report: None,

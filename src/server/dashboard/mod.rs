@@ -23,8 +23,8 @@ use crate::store::{RunId, StoreError, Trigger};
 const STYLE: &str = include_str!("app.css");
 const SCRIPT: &str = include_str!("app.js");
 
-/// How many runs a page lists.
-const RUNS: usize = 15;
+/// How many runs a page reads: idle ones become one line.
+const RUNS: usize = 300;
 
 /// `GET /`.
 pub(super) async fn overview(State(shell): Shared) -> Response {

@@ -108,6 +108,15 @@ pub(super) struct RunRow {
     took: Option<String>,
     conclusion: Chip,
     message: String,
+    /// How many idle runs in a row this line stands for, and since when; `None` for a line of its own.
+    idle: Option<Idle>,
+}
+
+/// Runs in a row that did and found nothing.
+#[derive(Serialize)]
+struct Idle {
+    count: usize,
+    since: When,
 }
 
 /// `GET /environments/{name}`.
@@ -203,7 +212,7 @@ pub(super) fn overview(overview: &Overview, runs: &[RunRecord], now: DateTime<Ut
             .iter()
             .map(|(name, source)| source_row(name, source, now))
             .collect(),
-        runs: runs.iter().map(|run| run_row(run, overview, now)).collect(),
+        runs: run_rows(runs, overview, now),
     }
 }
 
@@ -236,7 +245,7 @@ pub(super) fn environment(
         diagnostics: view.diagnostics.iter().map(diagnostic_row).collect(),
         gaps: view.gaps.clone(),
         plan,
-        runs: runs.iter().map(|run| run_row(run, overview, now)).collect(),
+        runs: run_rows(runs, overview, now),
     }
 }
 
@@ -434,8 +443,38 @@ fn run_row(run: &RunRecord, overview: &Overview, now: DateTime<Utc>) -> RunRow {
             text: word.to_owned(),
         },
         message: run.message.clone(),
+        idle: run.idle.then(|| Idle {
+            count: 1,
+            since: When::at(run.started, now),
+        }),
     }
 }
+
+/// The newest lines of a list of runs: those of an environment that did and found nothing, one after another, are one line
+/// with the newest's id.
+fn run_rows(runs: &[RunRecord], overview: &Overview, now: DateTime<Utc>) -> Vec<RunRow> {
+    let mut rows: Vec<RunRow> = Vec::new();
+    let mut open: BTreeMap<&EnvironmentName, usize> = BTreeMap::new();
+    for run in runs {
+        let folded = run.idle.then(|| open.get(&run.environment)).flatten();
+        if let Some(idle) = folded.and_then(|index| rows.get_mut(*index)?.idle.as_mut()) {
+            idle.count += 1;
+            idle.since = When::at(run.started, now);
+            continue;
+        }
+        if run.idle {
+            open.insert(&run.environment, rows.len());
+        } else {
+            open.remove(&run.environment);
+        }
+        rows.push(run_row(run, overview, now));
+    }
+    rows.truncate(LINES);
+    rows
+}
+
+/// How many lines a list of runs has.
+const LINES: usize = 15;
 
 fn diagnostic_row(diagnostic: &Diagnostic) -> DiagnosticRow {
     DiagnosticRow {

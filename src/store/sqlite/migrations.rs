@@ -9,7 +9,8 @@ use crate::store::StoreError;
 const APPLICATION: i64 = 0x6472_6966;
 
 /// What leads from version `index` to `index + 1` (`PRAGMA user_version`).
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE meta (
         name  TEXT PRIMARY KEY,
         value TEXT NOT NULL
@@ -43,7 +44,11 @@ const STEPS: &[&str] = &["
         diagnostics TEXT NOT NULL
     ) STRICT;
     CREATE INDEX runs_of_environment ON runs (environment, id);
-"];
+",
+    "
+    ALTER TABLE runs ADD COLUMN idle INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// Brings the database to this version's shape, each step in one transaction.
 pub(super) async fn run(pool: &SqlitePool, faults: &Faults) -> Result<(), StoreError> {

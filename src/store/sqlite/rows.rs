@@ -137,11 +137,12 @@ pub(super) async fn delete_intent(
 /// Writes a run over whatever the id had.
 pub(super) async fn put_run(connection: &mut SqliteConnection, run: &RunRecord) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO runs (id, environment, \"trigger\", revision, started, finished, conclusion, message, plan, report,
-         diagnostics) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO runs (id, environment, \"trigger\", revision, started, finished, conclusion, idle, message, plan, report,
+         diagnostics) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET environment = excluded.environment, \"trigger\" = excluded.\"trigger\",
          revision = excluded.revision, started = excluded.started, finished = excluded.finished,
-         conclusion = excluded.conclusion, message = excluded.message, plan = excluded.plan, report = excluded.report,
+         conclusion = excluded.conclusion,
+         idle = excluded.idle, message = excluded.message, plan = excluded.plan, report = excluded.report,
          diagnostics = excluded.diagnostics",
     )
     .bind(&run.id.0)
@@ -151,6 +152,7 @@ pub(super) async fn put_run(connection: &mut SqliteConnection, run: &RunRecord) 
     .bind(time_text(run.started))
     .bind(run.finished.map(time_text))
     .bind(run.conclusion.map(Conclusion::word))
+    .bind(run.idle)
     .bind(&run.message)
     .bind(run.plan.as_deref())
     .bind(run.report.as_deref())
@@ -182,6 +184,7 @@ pub(super) fn run(row: &SqliteRow) -> Result<RunRecord, RowFault> {
         started: time(row.try_get("started")?).ok_or_else(|| fault("started"))?,
         finished,
         conclusion,
+        idle: row.try_get("idle")?,
         message: row.try_get("message")?,
         plan: row.try_get("plan")?,
         report: row.try_get("report")?,

@@ -160,6 +160,7 @@ fn a_run(environment: &EnvironmentName, number: u32) -> RunRecord {
         started: time(number),
         finished: Some(time(number + 1)),
         conclusion: Some(Conclusion::Partial),
+        idle: false,
         message: "1 updated".into(),
         plan: Some("{\"version\":1}".into()),
         report: Some("{\"outcomes\":[]}".into()),
@@ -379,7 +380,9 @@ async fn a_run_reads_back_whole_and_is_listed_without_its_plan_and_report() {
 
 #[tokio::test]
 async fn history_is_bounded_for_each_environment_and_newest_first() {
-    let store = SqliteStore::open("sqlite::memory:", Limits { runs: 3 }).await.unwrap();
+    let store = SqliteStore::open("sqlite::memory:", Limits { runs: 3, idle_runs: 2 })
+        .await
+        .unwrap();
     let dev = EnvironmentName("dev".into());
     store.put_run(&a_run(&dev, 0)).await.unwrap();
     for number in 1..=10 {
@@ -393,6 +396,41 @@ async fn history_is_bounded_for_each_environment_and_newest_first() {
     );
     assert_eq!(ids(store.runs(None, 2).await.unwrap()), ["run-00010", "run-00009"]);
     assert_eq!(ids(store.runs(Some(&dev), 100).await.unwrap()), ["run-00000"]);
+}
+
+#[tokio::test]
+async fn idle_runs_push_out_no_others_and_a_run_under_way_pushes_out_none() {
+    let limits = Limits { runs: 3, idle_runs: 2 };
+    let store = SqliteStore::open("sqlite::memory:", limits).await.unwrap();
+    for number in 1..=3 {
+        store.put_run(&a_run(&prod(), number)).await.unwrap();
+    }
+    for number in 4..=40 {
+        let idle = RunRecord {
+            idle: true,
+            ..a_run(&prod(), number)
+        };
+        let begun = RunRecord {
+            idle: false,
+            finished: None,
+            conclusion: None,
+            ..idle.clone()
+        };
+        store.put_run(&begun).await.unwrap();
+        store.put_run(&idle).await.unwrap();
+    }
+    let kept = store.runs(Some(&prod()), 100).await.unwrap();
+    let kept: Vec<(&str, bool)> = kept.iter().map(|run| (run.id.0.as_str(), run.idle)).collect();
+    assert_eq!(
+        kept,
+        [
+            ("run-00040", true),
+            ("run-00039", true),
+            ("run-00003", false),
+            ("run-00002", false),
+            ("run-00001", false)
+        ]
+    );
 }
 
 #[tokio::test]
