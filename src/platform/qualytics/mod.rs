@@ -14,6 +14,7 @@ mod observe;
 mod operations;
 mod placed;
 mod portable;
+mod profiles;
 mod references;
 mod rules;
 mod run;
