@@ -176,7 +176,7 @@ pub(crate) fn strings() -> Json {
         // On a table whose name is its slug: of all others the official client loses the name.
         "computed_fields": [{
             "datastore": "Dépôt: \"main\"", "container": "yes", "name": "true", "transformation": "customExpression",
-            "source_fields": [], "properties": {"column_expression": "CASE WHEN \"no\" = 'a: b' THEN '#' ELSE \"null\" END"},
+            "source_fields": null, "properties": {"column_expression": "CASE WHEN \"no\" = 'a: b' THEN '#' ELSE \"null\" END"},
         }],
         "checks": checks,
     })
