@@ -15,10 +15,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use driftless::engine::reconcile::Memory;
+use driftless::platform::address::address;
 use driftless::sandbox::qualytics::{Overlap, Switches, example_seed};
-use driftless::store::Store as _;
+use driftless::store::Store;
 use driftless::store::sqlite::{self, SqliteStore};
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Conclusion;
@@ -291,6 +294,12 @@ impl Daemon {
     }
 }
 
+/// What the store calls the ledger of the environment `prod` on `instance`.
+fn ledger_of_prod(store: Arc<dyn Store>, instance: &Instance) -> EnvironmentName {
+    let (target, _) = address(&instance.sandbox.url(), "/api").unwrap();
+    Memory::new(store, Some(&EnvironmentName("prod".to_owned())), &target).name
+}
+
 async fn daemon_survives(switches: Switches) {
     let points = KILLS.map(|point| {
         let switches = switches.clone();
@@ -307,7 +316,8 @@ async fn daemon_survives(switches: Switches) {
                 .await
                 .unwrap();
             let schema = driftless::platform::qualytics::schema();
-            let prod = EnvironmentName("prod".to_owned());
+            let store: Arc<dyn Store> = Arc::new(store);
+            let prod = ledger_of_prod(store.clone(), &instance);
             assert_eq!(store.intents(&prod, schema).await.unwrap(), []);
             let ledger = store.ledger(&prod, schema).await.unwrap();
             let owned = ledger.entries.keys().filter(|key| key.kind.0 == "check").count();
@@ -349,9 +359,11 @@ async fn a_daemon_that_is_asked_to_stop_ends_what_is_in_hand_and_the_next_start_
     let store = SqliteStore::open(daemon.store.to_str().unwrap(), sqlite::Limits::default())
         .await
         .unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
     let prod = EnvironmentName("prod".to_owned());
     let schema = driftless::platform::qualytics::schema();
-    assert_eq!(store.intents(&prod, schema).await.unwrap(), []);
+    let ledger = ledger_of_prod(store.clone(), &instance);
+    assert_eq!(store.intents(&ledger, schema).await.unwrap(), []);
     let runs = store.runs(Some(&prod), 10).await.unwrap();
     let run = store.run(&runs[0].id).await.unwrap().unwrap();
     assert_eq!(run.conclusion, Some(Conclusion::Partial));

@@ -80,7 +80,11 @@ impl Schema for QualyticsSchema {
 
     fn unordered(&self, kind: Kind) -> &'static [&'static str] {
         // The fields that a rule is about; the values, or the names of fields, that may or must occur.
-        if kind == CHECK { &["fields", "properties.list"] } else { &[] }
+        if kind == CHECK {
+            &["fields", "properties.list"]
+        } else {
+            &[]
+        }
     }
 
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
