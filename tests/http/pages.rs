@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use chrono::{TimeDelta, Utc};
 use driftless::engine::Overview;
+use driftless::store::RunRecord;
 use driftless_core::key::EnvironmentName;
+use driftless_core::report::Conclusion;
 
-use crate::support::{HOSTILE, Rig, calm, loopback, rig, source, troubled};
+use crate::support::{HOSTILE, Rig, calm, loopback, rig, run, source, troubled};
 use crate::{get, plain, post};
 
 fn hostile() -> Rig {
@@ -239,5 +241,35 @@ async fn assets_are_addressed_by_their_content() {
             !answer.text.contains("http://") && !answer.text.contains("https://"),
             "nothing comes from elsewhere"
         );
+    }
+}
+
+#[tokio::test]
+async fn runs_that_found_nothing_are_one_line_for_each_environment() {
+    let now = Utc::now();
+    let row = |number: i64, environment: &str, idle: bool| RunRecord {
+        idle,
+        ..run(
+            &format!("run-{number:02}"),
+            environment,
+            now - TimeDelta::minutes(number),
+            Some(Conclusion::Succeeded),
+        )
+    };
+    let mut runs: Vec<RunRecord> = (1..=40)
+        .map(|number| row(number, ["dev", "prod"][usize::from(number % 2 == 0)], true))
+        .collect();
+    runs.push(row(41, "prod", false));
+    runs.push(row(42, "prod", true));
+    let page = get(&rig(troubled(now, "prod").0, runs, loopback()), "/").await.text;
+    for (text, count) in [
+        ("run-01", 2),
+        ("run-02", 2),
+        ("run-03", 0),
+        ("run-41", 2),
+        ("run-42", 2),
+        ("\u{d7}20, since", 2),
+    ] {
+        assert_eq!(page.matches(text).count(), count, "{text}");
     }
 }

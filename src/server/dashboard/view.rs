@@ -296,7 +296,11 @@ fn reasons(view: &EnvironmentView, source: Option<&SourceView>, now: DateTime<Ut
         (states.conflict, "changed both in Git and by hand".to_owned()),
         (states.blocked, "blocked".to_owned()),
         (states.drift, drift),
-        (states.pending, "not applied yet".to_owned()),
+        // What failed is not applied either: said once.
+        (
+            states.pending.saturating_sub(total.failed),
+            "not applied yet".to_owned(),
+        ),
         (faults(view), plural(faults(view), "fault in files", "faults in files")),
         (
             view.gaps.len(),
@@ -346,7 +350,7 @@ fn environment_row(
             .as_ref()
             .map(|revision| revision_row(revision, source, now)),
         last_success: view.last_success.map(|time| When::at(time, now)),
-        next: view.next.map(|time| When::at(time, now)),
+        next: view.next.map(|time| When::due(time, now)),
         kinds: view.kinds.iter().map(kind_row).collect(),
     }
 }

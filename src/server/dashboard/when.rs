@@ -15,6 +15,19 @@ pub(super) struct When {
 }
 
 impl When {
+    /// When something is due: what is overdue is due now, never a time ago.
+    pub(super) fn due(time: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let ahead = (time - now).num_seconds();
+        Self {
+            iso: instant(time),
+            text: if ahead < 1 {
+                "now".to_owned()
+            } else {
+                format!("in {}", whole(time - now))
+            },
+        }
+    }
+
     /// `time` as seen at `now`.
     pub(super) fn at(time: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         let past = now - time;
@@ -22,14 +35,22 @@ impl When {
         let text = if past.num_seconds() >= -1 && past.num_seconds() < 2 {
             "just now".to_owned()
         } else if past > TimeDelta::zero() {
-            format!("{} ago", span(past))
+            format!("{} ago", whole(past))
         } else {
-            format!("in {}", span(-past))
+            format!("in {}", whole(-past))
         };
         Self {
             iso: instant(time),
             text,
         }
+    }
+}
+
+/// A span between now and then: a tenth of a second would be old before it is read.
+fn whole(distance: TimeDelta) -> String {
+    match distance.num_seconds() {
+        seconds @ 0..10 => format!("{seconds} s"),
+        _ => span(distance),
     }
 }
 
@@ -56,7 +77,7 @@ mod tests {
         for (offset, text) in [
             (TimeDelta::zero(), "just now"),
             (TimeDelta::milliseconds(-1500), "just now"),
-            (TimeDelta::seconds(5), "5.0 s ago"),
+            (TimeDelta::seconds(5), "5 s ago"),
             (TimeDelta::seconds(59), "59 s ago"),
             (TimeDelta::minutes(43), "43 min ago"),
             (TimeDelta::hours(47), "47 h ago"),
@@ -64,6 +85,9 @@ mod tests {
             (TimeDelta::seconds(-40), "in 40 s"),
         ] {
             assert_eq!(When::at(now - offset, now).text, text);
+        }
+        for (ahead, text) in [(-40, "now"), (0, "now"), (3, "in 3 s"), (600, "in 10 min")] {
+            assert_eq!(When::due(now + TimeDelta::seconds(ahead), now).text, text);
         }
         assert_eq!(When::at(now, now).iso, "1970-01-11T00:00:00Z");
     }
