@@ -12,7 +12,8 @@
 //! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `left_out`.
 //!   Absent: the defaults;
 //! - `plan.txt` and `diagnostics.txt`: what is expected. `DRIFTLESS_BLESS=1` writes them anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
+#![expect(clippy::disallowed_methods, reason = "a test has its own environment")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -2,7 +2,6 @@
 //!
 //! Needs `git`, `sh`, `curl`, `openssl` and `promtool` (`scripts/test` sees to them).
 
-#![expect(clippy::disallowed_methods, reason = "a test has its own clock and environment")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 
 use std::collections::BTreeMap;
