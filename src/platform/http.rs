@@ -22,6 +22,9 @@ const PAGE_SIZE: usize = 100;
 /// Pages of one list that are asked for at once: more would only be held in memory while they wait for the gate.
 const PAGES_AT_ONCE: usize = 16;
 
+/// The most items that a list may have: fifty times the largest instance in the budgets.
+const ITEM_CAP: usize = 5_000_000;
+
 /// The most that an answer may hold, in bytes.
 const BODY_CAP: usize = 64 << 20;
 
@@ -275,11 +278,15 @@ impl Http {
     ) -> Result<Result<Vec<T>, Failure>, Failure> {
         let mut seen = HashSet::new();
         let mut items = Vec::new();
-        let first = self.page(request, 1).await?;
+        let first = self.page(request, 1, read).await?;
         let total = first.total;
+        if total > ITEM_CAP {
+            let message = format!("the list says that it has {total} items; more than {ITEM_CAP} are not read");
+            return Err(failures::broken(request, &message));
+        }
         let pages = total.div_ceil(first.size);
         let mut rest = stream::iter(2..=pages)
-            .map(|number| self.page(request, number))
+            .map(|number| self.page(request, number, read))
             .buffered(PAGES_AT_ONCE);
         let mut page = first;
         loop {
@@ -290,13 +297,18 @@ impl Http {
                 );
                 return Ok(Err(failures::broken(request, &message)));
             }
-            for item in page.items {
-                let Some(id) = item.get("id").and_then(Json::as_i64) else {
+            let before = items.len();
+            for (id, item) in page.items {
+                let Some(id) = id else {
                     return Ok(Err(failures::broken(request, "an item has no id")));
                 };
                 if seen.insert(id) {
-                    items.push(read(item));
+                    items.push(item);
                 }
+            }
+            // A page that brings nothing new is never made good by later ones, of which a wrong total may promise very many.
+            if items.len() == before {
+                break;
             }
             match rest.next().await {
                 Some(next) => page = next?,
@@ -310,10 +322,12 @@ impl Http {
         Ok(Err(failures::broken(request, &message)))
     }
 
-    async fn page(&self, request: &Request, number: usize) -> Result<Page, Failure> {
+    /// One page. Its items are read here: what they hold of JSON does not wait in memory for the pages before.
+    async fn page<T>(&self, request: &Request, number: usize, read: &impl Fn(Json) -> T) -> Result<Page<T>, Failure> {
         let request = request.clone().query("page", number).query("size", PAGE_SIZE);
         let answer = self.fetch(&request).await?;
-        Page::read(answer).ok_or_else(|| failures::broken(&request, "the answer is no page: it has no items and total"))
+        Page::of(answer, read)
+            .ok_or_else(|| failures::broken(&request, "the answer is no page: it has no items and total"))
     }
 
     async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Failure> {
@@ -437,15 +451,15 @@ impl Answer {
     }
 }
 
-/// A page of a list.
-struct Page {
-    items: Vec<Json>,
+/// A page of a list: its items with their ids, the size of the list, and how many items a page has.
+struct Page<T> {
+    items: Vec<(Option<i64>, T)>,
     total: usize,
     size: usize,
 }
 
-impl Page {
-    fn read(mut answer: Json) -> Option<Self> {
+impl<T> Page<T> {
+    fn of(mut answer: Json, read: &impl Fn(Json) -> T) -> Option<Self> {
         let number = |field: &str| {
             answer
                 .get(field)
@@ -458,6 +472,10 @@ impl Page {
             .filter(|size| (1..PAGE_SIZE).contains(size))
             .unwrap_or(PAGE_SIZE);
         let items = answer.get_mut("items")?.as_array_mut().map(std::mem::take)?;
+        let items = items
+            .into_iter()
+            .map(|item| (item.get("id").and_then(Json::as_i64), read(item)))
+            .collect();
         Some(Self { items, total, size })
     }
 }

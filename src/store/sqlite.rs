@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use driftless_core::key::{EnvironmentName, Key};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use driftless_core::schema::Schema;
+use futures::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 
 use self::fault::Faults;
@@ -159,16 +160,16 @@ impl Store for SqliteStore {
     }
 
     async fn ledger(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Ledger, StoreError> {
-        let found = sqlx::query("SELECT key, spec, fingerprints, remote, revision FROM ledger WHERE environment = ?")
+        let failed = |error: sqlx::Error| self.faults.of("read the ledger", &error);
+        // Row by row: the rows of a large ledger are as large as what is made of them.
+        let mut found = sqlx::query("SELECT key, spec, fingerprints, remote, revision FROM ledger WHERE environment = ?")
             .bind(&environment.0)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| self.faults.of("read the ledger", &error))?;
+            .fetch(&self.readers);
         let mut ledger = Ledger::default();
-        for row in &found {
+        while let Some(row) = found.try_next().await.map_err(failed)? {
             // A key that this version does not know is another version's business: it stays where it is.
             if let Some((key, entry)) =
-                rows::entry(row, schema).map_err(|fault| self.faults.row(environment, &fault))?
+                rows::entry(&row, schema).map_err(|fault| self.faults.row(environment, &fault))?
             {
                 ledger.entries.insert(key, entry);
             }

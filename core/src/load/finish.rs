@@ -24,7 +24,7 @@ impl Loader<'_> {
         } = raw;
         let before = self.broken.len();
         self.substitute(&key, &mut spec, &origin);
-        let spec = normalize(self.schema, key.kind, Side::Desired, spec);
+        let mut spec = normalize(self.schema, key.kind, Side::Desired, spec);
         let hides = self.schema.spec(key.kind).is_some_and(|spec| !spec.secrets.is_empty());
         for fault in self.schema.check(&key, &spec) {
             let place = origin.place(&fault.at);
@@ -43,6 +43,8 @@ impl Loader<'_> {
             return None;
         }
         let references = self.schema.references(&key, &spec);
+        // It stays as long as the pass.
+        spec.shrink_to_fit();
         Some(Document {
             key,
             spec,

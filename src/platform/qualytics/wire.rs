@@ -364,7 +364,9 @@ fn map_of(raw: &Json) -> Map {
 
 /// The resource of a spec, which is normalised here.
 fn resource(kind: Kind, raw: &Json, spec: Map) -> Option<LiveResource> {
-    let spec = driftless_core::normalize::normalize(schema(), kind, Side::Live, spec);
+    let mut spec = driftless_core::normalize::normalize(schema(), kind, Side::Live, spec);
+    // It stays as long as the pass, and was made for more fields than it has now.
+    spec.shrink_to_fit();
     Some(LiveResource {
         id: RemoteId(id_of(raw)?),
         spec,
