@@ -109,7 +109,7 @@ pub(super) fn rows(plan: &Json, report: &Json, places: &BTreeMap<String, String>
         digest,
         changes,
         more: all.saturating_sub(CHANGES),
-        blocked: list(&plan["blocked"]).iter().map(blocked).collect(),
+        blocked: list(&plan["blocked"]).iter().map(|row| blocked(row, places)).collect(),
     })
 }
 
@@ -129,7 +129,19 @@ fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<St
             .or_else(|| outcome["result"].as_str().map(str::to_owned)),
         attempts: outcome["attempts"].as_u64(),
         error: error(&outcome["error"]),
-        fields: fields.iter().take(FIELDS).map(field).collect(),
+        fields: fields
+            .iter()
+            .take(FIELDS)
+            .map(|json| {
+                let row = field(json);
+                match change["action"].as_str() {
+                    // Nothing is there yet, and nothing stays: the plan's JSON has null for both.
+                    Some("create") => FieldRow { before: None, ..row },
+                    Some("delete") => FieldRow { after: None, ..row },
+                    _ => row,
+                }
+            })
+            .collect(),
         more: fields.len().saturating_sub(FIELDS),
     }
 }
@@ -161,12 +173,20 @@ fn field(field: &Json) -> FieldRow {
     }
 }
 
-fn blocked(blocked: &Json) -> BlockedRow {
+fn blocked(blocked: &Json, places: &BTreeMap<String, String>) -> BlockedRow {
     let keys = list(&blocked["keys"]);
     BlockedRow {
         reason: text(&blocked["reason"]).replace('_', " "),
         message: text(&blocked["message"]),
-        keys: keys.iter().take(KEYS).map(text).collect(),
+        keys: keys
+            .iter()
+            .take(KEYS)
+            .map(text)
+            .map(|key| match places.get(&key) {
+                Some(place) => format!("{key}  {place}"),
+                None => key,
+            })
+            .collect(),
         more: keys.len().saturating_sub(KEYS),
     }
 }
@@ -234,6 +254,22 @@ mod tests {
     fn a_long_value_is_cut_between_characters() {
         let shown = value(&json!("é".repeat(VALUE + 7)));
         assert!(shown.ends_with("é… (7 characters more)"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_created_was_absent_before_and_not_null() {
+        let fields = json!([{"path": "tags", "before": null, "after": null}]);
+        let shown = |action| {
+            let plan =
+                json!({"digest": "a", "changes": [{"key": "check/x", "action": action, "fields": fields.clone()}]});
+            let rows = rows(&plan, &Json::Null, &BTreeMap::new()).unwrap();
+            let field = &rows.changes[0].fields[0];
+            (field.before.clone(), field.after.clone())
+        };
+        let null = || Some("null".to_owned());
+        assert_eq!(shown("create"), (None, null()));
+        assert_eq!(shown("update"), (null(), null()));
+        assert_eq!(shown("delete"), (null(), None));
     }
 
     #[test]
