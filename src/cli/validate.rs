@@ -38,7 +38,13 @@ pub(crate) async fn run(args: ValidateArgs) -> anyhow::Result<Exit> {
     let (diagnostics, checked) = match (&args.dir, &args.config) {
         (Some(dir), None) => folder(dir, &args.overlays).await?,
         (None, Some(path)) => match wire::read_config(path, &process_environment()) {
-            Ok(config) => (Vec::new(), format!("{} environments", config.environments.len())),
+            Ok(config) => (
+                Vec::new(),
+                match config.environments.len() {
+                    1 => "1 environment".to_owned(),
+                    count => format!("{count} environments"),
+                },
+            ),
             Err(faults) => (faults, String::new()),
         },
         _ => bail!("nothing to check: pass a folder, or --config FILE"),
