@@ -74,7 +74,12 @@ pub(super) fn of_transport(request: &Request, broken_by: &Break) -> Failure {
         );
     }
     if error.is_connect() {
-        let message = format!("{asked}: the instance cannot be reached: {cause}; nothing was sent");
+        // rustls's word for an answer that is no TLS: a server of plain HTTP, most often.
+        let hint = match cause.contains("InvalidContentType") {
+            true => "; it does not speak TLS there: does its URL begin with http://?",
+            false => "",
+        };
+        let message = format!("{asked}: the instance cannot be reached: {cause}; nothing was sent{hint}");
         return failure(Meaning::Unavailable, message);
     }
     let what = match error.is_timeout() {

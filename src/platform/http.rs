@@ -187,7 +187,10 @@ impl Http {
         // The process has one provider; that it is set already is no fault.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let invalid = |message: String| failure(Meaning::Invalid, message);
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", options.token.expose().trim())).map_err(|_| {
+        let token = options.token.expose().trim();
+        // A token copied from a request's header has the scheme before it; no token holds a space.
+        let token = token.strip_prefix("Bearer ").unwrap_or(token).trim_start();
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
             let message = "the token holds characters that no header can hold: copy it again, without line breaks";
             failure(Meaning::Unauthorized, message.to_owned())
         })?;
