@@ -18,6 +18,7 @@ impl Loader<'_> {
     pub(super) fn finish(&mut self, raw: Raw) -> Option<Document> {
         let Raw {
             key,
+            overlay_alone,
             by_slug,
             mut spec,
             origin,
@@ -35,6 +36,13 @@ impl Loader<'_> {
                 ..fault.diagnostic
             };
             match diagnostic.severity {
+                Severity::Error if overlay_alone => {
+                    let help = match &diagnostic.help {
+                        Some(help) => format!("{help}; {}", stray(&key)),
+                        None => stray(&key),
+                    };
+                    self.fail(key.kind, Some(key.clone()), diagnostic.help(help));
+                }
                 Severity::Error => self.fail(key.kind, Some(key.clone()), diagnostic),
                 Severity::Warning => self.diagnostics.push(diagnostic),
             }
@@ -129,4 +137,11 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+/// What to do about a document that only an overlay declares and that does not stand by itself.
+fn stray(key: &Key) -> String {
+    format!(
+        "only an overlay declares `{key}`: where it is to change one from below, correct its identity, or remove it with what it changed"
+    )
 }

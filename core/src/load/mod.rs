@@ -108,6 +108,8 @@ enum Layer {
 #[derive(Clone)]
 struct Raw {
     key: Key,
+    /// Whether no layer below an overlay declares it.
+    overlay_alone: bool,
     by_slug: Vec<BySlug>,
     spec: Map,
     origin: Origin,
@@ -367,6 +369,7 @@ impl Loader<'_> {
         let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
         Raw {
             key,
+            overlay_alone: false,
             by_slug,
             spec: document.spec,
             origin,
@@ -412,7 +415,8 @@ impl Loader<'_> {
                         .push(Diagnostic::warning("nothing_to_delete", message).at(place));
                 }
                 (Layer::Base | Layer::Overlay, _) => {
-                    documents.insert(raw.key.clone(), raw);
+                    let overlay_alone = layer == Layer::Overlay;
+                    documents.insert(raw.key.clone(), Raw { overlay_alone, ..raw });
                 }
             }
         }
