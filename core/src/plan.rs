@@ -170,6 +170,8 @@ pub struct Blocked {
     pub message: String,
     /// The resources concerned, sorted.
     pub keys: Vec<Key>,
+    /// Where those that have a document stand in their files.
+    pub places: BTreeMap<Key, Place>,
 }
 
 /// Why something is not done.

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use driftless_core::key::Kind;
 use driftless_core::policy::{Policy, UnknownSecrets};
+use driftless_core::report::Meaning;
 use driftless_core::schema::Schema;
 use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
@@ -183,16 +184,16 @@ impl Instance {
 
     fn bare(args: &InstanceArgs, variables: &BTreeMap<String, String>) -> anyhow::Result<Self> {
         let PlatformName::Qualytics = args.platform;
-        let given = |flag: &Option<String>, variable: &str, option: &str| {
+        let given = |flag: &Option<String>, variable: &str, option: &str, what: &str| {
             flag.clone()
                 .or_else(|| variables.get(variable).cloned())
                 .filter(|text| !text.is_empty())
                 .with_context(|| {
-                    format!("no instance is named: set {variable} in the environment or in .env, or pass {option}")
+                    format!("no {what} is given: set {variable} in the environment or in .env, or pass {option}")
                 })
         };
-        let url = given(&args.url, URL_VARIABLE, "--url")?;
-        let token = Secret::new(given(&args.token, TOKEN_VARIABLE, "--token")?);
+        let url = given(&args.url, URL_VARIABLE, "--url", "instance")?;
+        let token = Secret::new(given(&args.token, TOKEN_VARIABLE, "--token", "token")?);
         let gate = Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND)));
         let platform = Qualytics::new(
             QualyticsOptions {
@@ -203,8 +204,13 @@ impl Instance {
             },
             gate,
         )
-        .map_err(wire::failed)
-        .with_context(|| format!("{URL_VARIABLE} or --url"))?;
+        .map_err(|failure| {
+            let place = match failure.meaning {
+                Meaning::Unauthorized => format!("{TOKEN_VARIABLE} or --token"),
+                _ => format!("{URL_VARIABLE} or --url"),
+            };
+            wire::failed(failure).context(place)
+        })?;
         Ok(Self {
             platform: Arc::new(platform),
             left_out: left_out(&args.include)?,

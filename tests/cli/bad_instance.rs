@@ -141,6 +141,44 @@ async fn nobody_at_the_address_is_said_with_the_address() {
     }
 }
 
+#[tokio::test]
+async fn a_token_is_taken_as_it_is_copied_and_one_that_is_none_is_named_as_the_token() {
+    let rig = pending().await;
+    for copied in ["Bearer {}", " {}\n", "Bearer  {} "] {
+        let token = copied.replace("{}", rig.sandbox.token());
+        rig.run_as(&token, &["plan", "--input", "cfg"]).await.exits(0);
+    }
+    rig.run_as("a\nb", &["plan", "--input", "cfg"])
+        .await
+        .exits(1)
+        .says(&["QUALYTICS_TOKEN or --token: the token holds characters"]);
+    rig.run_as("", &["plan", "--input", "cfg"])
+        .await
+        .exits(1)
+        .says(&["no token is given: set QUALYTICS_TOKEN"]);
+}
+
+#[tokio::test]
+async fn https_to_a_server_of_plain_http_says_what_to_try() {
+    let rig = pending().await;
+    let mut command = rig.command(&["plan", "--input", "cfg"]);
+    command.env("QUALYTICS_URL", rig.sandbox.url().replace("http://", "https://"));
+    Ran::of(command)
+        .await
+        .exits(1)
+        .says(&["cannot be reached", "does its URL begin with http://?"]);
+}
+
+#[tokio::test]
+async fn a_refused_field_is_said_once_with_its_file() {
+    let rig = Rig::new().await;
+    rig.edit(&format!("cfg/{CHECK}"), "fields:\n- id", "fields:\n- nobodys");
+    let ran = rig.run(&["apply", "--input", "cfg", "--yes"]).await;
+    ran.exits(1).shows(&["answered 422", CHECK]);
+    let failed = ran.out.lines().find(|line| line.contains("answered 422")).unwrap();
+    assert_eq!(failed.matches("nobodys").count(), 1, "{failed}");
+}
+
 /// A server that reads a request and answers these bytes, or hangs up.
 async fn answers(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

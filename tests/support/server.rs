@@ -297,6 +297,7 @@ pub(crate) fn plan(environment: &str, text: &str) -> Plan {
             reason: BlockReason::UnresolvedReference,
             message: format!("`ref_container_name` names `{text}`, which is neither declared nor live"),
             keys: vec![check("orders__reconcile__total")],
+            places: [].into(),
         }],
         unmanaged: Vec::new(),
         orphaned: Vec::new(),

@@ -110,6 +110,10 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
             .map(|((reason, message), keys)| Blocked {
                 reason,
                 message,
+                places: keys
+                    .iter()
+                    .filter_map(|key| Some((key.clone(), documents.get(key)?.origin.start())))
+                    .collect(),
                 keys: keys.into_iter().collect(),
             })
             .collect(),

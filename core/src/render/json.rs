@@ -77,6 +77,7 @@ fn content_into(plan: &Plan, map: &mut Map) {
              reason,
              message,
              keys: blocked,
+             places: _,
          }| {
             object([
                 ("reason", Value::from(reason.word())),

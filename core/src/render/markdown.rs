@@ -36,7 +36,13 @@ pub fn plan_markdown(plan: &Plan) -> String {
             key.clear();
         }
     }
-    for Blocked { reason, message, keys } in &plan.blocked {
+    for Blocked {
+        reason,
+        message,
+        keys,
+        places: _,
+    } in &plan.blocked
+    {
         let keys = keys
             .iter()
             .map(|key| format!("`{}`", md_code(&key.to_string())))

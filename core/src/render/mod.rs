@@ -24,10 +24,17 @@ pub fn plan_text(plan: &Plan) -> String {
         Some("Only reported, as the policy says:"),
         plan.reported.iter(),
     );
-    for Blocked { reason, message, keys } in &plan.blocked {
+    for Blocked {
+        reason,
+        message,
+        keys,
+        places,
+    } in &plan.blocked
+    {
         let _ = writeln!(out, "\nBlocked ({}): {message}", reason.word());
         for key in keys {
-            let _ = writeln!(out, "  ! {key}");
+            let place = places.get(key).map(|place| format!("  ({place})")).unwrap_or_default();
+            let _ = writeln!(out, "  ! {key}{place}");
         }
     }
     list(
@@ -176,6 +183,10 @@ pub fn outcome_error(result: &Outcomes) -> Option<String> {
         Outcomes::Failed(failure) => {
             let mut text = failure.message.clone();
             for (field, message) in &failure.fields {
+                // Most refusals say their fields in the sentence already.
+                if failure.message.contains(&format!("{field}: {message}")) {
+                    continue;
+                }
                 let _ = write!(text, "; `{field}`: {message}");
             }
             Some(text)
