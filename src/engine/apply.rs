@@ -1,5 +1,5 @@
 //! Carries out the steps of a plan as they become ready. Decides nothing of what is written: only when, in which order, and
-//! whether again. How one step is brought to its end is [`super::step`]'s.
+//! whether again. How one step is brought to its end is `step`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;

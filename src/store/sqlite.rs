@@ -162,9 +162,10 @@ impl Store for SqliteStore {
     async fn ledger(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Ledger, StoreError> {
         let failed = |error: sqlx::Error| self.faults.of("read the ledger", &error);
         // Row by row: the rows of a large ledger are as large as what is made of them.
-        let mut found = sqlx::query("SELECT key, spec, fingerprints, remote, revision FROM ledger WHERE environment = ?")
-            .bind(&environment.0)
-            .fetch(&self.readers);
+        let mut found =
+            sqlx::query("SELECT key, spec, fingerprints, remote, revision FROM ledger WHERE environment = ?")
+                .bind(&environment.0)
+                .fetch(&self.readers);
         let mut ledger = Ledger::default();
         while let Some(row) = found.try_next().await.map_err(failed)? {
             // A key that this version does not know is another version's business: it stays where it is.

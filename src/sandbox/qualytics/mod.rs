@@ -1,6 +1,6 @@
 //! A Qualytics controlplane: the REST API under `/api`, and a side door under `/_sandbox` for tests and demos.
 //!
-//! One request is one call of a synchronous handler on the locked [`state::Instance`]; the edge in [`edge`] adds
+//! One request is one call of a synchronous handler on the locked `state::Instance`; the edge in `edge` adds
 //! what a network adds: latency, faults, clients that hang up.
 
 mod archive;
