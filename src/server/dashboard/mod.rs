@@ -2,6 +2,7 @@
 
 mod changes;
 mod pages;
+mod runs;
 mod view;
 mod when;
 

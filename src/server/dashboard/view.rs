@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::changes::{self, PlanRows};
+use super::runs::{RunRow, run_row, run_rows};
 use super::when::{When, span};
 use crate::engine::{Activity, EnvironmentView, KindView, Overview, SourceView};
 use crate::server::api::document;
@@ -20,8 +21,8 @@ use crate::store::RunRecord;
 /// A word for the style sheet and the text for people.
 #[derive(Serialize)]
 pub(super) struct Chip {
-    word: String,
-    text: String,
+    pub(super) word: String,
+    pub(super) text: String,
 }
 
 impl From<Standing> for Chip {
@@ -69,7 +70,7 @@ struct EnvironmentRow {
 
 /// A commit.
 #[derive(Serialize)]
-struct RevisionRow {
+pub(super) struct RevisionRow {
     id: String,
     short: String,
     subject: Option<String>,
@@ -95,28 +96,6 @@ struct SourceRow {
     reached: Option<When>,
     tried: bool,
     stale: Option<String>,
-}
-
-/// One run in a list.
-#[derive(Serialize)]
-pub(super) struct RunRow {
-    id: String,
-    environment: String,
-    trigger: String,
-    revision: Option<RevisionRow>,
-    started: When,
-    took: Option<String>,
-    conclusion: Chip,
-    message: String,
-    /// How many idle runs in a row this line stands for, and since when; `None` for a line of its own.
-    idle: Option<Idle>,
-}
-
-/// Runs in a row that did and found nothing.
-#[derive(Serialize)]
-struct Idle {
-    count: usize,
-    since: When,
 }
 
 /// `GET /environments/{name}`.
@@ -390,7 +369,7 @@ fn kind_row(view: &KindView) -> KindRow {
 }
 
 /// A revision, with what its commit says where the source stands at it.
-fn revision_row(revision: &Revision, source: Option<&SourceView>, now: DateTime<Utc>) -> RevisionRow {
+pub(super) fn revision_row(revision: &Revision, source: Option<&SourceView>, now: DateTime<Utc>) -> RevisionRow {
     let commit: Option<&Commit> = source
         .filter(|source| source.revision.as_ref() == Some(revision))
         .and_then(|source| source.commit.as_ref());
@@ -419,66 +398,6 @@ fn source_row(name: &str, source: &SourceView, now: DateTime<Utc>) -> SourceRow 
         stale: source.stale.as_ref().map(|stale| stale_text(stale, now)),
     }
 }
-
-fn run_row(run: &RunRecord, overview: &Overview, now: DateTime<Utc>) -> RunRow {
-    let view = overview.environments.get(&run.environment);
-    let source = view.and_then(|view| overview.sources.get(&view.source));
-    let under_way = view.is_some_and(|view| match &view.activity {
-        Activity::Running { run: id, .. } => *id == run.id,
-        Activity::Idle => false,
-    });
-    let word = match (run.conclusion, run.finished) {
-        (Some(conclusion), _) => conclusion.word(),
-        (None, None) if under_way => "running",
-        (None, _) => "cut off",
-    };
-    RunRow {
-        id: run.id.0.clone(),
-        environment: run.environment.0.clone(),
-        trigger: run.trigger.text(),
-        revision: run
-            .revision
-            .as_ref()
-            .map(|revision| revision_row(revision, source, now)),
-        started: When::at(run.started, now),
-        took: run.finished.map(|finished| span(finished - run.started)),
-        conclusion: Chip {
-            word: word.replace(' ', "_"),
-            text: word.to_owned(),
-        },
-        message: run.message.clone(),
-        idle: run.idle.then(|| Idle {
-            count: 1,
-            since: When::at(run.started, now),
-        }),
-    }
-}
-
-/// The newest lines of a list of runs: those of an environment that did and found nothing, one after another, are one line
-/// with the newest's id.
-fn run_rows(runs: &[RunRecord], overview: &Overview, now: DateTime<Utc>) -> Vec<RunRow> {
-    let mut rows: Vec<RunRow> = Vec::new();
-    let mut open: BTreeMap<&EnvironmentName, usize> = BTreeMap::new();
-    for run in runs {
-        let folded = run.idle.then(|| open.get(&run.environment)).flatten();
-        if let Some(idle) = folded.and_then(|index| rows.get_mut(*index)?.idle.as_mut()) {
-            idle.count += 1;
-            idle.since = When::at(run.started, now);
-            continue;
-        }
-        if run.idle {
-            open.insert(&run.environment, rows.len());
-        } else {
-            open.remove(&run.environment);
-        }
-        rows.push(run_row(run, overview, now));
-    }
-    rows.truncate(LINES);
-    rows
-}
-
-/// How many lines a list of runs has.
-const LINES: usize = 15;
 
 fn diagnostic_row(diagnostic: &Diagnostic) -> DiagnosticRow {
     DiagnosticRow {
