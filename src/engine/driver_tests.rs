@@ -379,6 +379,29 @@ async fn a_failed_step_is_counted_and_tried_again_by_the_next_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_that_failed_is_not_sent_again_by_a_drift_check_before_its_backoff_is_over() {
+    let mut plot = Plot::new();
+    plot.drift_interval = Duration::from_secs(1);
+    let fails = || Script::Fails(failure(Meaning::Invalid));
+    plot.platforms[0]
+        .1
+        .script(&key("item/b/x"), [fails(), fails(), fails()]);
+    let house = plot.start();
+    let runs = house.runs(4).await;
+    let triggers: Vec<_> = runs.iter().map(|run| run.trigger.clone()).collect();
+    assert_eq!(
+        triggers,
+        [Trigger::Start, Trigger::Retry, Trigger::Retry, Trigger::Retry]
+    );
+    assert!(
+        seconds_between(&runs).iter().sum::<i64>() > 20,
+        "{:?}",
+        seconds_between(&runs)
+    );
+    assert_eq!(house.runs(5).await[4].trigger, Trigger::Drift);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_the_process_died_in_is_closed_at_the_next_start() {
     let plot = Plot::new();
     let start = chrono::DateTime::from_timestamp(1_600_000_000, 0).unwrap();

@@ -15,7 +15,7 @@ use super::backoff::jittered;
 use super::driver::Shared;
 use super::inbox::{Asked, Inbox, Taken};
 use super::reconcile::Environment;
-use super::run::{self, Ended};
+use super::run::{self, DriftCheck, Ended};
 use super::source_task::Looked;
 use super::{Activity, EnvironmentView};
 use crate::store::{RunRecord, Trigger};
@@ -137,9 +137,12 @@ impl Dues {
     }
 
     /// A pass ended. Without a revision there is nothing to retry until the source has one.
-    fn end(&mut self, conclusion: Conclusion, now: Instant, drift: Duration, backoff: impl Fn(u32) -> Duration) {
-        self.drift = self.attempted.as_ref().map(|_| now + drift);
-        match conclusion {
+    fn end(&mut self, ended: &Ended, now: Instant, drift: Duration, backoff: impl Fn(u32) -> Duration) {
+        self.drift = match ended.drift_check {
+            DriftCheck::OnTime => self.attempted.as_ref().map(|_| now + drift),
+            DriftCheck::WithRetry => None,
+        };
+        match ended.conclusion {
             Conclusion::Succeeded => {
                 self.failures = 0;
                 self.retry = None;
@@ -252,15 +255,15 @@ impl EnvironmentTask {
             return;
         }
         self.dues.begin(looked, &record.trigger);
-        let Ended { conclusion } = run::run(&self.name, &self.environment, record, looked, &self.shared)
+        let ended = run::run(&self.name, &self.environment, record, looked, &self.shared)
             .instrument(span)
             .await;
         let drift = jittered(self.drift_interval, fastrand::f64());
         let retry = self.shared.retry;
-        self.dues.end(conclusion, Instant::now(), drift, |failures| {
+        self.dues.end(&ended, Instant::now(), drift, |failures| {
             retry.wait(failures, fastrand::f64())
         });
-        if conclusion != Conclusion::Succeeded
+        if ended.conclusion != Conclusion::Succeeded
             && let Some(due) = self.dues.retry
         {
             let seconds = due.saturating_duration_since(Instant::now()).as_secs();

@@ -23,6 +23,16 @@ use crate::store::{RunId, RunRecord, Trigger};
 /// How a run ended.
 pub(super) struct Ended {
     pub(super) conclusion: Conclusion,
+    pub(super) drift_check: DriftCheck,
+}
+
+/// When the instance is looked at again although nothing asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DriftCheck {
+    /// At its interval.
+    OnTime,
+    /// With the retry: a pass is a pass, and one at the interval would send what failed again before its backoff is over.
+    WithRetry,
 }
 
 /// What a pass that got as far as a plan leaves behind.
@@ -46,8 +56,14 @@ pub(super) async fn run(
     let follower = ViewFollower::new(name, &record.id, shared);
     // A fault in an adapter must not end the environment's task: the next pass starts afresh.
     let pass = AssertUnwindSafe(pass(name, environment, looked, &follower, shared));
+    let mut drift_check = DriftCheck::WithRetry;
     let (conclusion, message) = match pass.catch_unwind().await {
-        Ok(Ok(passed)) => finish(name, environment, passed, &mut record, shared),
+        Ok(Ok(passed)) => {
+            if passed.report.tally().failed == 0 {
+                drift_check = DriftCheck::OnTime;
+            }
+            finish(name, environment, passed, &mut record, shared)
+        }
         Ok(Err(error)) => (conclusion_of(&error), error.to_string()),
         Err(_) => (
             Conclusion::Failed,
@@ -62,7 +78,10 @@ pub(super) async fn run(
     log(name, &record, conclusion, began.elapsed());
     keep(&record, shared).await;
     show(&record, conclusion, finished, shared);
-    Ended { conclusion }
+    Ended {
+        conclusion,
+        drift_check,
+    }
 }
 
 /// A stop is no fault of the environment's, but it is not done either.

@@ -15,9 +15,9 @@ use driftless_core::tree::{Content, File, Tree};
 use driftless_core::value::{Map, Value};
 use driftless_core::yaml;
 
-pub const VAULT: Kind = Kind("vault");
-pub const SHELF: Kind = Kind("shelf");
-pub const NOTE: Kind = Kind("note");
+pub(crate) const VAULT: Kind = Kind("vault");
+pub(crate) const SHELF: Kind = Kind("shelf");
+pub(crate) const NOTE: Kind = Kind("note");
 
 const PLAIN: KindSpec = KindSpec {
     kind: VAULT,
@@ -63,7 +63,7 @@ const KINDS: &[KindSpec] = &[
     },
 ];
 
-pub struct Library;
+pub(crate) struct Library;
 
 impl Schema for Library {
     fn platform(&self) -> &'static str {
@@ -179,11 +179,11 @@ impl Schema for Library {
     }
 }
 
-pub fn key(text: &str) -> Key {
+pub(crate) fn key(text: &str) -> Key {
     Library.key(text).expect("a key of the library")
 }
 
-pub fn tree(files: &[(&str, &str)]) -> Tree {
+pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
     let mut files: Vec<File> = files
         .iter()
         .map(|(path, text)| File {
@@ -198,7 +198,7 @@ pub fn tree(files: &[(&str, &str)]) -> Tree {
     }
 }
 
-pub fn live(id: i64, yaml_text: &str, kind: Kind) -> LiveResource {
+pub(crate) fn live(id: i64, yaml_text: &str, kind: Kind) -> LiveResource {
     let value = yaml::parse(yaml_text.as_bytes()).root.map(|root| root.to_value());
     let spec = match value {
         Some(Value::Map(map)) => driftless_core::normalize::normalize(&Library, kind, Side::Live, map),

@@ -236,6 +236,7 @@ fn reads_as_text(text: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
     use serde_json::json;
