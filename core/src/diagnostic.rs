@@ -16,7 +16,9 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+        // A name of a file is whatever its author wrote, line feeds included.
+        let file = crate::render::plain_line(&self.file);
+        write!(f, "{file}:{}:{}", self.line, self.column)
     }
 }
 

@@ -4,11 +4,81 @@
 //! the tree and agree by number in a diff. A secret is a variant, so nothing has to be masked later.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use indexmap::IndexMap;
 
 /// A map from text to values: keeps insertion order, compares without it.
-pub type Map = IndexMap<String, Value>;
+///
+/// Boxed, since every value is as large as the largest variant: a large instance is a great many small values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map(Box<IndexMap<String, Value>>);
+
+impl Map {
+    /// An empty map.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Deref for Map {
+    type Target = IndexMap<String, Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Map {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl FromIterator<(String, Value)> for Map {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        Self(Box::new(entries.into_iter().collect()))
+    }
+}
+
+impl<const N: usize> From<[(String, Value); N]> for Map {
+    fn from(entries: [(String, Value); N]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl Extend<(String, Value)> for Map {
+    fn extend<I: IntoIterator<Item = (String, Value)>>(&mut self, entries: I) {
+        self.0.extend(entries);
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (String, Value);
+    type IntoIter = indexmap::map::IntoIter<String, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = (&'a String, &'a Value);
+    type IntoIter = indexmap::map::Iter<'a, String, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Map {
+    type Item = (&'a String, &'a mut Value);
+    type IntoIter = indexmap::map::IterMut<'a, String, Value>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
+    }
+}
 
 /// One node of the tree.
 #[derive(Clone, PartialEq)]
@@ -231,6 +301,11 @@ mod tests {
         let b: Map = [("y".to_owned(), Value::from(2)), ("x".to_owned(), Value::from(1))].into();
         assert_eq!(Value::Map(a.clone()), Value::Map(b));
         assert_eq!(a.keys().next().map(String::as_str), Some("x"));
+    }
+
+    #[test]
+    fn a_value_takes_no_more_than_four_words() {
+        assert!(size_of::<Value>() <= 32, "{} bytes", size_of::<Value>());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use driftless_core::diagnostic::{Diagnostic, Severity};
-use driftless_core::render::count_severity;
+use driftless_core::render::{count_severity, plain, plain_line};
 use serde_json::json;
 
 use super::out;
@@ -73,9 +73,8 @@ pub(crate) fn one(diagnostic: &Diagnostic) -> String {
     };
     // What came from a repository must not steer the terminal.
     let clean = |text: &str| -> String {
-        text.chars()
-            .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
-            .collect()
+        let marked = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        plain(&text.chars().map(marked).collect::<String>())
     };
     let mut group = level
         .primary_title(clean(&diagnostic.message))
@@ -91,13 +90,13 @@ pub(crate) fn one(diagnostic: &Diagnostic) -> String {
                 .filter(|length| *length > 0)
                 .map_or(line.len(), |at| start + at);
             let snippet = Snippet::source(line)
-                .path(place.file.to_string())
+                .path(plain_line(&place.file))
                 .line_start(usize::try_from(place.line).unwrap_or(1))
                 .annotation(AnnotationKind::Primary.span(start..end.max(start)));
             group = group.element(snippet);
         }
         (Some(place), None) => {
-            let origin = Origin::path(place.file.to_string())
+            let origin = Origin::path(plain_line(&place.file))
                 .line(usize::try_from(place.line).unwrap_or(1))
                 .char_column(usize::try_from(place.column).unwrap_or(1));
             group = group.element(origin);

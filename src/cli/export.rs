@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use driftless_core::schema::Schema as _;
 
@@ -83,10 +83,12 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
 fn write_if_changed(root: &Path, file: &ExportedFile) -> anyhow::Result<bool> {
     let path = root.join(&file.path);
     let shown = || format!("cannot write {}", path.display());
-    if std::fs::read(&path).is_ok_and(|bytes| bytes == file.text.as_bytes()) {
+    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    if is_file && std::fs::read(&path).is_ok_and(|bytes| bytes == file.text.as_bytes()) {
         return Ok(false);
     }
     let folder = path.parent().unwrap_or(root);
+    within(root, &file.path)?;
     std::fs::create_dir_all(folder).with_context(shown)?;
     // A reader, or a killed process, sees the old text or the new one, never half of it.
     let mut new = tempfile::NamedTempFile::new_in(folder).with_context(shown)?;
@@ -94,6 +96,25 @@ fn write_if_changed(root: &Path, file: &ExportedFile) -> anyhow::Result<bool> {
     std::fs::set_permissions(new.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).with_context(shown)?;
     new.persist(&path).with_context(shown)?;
     Ok(true)
+}
+
+/// Refuses folders below `root` that are symbolic links: in a work tree they are somebody else's, and lead anywhere.
+fn within(root: &Path, path: &str) -> anyhow::Result<()> {
+    let mut folder = root.to_owned();
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        folder.push(part);
+        // The last one is the file, which is replaced, never followed.
+        if folder == root.join(path) {
+            break;
+        }
+        if folder.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+            bail!(
+                "{} is a symbolic link, which is not followed: put a folder in its place, or export to another one",
+                folder.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Files of the layout below what was exported that nothing corresponds to: in `connections/`, and in the folders of the

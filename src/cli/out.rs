@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use driftless_core::render::plain;
+
 /// Prints a result: colour codes are taken out where the stream is no terminal or `NO_COLOR` is set.
 pub(crate) fn result(text: &str) {
     let _ = write!(anstream::stdout(), "{text}");
@@ -15,7 +17,8 @@ pub(crate) fn say(text: &str) {
 
 /// Prints why the command failed.
 pub(crate) fn error(text: &str) {
-    say(&format!("\u{1b}[1;31merror\u{1b}[0m: {text}"));
+    // The text may quote a platform, a Git host or a file's name: only the colour is ours.
+    say(&format!("\u{1b}[1;31merror\u{1b}[0m: {}", plain(text)));
 }
 
 /// Whether a person can be asked and shown a bar.

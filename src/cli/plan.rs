@@ -72,7 +72,8 @@ pub(crate) fn show_faults(prepared: &Prepared) {
         out::say(&diagnostics::one(diagnostic));
     }
     for gap in &prepared.gaps {
-        out::say(&format!("not read whole: {}: {}", gap.kind, gap.message));
+        let message = render::plain_line(&gap.message);
+        out::say(&format!("not read whole: {}: {message}", gap.kind));
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every request asks the [`Gate`] first. A read that failed is sent again as the gate says; a write never is, here.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use driftless_core::report::{Failure, Meaning};
@@ -14,6 +14,7 @@ use reqwest::{StatusCode, Url};
 use serde_json::Value as Json;
 
 use super::failures::{self, Refusal, failure};
+use super::redact::Hidden;
 use super::{Exchange, Gate};
 
 /// Items of a page: the most that the platforms give.
@@ -176,6 +177,8 @@ pub struct Http {
     base: Url,
     token: Secret,
     gate: Arc<dyn Gate>,
+    /// Secrets of whatever was or may be sent: a failure may quote more than its own request.
+    known: RwLock<Vec<Secret>>,
 }
 
 impl Http {
@@ -218,7 +221,13 @@ impl Http {
             base: options.base,
             token: options.token,
             gate,
+            known: RwLock::default(),
         })
+    }
+
+    /// Remembers secrets that no message may hold, in the place of those that were remembered before.
+    pub fn hide(&self, secrets: Vec<Secret>) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
     /// Sends `request`. `None` is an answer without a body.
@@ -349,11 +358,10 @@ impl Http {
             elapsed: sent.elapsed(),
             attempt,
         });
-        let result = match answer {
-            Ok(answer) => answer.meaning(request),
+        match answer {
+            Ok(answer) => answer.meaning(request, || self.hidden(request)),
             Err(broken) => Err(failures::of_transport(request, &broken.error)),
-        };
-        result.map_err(|failure| self.redacted(failure, request))
+        }
     }
 
     async fn exchange(&self, request: &Request) -> Result<Answer, Interrupted> {
@@ -394,19 +402,16 @@ impl Http {
         })
     }
 
-    /// What the platform says may quote what it was sent.
-    fn redacted(&self, mut failure: Failure, request: &Request) -> Failure {
-        let hidden = request.secrets.iter().chain([&self.token]).map(Secret::expose);
-        for secret in hidden.filter(|secret| !secret.is_empty()) {
-            let hide = |text: &mut String| {
-                if text.contains(secret) {
-                    *text = text.replace(secret, driftless_core::value::SECRET_TEXT);
-                }
-            };
-            hide(&mut failure.message);
-            failure.fields.iter_mut().for_each(|(_, message)| hide(message));
+    /// What a message about `request` must not hold.
+    fn hidden(&self, request: &Request) -> Hidden {
+        let mut hidden = Hidden::default();
+        for secret in request.secrets.iter().chain([&self.token]) {
+            hidden.add(secret);
         }
-        failure
+        for secret in self.known.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            hidden.add_long(secret);
+        }
+        hidden
     }
 }
 
@@ -432,14 +437,18 @@ struct Answer {
 }
 
 impl Answer {
-    fn meaning(self, request: &Request) -> Result<Option<Json>, Failure> {
+    fn meaning(self, request: &Request, hidden: impl FnOnce() -> Hidden) -> Result<Option<Json>, Failure> {
         let json = || serde_json::from_slice::<Json>(&self.body).ok();
         if !self.status.is_success() {
+            let mut body = json();
+            if let Some(body) = &mut body {
+                hidden().out_of_json(body);
+            }
             return Err(failures::of_status(
                 request,
                 Refusal {
                     status: self.status,
-                    body: json(),
+                    body,
                     retry_after: self.retry_after,
                 },
             ));

@@ -4,6 +4,7 @@ pub mod address;
 mod failures;
 pub mod http;
 pub mod qualytics;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};

@@ -126,3 +126,28 @@ async fn an_export_that_cannot_be_written_says_where() {
     let ran = Ran::of(rig.bare(&["export", "--output", "x"])).await;
     ran.exits(1).says(&["QUALYTICS_URL"]);
 }
+
+#[tokio::test]
+async fn an_export_never_writes_through_a_link_that_somebody_left_in_the_folder() {
+    let rig = Rig::new().await;
+    rig.write("elsewhere/keep.yaml", "kept: true\n");
+    for link in ["connections", "datastores"] {
+        rig.write("out/README.md", "a work tree\n");
+        std::os::unix::fs::symlink(rig.path("elsewhere"), rig.path(&format!("out/{link}"))).unwrap();
+        rig.run(&["export", "--output", "out", "--prune-files"])
+            .await
+            .exits(1)
+            .says(&["is a symbolic link, which is not followed"]);
+        assert_eq!(listing(&rig, "elsewhere"), ["keep.yaml"]);
+        std::fs::remove_dir_all(rig.path("out")).unwrap();
+    }
+    // The folder itself may be one: that was asked for. A file that is one is replaced.
+    std::os::unix::fs::symlink(rig.path("elsewhere"), rig.path("named")).unwrap();
+    rig.run(&["export", "--output", "named"]).await.exits(0);
+    rig.write("victim", "untouched");
+    std::fs::remove_file(rig.path("named/connections/pg.yaml")).unwrap();
+    std::os::unix::fs::symlink(rig.path("victim"), rig.path("named/connections/pg.yaml")).unwrap();
+    rig.run(&["export", "--output", "named"]).await.exits(0);
+    assert_eq!(rig.read("victim"), "untouched");
+    assert!(rig.read("named/connections/pg.yaml").contains("name: pg"));
+}

@@ -348,3 +348,31 @@ async fn what_names_no_instance_says_how_to_name_one() {
     let ran = Ran::of(rig.bare(&["plan", "--input", "cfg", "--url", &url])).await;
     ran.exits(1).says(&["QUALYTICS_TOKEN", "--token"]);
 }
+
+#[tokio::test]
+async fn what_others_wrote_does_not_steer_the_terminal() {
+    let rig = Rig::new().await;
+    let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}";
+    rig.edit(
+        &format!("cfg/{CHECK}"),
+        "additional_metadata:\n",
+        "additional_metadata:\n  \"x\\e[2J\\n  + check/forged\": \"\\e[31m\\x9b\\u202e\"\n",
+    );
+    rig.write(
+        &format!("cfg/datastores/warehouse/checks/orders/{evil}\n.yaml"),
+        "rule_type: notNull\ncontainer: orders\nfields: [amount]\n",
+    );
+    rig.write(&format!("cfg/connections/{evil}.yaml"), "name: [\n");
+    for arguments in [
+        &["plan", "--input", "cfg"][..],
+        &["plan", "--input", "cfg", "--format", "markdown"],
+        &["validate", "cfg"],
+    ] {
+        let ran = rig.run(arguments).await;
+        for text in [&ran.out, &ran.err] {
+            let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!text.contains(steers), "{arguments:?}: {text:?}");
+            assert!(!text.lines().any(|line| line.starts_with("  + check/forged")), "{text}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{head, shown, summary_line};
+use super::{head, plain_line, shown, summary_line};
 use crate::plan::{Action, Blocked, Change, Plan};
 
 /// The plan as Markdown, for a comment on a pull request.
@@ -53,15 +53,19 @@ pub fn plan_markdown(plan: &Plan) -> String {
     out
 }
 
-/// Text in a Markdown paragraph: what would be markup, a link or HTML is not.
+/// Text in a Markdown paragraph: what would be markup, a link, a mention or HTML is not.
 fn md(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in plain_line(text).chars() {
         match c {
-            '\n' | '\r' => out.push(' '),
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '@' | '#' | '~' => {
+            // Hosts look for mentions and issue numbers in what was rendered, where a backslash is gone.
+            '@' | '#' => {
+                out.push(c);
+                out.push('\u{200b}');
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -71,7 +75,44 @@ fn md(text: &str) -> String {
     out
 }
 
-/// Text inside a Markdown code span within a table: no backtick, no bar, no line break.
+/// Text inside a Markdown code span within a table: no backtick, no bar that ends a cell, no line break.
 fn md_code(text: &str) -> String {
-    text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " ")
+    let mut out = String::with_capacity(text.len());
+    let mut escapes = false;
+    for c in plain_line(text).chars() {
+        match c {
+            '`' => out.push('\''),
+            // After a backslash a second one would be read as escaping the first, and the bar would end the cell.
+            '|' if escapes => out.push_str("\u{200b}\\|"),
+            '|' => out.push_str("\\|"),
+            c => out.push(c),
+        }
+        escapes = c == '\\';
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_leaves_its_cell() {
+        for text in ["a|b", "a\\|b", "a\\\\|b", "`|`", "x\n| y |"] {
+            let cell = md_code(text);
+            let mut escaped = false;
+            for c in cell.chars() {
+                assert!(
+                    c != '`' && c != '\n' && (c != '|' || escaped),
+                    "{text:?} became {cell:?}"
+                );
+                escaped = c == '\\' && !escaped;
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_mentions_nobody_and_links_nowhere() {
+        assert_eq!(md("@org #1 [x](y) <b>"), "@\u{200b}org #\u{200b}1 \\[x\\](y) &lt;b>");
+    }
 }

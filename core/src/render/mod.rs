@@ -2,6 +2,7 @@
 
 mod json;
 mod markdown;
+mod plain;
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,7 @@ use crate::value::Value;
 pub(crate) use self::json::content;
 pub use self::json::{plan_json, report_json};
 pub use self::markdown::plan_markdown;
+pub use self::plain::{plain, plain_line};
 
 /// The plan as text.
 pub fn plan_text(plan: &Plan) -> String {
@@ -31,9 +33,12 @@ pub fn plan_text(plan: &Plan) -> String {
         places,
     } in &plan.blocked
     {
-        let _ = writeln!(out, "\nBlocked ({}): {message}", reason.word());
+        let _ = writeln!(out, "\nBlocked ({}): {}", reason.word(), plain_line(message));
         for key in keys {
-            let place = places.get(key).map(|place| format!("  ({place})")).unwrap_or_default();
+            let place = places
+                .get(key)
+                .map(|place| format!("  ({})", plain_line(&place.to_string())))
+                .unwrap_or_default();
             let _ = writeln!(out, "  ! {key}{place}");
         }
     }
@@ -43,7 +48,7 @@ pub fn plan_text(plan: &Plan) -> String {
         plan.orphaned.iter(),
     );
     for note in &plan.notes {
-        let _ = writeln!(out, "\nNote: {}: {}", note.key, note.text);
+        let _ = writeln!(out, "\nNote: {}: {}", note.key, plain_line(&note.text));
     }
     if !plan.unmanaged.is_empty() {
         let _ = writeln!(
@@ -52,7 +57,7 @@ pub fn plan_text(plan: &Plan) -> String {
             count(plan.unmanaged.len(), "resource")
         );
     }
-    out
+    plain(&out)
 }
 
 fn section<'a>(out: &mut String, title: Option<&str>, changes: impl Iterator<Item = &'a Change>) {
@@ -81,10 +86,10 @@ fn section<'a>(out: &mut String, title: Option<&str>, changes: impl Iterator<Ite
             }
         }
         for field in &change.fields {
-            let after = shown(field.after.as_ref());
+            let (path, after) = (plain_line(&field.path.to_string()), shown(field.after.as_ref()));
             let _ = match (&change.action, &field.before) {
-                (Action::Create, None) => writeln!(out, "      {}: {after}", field.path),
-                (_, before) => writeln!(out, "      {}: {} -> {after}", field.path, shown(before.as_ref())),
+                (Action::Create, None) => writeln!(out, "      {path}: {after}"),
+                (_, before) => writeln!(out, "      {path}: {} -> {after}", shown(before.as_ref())),
             };
         }
     }
@@ -207,11 +212,12 @@ pub fn report_text(report: &Report) -> String {
                 .as_ref()
                 .map(|place| format!("  ({place})"))
                 .unwrap_or_default();
+            let error = plain_line(&error);
             let _ = writeln!(out, "  {} {}: {error}{place}", outcome.result.word(), outcome.key);
         }
     }
     let _ = writeln!(out, "{}", tally_line(report));
-    out
+    plain(&out)
 }
 
 /// The totals in one line: `2 created, 1 failed, 57 in sync`.

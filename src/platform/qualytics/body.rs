@@ -57,7 +57,8 @@ impl Body {
     }
 }
 
-fn collect_secrets(value: &Value, found: &mut Vec<Secret>) {
+/// The secrets that `value` holds.
+pub(super) fn collect_secrets(value: &Value, found: &mut Vec<Secret>) {
     match value {
         Value::Secret(secret) => found.push(secret.clone()),
         Value::List(items) => items.iter().for_each(|item| collect_secrets(item, found)),

@@ -274,7 +274,11 @@ fn instant(text: &str) -> Option<String> {
 }
 
 fn empty_is_null(spec: &mut Map, field: &str) {
-    if spec.get(field).and_then(Value::as_map).is_some_and(Map::is_empty) {
+    if spec
+        .get(field)
+        .and_then(Value::as_map)
+        .is_some_and(|map| map.is_empty())
+    {
         spec.insert(field.to_owned(), Value::Null);
     }
 }

@@ -9,6 +9,7 @@ use futures::stream::{self, StreamExt as _};
 use serde_json::Value as Json;
 
 use super::Qualytics;
+use super::body::collect_secrets;
 use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
 use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
@@ -35,6 +36,14 @@ struct Part {
 
 impl Qualytics {
     pub(super) async fn observed(&self, desired: &Desired, scope: &Scope) -> Result<Live, Failure> {
+        let mut secrets = Vec::new();
+        for document in desired.documents.values() {
+            document
+                .spec
+                .values()
+                .for_each(|value| collect_secrets(value, &mut secrets));
+        }
+        self.http.hide(secrets);
         let mut live = Live::default();
         let mut names = Names::default();
         let (connections, datastores) = futures::join!(self.connections(), self.datastores());
