@@ -185,7 +185,7 @@ fn files(planted: &mut Planted) -> Vec<(String, String)> {
         connection(
             "vaulted",
             "postgresql",
-            "host: db.example.com\nport: 5432\nusername: u\npassword: \"${pg_password}\"\nsecrets_manager:\n  secret_url: https://vault.example.com/s\n  login_url: https://vault.example.com/l\n  credentials_payload: ${VAULT_PAYLOAD}\n",
+            "host: db.example.com\nport: 5432\nusername: ${db_user}\nsecrets_manager:\n  secret_url: https://vault.example.com/s\n  login_url: https://vault.example.com/l\n  credentials_payload: ${VAULT_PAYLOAD}\n",
         ),
         connection("plain", "postgresql", &format!("host: db.example.com\nport: 5432\nusername: u\npassword: {literal}\n")),
         connection("broken", "postgresql", &format!("password: \"{broken}\n  - : [\n")),
@@ -209,7 +209,7 @@ struct Rig {
     planted: Planted,
     client: reqwest::Client,
     git: GitHost,
-    _repo: Repo,
+    repo: Repo,
     _sandbox: Sandbox,
 }
 
@@ -287,7 +287,7 @@ impl Rig {
             planted,
             client,
             git,
-            _repo: repo,
+            repo,
             _sandbox: sandbox,
         }
     }
@@ -547,7 +547,7 @@ async fn a_daemon_shows_no_secret_whatever_goes_wrong() {
 async fn the_command_line_shows_no_secret_whatever_goes_wrong() {
     let rig = Rig::new().await;
     rig.configure("127.0.0.1:0");
-    copy(&rig._repo.work().join("cfg"), &rig.folder.path().join("bare"));
+    copy(&rig.repo.work().join("cfg"), &rig.folder.path().join("bare"));
     for format in ["text", "json", "markdown"] {
         let said = rig.run(&["plan", "--input", "bare", "--format", format]).await;
         assert!(said.contains("(secret)"), "{said}");
@@ -567,8 +567,13 @@ async fn the_command_line_shows_no_secret_whatever_goes_wrong() {
     for mood in MOODS.into_iter().chain([Mood::Fine]) {
         rig.mood(mood);
         for format in ["text", "json"] {
-            rig.run(&["apply", "--input", "bare", "--yes", "--format", format])
+            let said = rig
+                .run(&["apply", "--input", "bare", "--yes", "--format", format])
                 .await;
+            assert!(
+                mood != Mood::Quotes(422) || said.contains("'(secret)' is refused"),
+                "{said}"
+            );
         }
     }
     rig.all_were_sent();
