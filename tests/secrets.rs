@@ -126,7 +126,7 @@ async fn parrot(
             Mood::Quotes(status) => {
                 let status = StatusCode::from_u16(status).unwrap();
                 let padded = format!("{}{said}", "x ".repeat(290));
-                let detail = if values.len() % 2 == 0 { padded } else { said };
+                let detail = if values.len().is_multiple_of(2) { padded } else { said };
                 return (status, axum::Json(json!({"detail": detail}))).into_response();
             }
             Mood::Html(status) => {

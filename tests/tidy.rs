@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform/mod.rs", &[]),
     ("platform/failures.rs", &["platform"]),
     ("platform/address.rs", &["platform"]),
+    ("platform/redact.rs", &["platform"]),
     ("platform/http.rs", &["platform", "codec"]),
     ("platform/http/", &["platform", "codec"]),
     ("platform/qualytics/", &["platform", "codec"]),
