@@ -11,13 +11,19 @@ use indexmap::IndexMap;
 /// A map from text to values: keeps insertion order, compares without it.
 ///
 /// Boxed, since every value is as large as the largest variant: a large instance is a great many small values.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Map(Box<IndexMap<String, Value>>);
 
 impl Map {
     /// An empty map.
     pub fn new() -> Self {
         Self::default()
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

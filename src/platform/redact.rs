@@ -26,7 +26,8 @@ impl Hidden {
             text.trim().to_owned(),
             text.split_whitespace().collect::<Vec<_>>().join(" "),
             json.replace("\\\"", "\""),
-            json.replace('\'', "\\'"),
+            // As Python prints a text that holds both quotes.
+            json.replace("\\\"", "\"").replace('\'', "\\'"),
             percent(text),
             json,
         ];
