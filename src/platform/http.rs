@@ -2,6 +2,8 @@
 //!
 //! Every request asks the [`Gate`] first. A read that failed is sent again as the gate says; a write never is, here.
 
+mod request;
+
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,6 +18,8 @@ use serde_json::Value as Json;
 use super::failures::{self, Refusal, failure};
 use super::redact::Hidden;
 use super::{Exchange, Gate};
+
+pub use self::request::{Call, Method, Request};
 
 /// Items of a page: the most that the platforms give.
 const PAGE_SIZE: usize = 100;
@@ -44,118 +48,6 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             request: Duration::from_secs(60),
         }
-    }
-}
-
-/// A method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Reads.
-    Get,
-    /// Creates, or starts something.
-    Post,
-    /// Replaces.
-    Put,
-    /// Changes.
-    Patch,
-    /// Removes.
-    Delete,
-}
-
-impl Method {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Post => "POST",
-            Method::Put => "PUT",
-            Method::Patch => "PATCH",
-            Method::Delete => "DELETE",
-        }
-    }
-
-    /// Whether it changes nothing.
-    pub fn is_read(self) -> bool {
-        match self {
-            Method::Get => true,
-            Method::Post | Method::Put | Method::Patch | Method::Delete => false,
-        }
-    }
-
-    fn wire(self) -> reqwest::Method {
-        match self {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Put => reqwest::Method::PUT,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        }
-    }
-}
-
-/// A thing that a platform can be asked: a row of the adapter's table.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
-    /// The method.
-    pub method: Method,
-    /// The path below the base, with a `{…}` for each number: `/containers/{id}`.
-    pub route: &'static str,
-    /// What the token must be allowed, for the message of a 403: `the role Manager`.
-    pub needs: &'static str,
-}
-
-/// One request.
-#[derive(Clone, Debug)]
-pub struct Request {
-    call: &'static Call,
-    ids: Vec<i64>,
-    query: Vec<(&'static str, String)>,
-    body: Option<Json>,
-    secrets: Vec<Secret>,
-}
-
-impl Request {
-    /// A request; `ids` take the places of the route, in order.
-    pub fn new(call: &'static Call, ids: &[i64]) -> Self {
-        Self {
-            call,
-            ids: ids.to_vec(),
-            query: Vec::new(),
-            body: None,
-            secrets: Vec::new(),
-        }
-    }
-
-    /// This request, with a query parameter more.
-    pub fn query(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    /// This request, with a body. `secrets` are the texts in it that must not come back in a message.
-    pub fn body(mut self, body: Json, secrets: Vec<Secret>) -> Self {
-        self.body = Some(body);
-        self.secrets = secrets;
-        self
-    }
-
-    /// The path below the base.
-    pub(super) fn path(&self) -> String {
-        let mut ids = self.ids.iter();
-        let parts = self.call.route.split('/').map(|part| match part.starts_with('{') {
-            true => ids.next().map(i64::to_string).unwrap_or_default(),
-            false => part.to_owned(),
-        });
-        parts.collect::<Vec<_>>().join("/")
-    }
-
-    /// What was asked, for a message: the method and the path.
-    pub(super) fn asked(&self) -> String {
-        format!("{} {}", self.call.method.name(), self.path())
-    }
-
-    pub(super) fn call(&self) -> &'static Call {
-        self.call
     }
 }
 

@@ -93,12 +93,12 @@ async fn the_order_of_a_list_of_values_is_kept_and_is_no_difference() {
     assert_ne!(swapped, text);
     std::fs::write(&file, &swapped).unwrap();
     assert_eq!(bench.plan(&folder).await.0, Some(0));
-    // Another field is written, and the list goes with it as it is live.
+    // Another field is written, and the list goes with it as Git has it: the next export shows no difference.
     std::fs::write(&file, swapped.replace("description: ", "description: Now ")).unwrap();
     bench.apply(&folder).await;
     let again = bench.our_export("again").await;
     let found = &again["datastores/warehouse_01/checks/orders_01/expectedvalues__status.yaml"];
-    assert_eq!(*found, text.replace("description: ", "description: Now "));
+    assert_eq!(*found, swapped.replace("description: ", "description: Now "));
 }
 
 /// Where listings hide enrichment stores, the official client does not find the one to link, and says nothing.
