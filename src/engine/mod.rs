@@ -12,12 +12,12 @@ use tokio::sync::watch;
 
 pub mod apply;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod apply_tests;
 pub mod backoff;
 pub mod driver;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod driver_tests;
 mod environment_task;
 mod inbox;
@@ -30,10 +30,10 @@ mod source_task;
 mod standing;
 mod step;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod step_tests;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod testing;
 mod views;
 

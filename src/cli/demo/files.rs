@@ -120,7 +120,7 @@ pub const FILES: &[(&str, &str)] = &[
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 mod tests {
     use std::collections::BTreeMap;
     use std::fs;
