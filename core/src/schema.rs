@@ -33,13 +33,13 @@ pub struct KindSpec {
     pub volatile: &'static [&'static str],
     /// Maps (top-level) whose keys are all owned by Git once it names the field: a key that only live has is a difference.
     pub owned_whole: &'static [&'static str],
-    /// Lists (dotted) whose order means nothing, and is not kept by the platform: sorted before anything else is done.
+    /// Lists (dotted) whose order means nothing: compared as sets, written as Git has them.
     pub sets: &'static [&'static str],
     /// Lists of objects or names (top-level) that mean their names.
     pub names: &'static [&'static str],
     /// Other spellings of a top-level field: `(spelling, field)`.
     pub aliases: &'static [(&'static str, &'static str)],
-    /// Texts (dotted) that are compared without outer white space.
+    /// Texts (dotted) that are compared without outer white space, and written with it.
     pub trimmed: &'static [&'static str],
     /// Values (dotted) that mean the same as an absent field.
     pub defaults: &'static [(&'static str, Default)],
@@ -177,13 +177,13 @@ pub trait Schema: Send + Sync {
     /// The fields that [`Schema::identity`] reads: they are substituted before overlays are merged.
     fn identity_fields(&self, kind: Kind) -> &'static [&'static str];
 
-    /// What normalisation the table cannot say, after the table was applied. Idempotent.
+    /// What the table cannot say of the names and places of fields, after the table was applied. What it leaves is kept, shown
+    /// and written. Idempotent.
     fn canonical(&self, kind: Kind, side: Side, spec: &mut Map);
 
-    /// Lists (dotted) of a kind whose order means nothing, but is kept by the platform: compared as sets, written as Git has them.
-    fn unordered(&self, _kind: Kind) -> &'static [&'static str] {
-        &[]
-    }
+    /// What the table cannot say of the meaning of values, after the table was applied: spellings of one meaning become one. What
+    /// it makes is compared and nothing else. Idempotent.
+    fn meaning(&self, _kind: Kind, _spec: &mut Map) {}
 
     /// What a document refers to; its parents included.
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference>;

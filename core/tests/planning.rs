@@ -231,6 +231,93 @@ fn sets_names_aliases_and_volatile_fields_are_no_differences() {
     );
 }
 
+/// Spellings of one meaning, under a key of their own in `name: A`.
+const SPELLINGS: [(&str, &str); 7] = [
+    ("filter: ' x '", "filter: x"),
+    ("tags: [b, a, a]", "tags: [a, b]"),
+    ("tags: null", "tags: []"),
+    ("properties: {list: [10, 2.0, 2]}", "properties: {list: [2, 10]}"),
+    ("properties: {a: 1, b: null}", "properties: {a: 1}"),
+    ("properties: null", "properties: {}"),
+    ("colour: gray", "colour: grey"),
+];
+
+#[test]
+fn another_spelling_is_no_difference_on_any_of_the_three_sides() {
+    for (one, other) in SPELLINGS {
+        let text = |field: &str| -> &'static str { format!("name: A\n{field}").leak() };
+        let (one, other) = (text(one), text(other));
+        for (git, live) in [(one, other), (other, one), (one, one)] {
+            for agreed in [None, Some(one), Some(other)] {
+                check_field(git, live, agreed, None);
+            }
+            // What was agreed on is recognised on either side, however it is spelled there.
+            let moved = "name: A\nfilter: y\ntags: [c]\ncolour: red\nproperties: {list: [3], a: 2}";
+            let (plan, _) = case(&[("vaults/a/_vault.yaml", git)])
+                .live("vault/A", 1, moved)
+                .agreed("vault/A", live)
+                .plan();
+            assert!(!plan.is_empty(), "{git}");
+            assert!(plan.changes().all(|change| change.class == Class::Drift), "{git}");
+        }
+    }
+}
+
+#[test]
+fn what_is_created_and_remembered_is_what_git_says() {
+    for (spelling, _) in SPELLINGS {
+        let text: &'static str = format!("name: A\n{spelling}").leak();
+        let (plan, _) = case(&[("vaults/a/_vault.yaml", text)]).plan();
+        let step = &plan.steps[0];
+        let said = driftless_core::yaml::parse(text.as_bytes()).root.unwrap().to_value();
+        assert_eq!(Value::Map(step.write.clone()), said);
+        assert_eq!(Value::Map(step.agreement.as_ref().unwrap().spec.clone()), said);
+    }
+}
+
+#[test]
+fn an_update_changes_what_differs_to_what_git_says_and_leaves_the_rest_as_it_is_live() {
+    let git = "name: A\nfilter: ' x '\ntags: [b, a]\nproperties: {list: [z, y], a: null}\ncolour: gray";
+    let (plan, _) = case(&[("vaults/a/_vault.yaml", git)])
+        .live(
+            "vault/A",
+            1,
+            "name: A\nfilter: x\ntags: [a, b, c]\nproperties: {list: [y], a: 1, n: null}\ncolour: grey",
+        )
+        .plan();
+    let written = "name: A\nfilter: x\ntags: [b, a]\nproperties: {list: [z, y], a: null, n: null}\ncolour: grey";
+    let written = driftless_core::yaml::parse(written.as_bytes()).root.unwrap().to_value();
+    assert_eq!(Value::Map(plan.steps[0].write.clone()), written);
+    let shown: Vec<String> = plan.steps[0]
+        .change
+        .fields
+        .iter()
+        .map(|change| format!("{} {:?} {:?}", change.path, change.before, change.after))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"properties.a Some(1) Some(null)"#,
+            r#"properties.list Some(["y"]) Some(["z","y"])"#,
+            r#"tags Some(["a","b","c"]) Some(["b","a"])"#,
+        ]
+    );
+}
+
+#[test]
+fn a_new_spelling_in_git_is_remembered_once_and_writes_nothing() {
+    let files = [("vaults/a/_vault.yaml", "name: A\nfilter: ' x '")];
+    let live = "name: A\nfilter: x";
+    let (plan, _) = case(&files).live("vault/A", 1, live).agreed("vault/A", live).plan();
+    assert!(plan.is_empty() && plan.reported.is_empty());
+    let mut again = case(&files).live("vault/A", 1, live);
+    let ledger = again.ledger.get_or_insert_default();
+    ledger.entries.extend(plan.agreed.clone());
+    assert_eq!(plan.agreed.len(), 1);
+    let (plan, _) = again.plan();
+    assert_eq!(plan.agreed, []);
+}
+
 #[test]
 fn a_conflict_waits_while_the_other_fields_are_applied_when_drift_is_only_reported() {
     let (plan, _) = case(&[("vaults/a/_vault.yaml", "name: A\nx: 3\ny: 2")])

@@ -196,7 +196,7 @@ impl<'a> Planner<'a> {
         };
         let terms = Terms {
             table,
-            unordered: self.schema.unordered(document.key.kind),
+            schema: self.schema,
             policy: self.policy,
             fingerprints: self.fingerprints,
             memory: self.memory(&document.key),

@@ -27,7 +27,7 @@ const PLAIN: KindSpec = KindSpec {
     immutable: &[],
     volatile: &["updated"],
     owned_whole: &["properties"],
-    sets: &["tags"],
+    sets: &["tags", "properties.list"],
     names: &["tags"],
     aliases: &[("global_tags", "tags")],
     trimmed: &["filter"],
@@ -114,6 +114,15 @@ impl Schema for Library {
     }
 
     fn canonical(&self, _: Kind, _: Side, _: &mut Map) {}
+
+    /// A colour has two spellings.
+    fn meaning(&self, _: Kind, spec: &mut Map) {
+        if let Some(colour @ Value::String(_)) = spec.get_mut("colour")
+            && colour.as_str() == Some("gray")
+        {
+            *colour = Value::from("grey");
+        }
+    }
 
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
         let mut references = Vec::new();

@@ -4,14 +4,17 @@
 
 use driftless_core::field::FieldPath;
 use driftless_core::key::Key;
+use driftless_core::normalize::{meaning, normalize};
 use driftless_core::plan::Step;
 use driftless_core::report::{Failure, Meaning};
+use driftless_core::schema::Side;
 use driftless_core::value::{Map, Secret, Value};
 use serde_json::Value as Json;
 
-use super::kinds::{CONNECTION, UID};
+use super::kinds::{CONNECTION, CONTAINER, UID};
 use super::normalize::generated_description;
 use super::references::{self, CONTAINER_NAMES, ContainerName, PROPERTY_NAME, text};
+use super::schema::schema;
 use crate::codec;
 use crate::platform::Ids;
 use crate::platform::failures::failure;
@@ -102,6 +105,7 @@ impl Target<'_> {
     /// A datastore, for creation and for update alike.
     pub(super) fn datastore(&self) -> Result<Map, Failure> {
         let mut map = self.step.write.clone();
+        lists(&mut map);
         map.shift_remove("enrich_datastore_name"); // a step of its own
         let connection = match map.shift_remove("connection_name") {
             Some(Value::String(name)) => {
@@ -158,13 +162,7 @@ impl Target<'_> {
                 }
             }
         }
-        let join = map.get("join_type").and_then(Value::as_str);
-        if let Some(spelled) = self
-            .base("join_type")
-            .filter(|_| join == Some("full") && !self.changes("join_type"))
-        {
-            map.insert("join_type".to_owned(), spelled.clone());
-        }
+        lists(&mut map);
         Ok(map)
     }
 
@@ -199,15 +197,20 @@ impl Target<'_> {
     /// The fields that a created container still lacks, `tags` apart.
     pub(super) fn lacks(&self, created: &Json) -> Lacks {
         let write = &self.step.write;
-        let differs = |field: &str| {
-            let wanted = write.get(field).filter(|wanted| !wanted.is_null());
-            let found = created.get(field).map(codec::from_json).unwrap_or(Value::Null);
-            wanted.is_some_and(|wanted| !(wanted.agrees(&found) || is_empty(wanted) && found.is_null()))
+        let late = AFTER_CREATION.iter().filter(|field| **field != "tags");
+        let stands = late.clone().filter_map(|field| Some((*field, created.get(*field)?)));
+        let stands = stands.map(|(field, value)| (field.to_owned(), codec::from_json(value)));
+        let stands = normalize(schema(), CONTAINER, Side::Live, stands.collect());
+        let (wanted, found) = (
+            meaning(schema(), CONTAINER, write),
+            meaning(schema(), CONTAINER, &stands),
+        );
+        let differs = |field: &&str| {
+            let wanted = wanted.get(*field).filter(|wanted| !wanted.is_null());
+            let found = found.get(*field).unwrap_or(&Value::Null);
+            wanted.is_some_and(|wanted| !(wanted.agrees(found) || is_empty(wanted) && found.is_null()))
         };
-        let has_fields = AFTER_CREATION
-            .iter()
-            .filter(|field| **field != "tags")
-            .any(|field| differs(field));
+        let has_fields = late.clone().any(differs);
         let tags = write.get("tags").filter(|tags| !is_empty(tags));
         Lacks {
             tags: tags.map(codec::sent),
@@ -234,18 +237,16 @@ impl Target<'_> {
             map.shift_remove(apart);
         }
         // The platform wants a text.
-        if map.get("description").is_none_or(Value::is_null) {
+        if map
+            .get("description")
+            .is_none_or(|text| text.is_null() || is_empty(text))
+        {
             map.insert("description".to_owned(), Value::String(generated_description(&rule)));
         }
-        if let Some(fields) = self.base("fields").filter(|_| !map.contains_key("fields")) {
-            map.insert("fields".to_owned(), fields.clone());
-        }
-        map.entry("fields".to_owned())
-            .or_insert_with(|| Value::List(Vec::new()));
-        if let Some(elements) = self.base("is_element_context")
-            && let Some(Value::Map(properties)) = map.get_mut("properties")
-        {
-            properties.insert("is_element_context".to_owned(), elements.clone());
+        map.entry("fields".to_owned()).or_insert(Value::Null);
+        lists(&mut map);
+        if let Some(properties @ Value::Null) = map.get_mut("properties") {
+            *properties = Value::Map(Map::new());
         }
         let mut metadata = Map::from([(UID.to_owned(), Value::from(self.step.change.key.name()))]);
         if let Some(Value::Map(own)) = map.get("additional_metadata") {
@@ -336,6 +337,15 @@ pub(super) fn number(ids: &Ids, at: &FieldPath, key: &Key) -> Result<i64, Failur
         failure.fields = vec![(at.clone(), format!("{} `{}` not found", key.kind, key.path_text()))];
         failure
     })
+}
+
+/// No names are an empty list in a request.
+fn lists(map: &mut Map) {
+    for field in ["tags", "teams", "fields", "exclude_fields"] {
+        if let Some(value @ Value::Null) = map.get_mut(field) {
+            *value = Value::List(Vec::new());
+        }
+    }
 }
 
 /// Puts `value` under `new` where `old` stood.

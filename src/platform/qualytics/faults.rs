@@ -300,6 +300,7 @@ mod tests {
                 .unwrap(),
         );
         super::super::normalize::canonical(kind, Side::Desired, &mut spec);
+        super::super::meaning::meaning(kind, &mut spec);
         check(&Key::new(kind, ["a", "b", "c"]), &spec)
             .into_iter()
             .map(|fault| format!("{}: {}", fault.at, fault.diagnostic))

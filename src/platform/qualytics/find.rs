@@ -1,6 +1,7 @@
 //! Looks up whether a write whose answer was lost took effect: by key for a creation, by number for an update.
 
 use driftless_core::key::{Key, RemoteId};
+use driftless_core::normalize::meaning;
 use driftless_core::plan::{Action, Operation, Step};
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::schema::Schema as _;
@@ -225,7 +226,7 @@ fn names_of(step: &Step, ids: &Ids) -> Names {
     names
 }
 
-/// Whether all that the step writes is live, as far as that can be read. Of a change that is nothing but a secret it cannot.
+/// Whether all that the step writes is live, however it is spelled, as far as that can be read. Of a change that is nothing but a secret it cannot.
 fn says_all(step: &Step, live: &LiveResource) -> bool {
     let fields = &step.change.fields;
     let is_secret = |value: &Option<Value>| matches!(value, Some(Value::Secret(_)));
@@ -234,16 +235,20 @@ fn says_all(step: &Step, live: &LiveResource) -> bool {
         .spec(step.change.key.kind)
         .map(|table| table.linked.iter().map(|(field, _)| *field).collect())
         .unwrap_or_default();
-    let written = step
-        .write
+    let kind = step.change.key.kind;
+    let (wanted, found) = (
+        meaning(schema(), kind, &step.write),
+        meaning(schema(), kind, &live.spec),
+    );
+    let written = wanted
         .iter()
         .filter(|(field, _)| !linked.contains(&field.as_str()))
         .filter(|(field, _)| !live.unread.contains(field))
-        .all(|(field, value)| is_written(value, live.spec.get(field)));
+        .all(|(field, value)| is_written(value, found.get(field)));
     let removed = fields
         .iter()
         .filter(|change| change.after.is_none())
-        .all(|change| change.path.get(&live.spec).is_none_or(Value::is_null));
+        .all(|change| change.path.get(&found).is_none_or(Value::is_null));
     written && removed && !unreadable && live.presence == Presence::Active
 }
 

@@ -301,9 +301,8 @@ pub(super) const KINDS: &[KindSpec] = &[
             "container_id",
         ],
         owned_whole: &["properties", "additional_metadata"],
-        // `fields` is a set too, and some rules' `list`; but files come back from an export as they went in, so what is live
-        // takes the order that Git has instead of both being sorted.
-        sets: &["tags"],
+        // The fields that a rule is about; the values, or the names of fields, that may or must occur.
+        sets: &["tags", "fields", "properties.list"],
         names: &["tags", "fields"],
         aliases: &[("global_tags", "tags"), ("rule", "rule_type")],
         trimmed: &[

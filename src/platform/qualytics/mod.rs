@@ -9,6 +9,7 @@ pub mod files;
 mod find;
 pub mod kinds;
 mod layout;
+mod meaning;
 mod normalize;
 mod observe;
 mod operations;

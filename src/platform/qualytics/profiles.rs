@@ -13,6 +13,7 @@ use super::kinds::{CHECK, COMPUTED_FIELD, CONTAINER, PROFILE};
 use super::layout::field_names;
 use super::operations::FIELDS;
 use super::references::{self, CONTAINER_NAMES, PROPERTY_NAME, home_of, text};
+use super::rules;
 
 /// Fields of a computed container that decide which columns it has.
 const DEFINITION: &[&str] = &[
@@ -201,7 +202,10 @@ fn uses(document: &Document) -> Vec<(Key, Vec<String>)> {
     let properties = spec.get("properties").and_then(Value::as_map);
     match key.kind {
         CHECK => {
-            let names: Vec<String> = field_names(spec).map(str::to_owned).collect();
+            // Of a calculated rule the platform takes the fields from the expression, whatever a file lists.
+            let calculated = text(spec, "rule_type").is_some_and(rules::is_calculated);
+            let names = field_names(spec).filter(|_| !calculated);
+            let names: Vec<String> = names.map(str::to_owned).collect();
             if !names.is_empty() || expressions(document).next().is_some() {
                 uses.extend(home_of(key, spec).map(|home| (home, names)));
             }

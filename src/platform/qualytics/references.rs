@@ -2,11 +2,11 @@
 
 use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
-use driftless_core::key::{Key, Kind};
+use driftless_core::key::Key;
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
-use super::rules::{self, Arity};
+use super::rules;
 
 /// A pair of fields that together name a container, which may lie in another datastore.
 pub(super) struct ContainerName {
@@ -124,13 +124,10 @@ pub(super) fn references(key: &Key, spec: &Map) -> Vec<Reference> {
 }
 
 /// What tells the checks of a datastore apart: the platform accepts one check for a container, rule, set of fields, filter and
-/// element context at full coverage, and one below it.
-pub(super) fn likeness(kind: Kind, spec: &Map) -> Option<String> {
-    if kind != CHECK {
-        return None;
-    }
+/// element context at full coverage, and one below it. For a check in the form that is compared.
+pub(super) fn likeness(spec: &Map) -> String {
     let rule = text(spec, "rule_type").unwrap_or_default();
-    let calculated = rules::find(rule).is_some_and(|row| row.arity == Arity::Calculated);
+    let calculated = rules::is_calculated(rule);
     let properties = value(spec, "properties").as_map();
     let property = |name: &str| properties.and_then(|map| map.get(name)).cloned().unwrap_or(Value::Null);
     // The fields of a calculated rule are the platform's: its expression stands for them.
@@ -143,14 +140,14 @@ pub(super) fn likeness(kind: Kind, spec: &Map) -> Option<String> {
         Bucket::Full => "full",
         Bucket::Below => "below",
     };
-    Some(driftless_core::json::write(&Value::List(vec![
+    driftless_core::json::write(&Value::List(vec![
         value(spec, "container").clone(),
         Value::from(rule),
         Value::List(about),
         value(spec, "filter").clone(),
         Value::from(bucket),
         property("is_element_context"),
-    ])))
+    ]))
 }
 
 /// The share of rows that must pass, as the platform tells checks apart.
@@ -260,7 +257,7 @@ mod tests {
     }
 
     fn are_same(a: &str, b: &str) -> bool {
-        likeness(CHECK, &map(a)).unwrap() == likeness(CHECK, &map(b)).unwrap()
+        likeness(&map(a)) == likeness(&map(b))
     }
 
     #[test]

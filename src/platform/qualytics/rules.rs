@@ -237,6 +237,11 @@ pub(super) fn find(rule: &str) -> Option<&'static Rule> {
     RULES.iter().find(|row| row.name == name)
 }
 
+/// Whether the platform derives the fields of this rule by itself.
+pub(super) fn is_calculated(rule: &str) -> bool {
+    find(rule).is_some_and(|row| row.arity == Calculated)
+}
+
 /// Whether the platform sets `is_element_context` of this rule by itself.
 pub(super) fn has_automatic_elements(rule: &str) -> bool {
     AUTOMATIC_ELEMENTS.contains(&current_name(rule))

@@ -4,11 +4,12 @@ use driftless_core::diagnostic::Diagnostic;
 use driftless_core::document::Reference;
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
+use driftless_core::normalize as core;
 use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, CONTAINER, KINDS};
-use super::{faults, layout, normalize, operations, references};
+use super::{faults, layout, meaning, normalize, operations, references};
 
 /// What is known of Qualytics offline.
 #[derive(Clone, Copy, Debug)]
@@ -78,13 +79,8 @@ impl Schema for QualyticsSchema {
         normalize::canonical(kind, side, spec);
     }
 
-    fn unordered(&self, kind: Kind) -> &'static [&'static str] {
-        // The fields that a rule is about; the values, or the names of fields, that may or must occur.
-        if kind == CHECK {
-            &["fields", "properties.list"]
-        } else {
-            &[]
-        }
+    fn meaning(&self, kind: Kind, spec: &mut Map) {
+        meaning::meaning(kind, spec);
     }
 
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
@@ -92,11 +88,12 @@ impl Schema for QualyticsSchema {
     }
 
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {
-        faults::check(key, spec)
+        faults::check(key, &core::meaning(self, key.kind, spec))
     }
 
     fn likeness(&self, kind: Kind, spec: &Map) -> Option<String> {
-        references::likeness(kind, spec)
+        // Most kinds have none: only a check is worth a form of its own.
+        (kind == CHECK).then(|| references::likeness(&core::meaning(self, kind, spec)))
     }
 
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {

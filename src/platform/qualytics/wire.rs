@@ -9,9 +9,8 @@ use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
-use super::normalize::{PROMOTION_METADATA, same_set};
+use super::normalize::PROMOTION_METADATA;
 use super::references::{CONTAINER_NAMES, ContainerName, PROPERTY_NAME};
-use super::rules::{self, Arity};
 use super::schema::schema;
 use crate::codec;
 
@@ -136,13 +135,7 @@ pub(super) fn container(raw: &Json, context: Context<'_>) -> Option<LiveResource
             }
         }
     }
-    let mut live = resource(CONTAINER, raw, spec)?;
-    // A join's type has two spellings; the platform's own is the one to send back.
-    if let Some(join) = text_of(raw, "join_type").filter(|join| !join.is_empty()) {
-        let base = Map::from([("join_type".to_owned(), Value::from(join))]);
-        live.base = Some(Value::Map(base).into());
-    }
-    Some(live)
+    resource(CONTAINER, raw, spec)
 }
 
 /// A computed field, as its container holds it.
@@ -217,9 +210,9 @@ pub(super) fn check(raw: &Json, further: &BTreeSet<String>, context: Context<'_>
     }
     let unnamed = name_property(&mut spec, context);
     let stored = super::layout::stored_uid(&spec);
-    let rule = text_of(raw, "rule_type").unwrap_or_default().to_owned();
-    let generated = super::layout::generated_uid(container, &rule, super::layout::field_names(&spec));
-    let base = check_base(&spec, &rule);
+    let rule = text_of(raw, "rule_type").unwrap_or_default();
+    let generated = super::layout::generated_uid(container, rule, super::layout::field_names(&spec));
+    let base = check_base(&spec);
     let mut live = resource(CHECK, raw, spec)?;
     live.base = base.map(Into::into);
     let away = matches!(text_of(raw, "status"), Some("Discarded" | "Invalid"));
@@ -239,32 +232,14 @@ pub(super) fn check(raw: &Json, further: &BTreeSet<String>, context: Context<'_>
     })
 }
 
-/// What a check's PUT needs beyond what is compared: fields that the platform derives, metadata and properties of its own.
-fn check_base(spec: &Map, rule: &str) -> Option<Value> {
-    let mut base = Map::new();
-    if rules::find(rule).is_some_and(|row| row.arity == Arity::Calculated) {
-        let names: Vec<Value> = super::layout::field_names(spec).map(Value::from).collect();
-        if !names.is_empty() {
-            base.insert("fields".to_owned(), Value::List(names));
-        }
-    }
-    if let Some(metadata) = spec.get("additional_metadata").and_then(Value::as_map) {
-        let promoted: Map = PROMOTION_METADATA
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), metadata.get(*name)?.clone())))
-            .collect();
-        if !promoted.is_empty() {
-            base.insert("additional_metadata".to_owned(), Value::Map(promoted));
-        }
-    }
-    let elements = spec
-        .get("properties")
-        .and_then(Value::as_map)?
-        .get("is_element_context");
-    if elements.and_then(Value::as_bool) == Some(true) && rules::has_automatic_elements(rule) {
-        base.insert("is_element_context".to_owned(), Value::from(true));
-    }
-    (!base.is_empty()).then_some(Value::Map(base))
+/// What a check's PUT needs beyond what is compared: metadata of the platform's own.
+fn check_base(spec: &Map) -> Option<Value> {
+    let metadata = spec.get("additional_metadata").and_then(Value::as_map)?;
+    let promoted: Map = PROMOTION_METADATA
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), metadata.get(*name)?.clone())))
+        .collect();
+    (!promoted.is_empty()).then(|| Map::from([("additional_metadata".to_owned(), Value::Map(promoted))]).into())
 }
 
 /// Puts names in the place of the numbers in `properties`; what no name is known for is returned, and stays.
@@ -298,15 +273,13 @@ pub(super) fn name_late(check: &mut LiveCheck, context: Context<'_>) {
     check.unnamed = name_property(&mut check.resource.spec, context);
 }
 
-/// Says what is live the way Git says the same: sets in Git's order, and the name of a check's own datastore where Git has it.
+/// Says what is live the way Git says the same: with the name of a check's own datastore where Git has it.
 pub(super) fn align(spec: &mut Map, owner: &str, desired: &Map) {
-    in_order_of(spec, desired, "fields");
     let empty = Map::new();
     let wanted = desired.get("properties").and_then(Value::as_map).unwrap_or(&empty);
     let Some(Value::Map(properties)) = spec.get_mut("properties") else {
         return;
     };
-    in_order_of(properties, wanted, "list");
     if !properties.contains_key(PROPERTY_NAME.container) {
         return;
     }
@@ -318,15 +291,6 @@ pub(super) fn align(spec: &mut Map, owner: &str, desired: &Map) {
         properties.insert(PROPERTY_NAME.datastore.to_owned(), Value::from(owner));
     } else {
         properties.shift_remove(PROPERTY_NAME.datastore);
-    }
-}
-
-fn in_order_of(spec: &mut Map, desired: &Map, field: &str) {
-    if let Some(Value::List(live)) = spec.get_mut(field)
-        && let Some(Value::List(wanted)) = desired.get(field)
-        && same_set(live, wanted)
-    {
-        live.clone_from(wanted);
     }
 }
 
