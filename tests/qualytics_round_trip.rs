@@ -670,6 +670,77 @@ async fn however_odd_a_value_is_written_it_is_no_difference_and_comes_back_to_th
     }
 }
 
+#[tokio::test]
+async fn a_change_beside_odd_values_leaves_them_as_they_are_live_to_the_byte() {
+    for switches in readings() {
+        let bench = Bench::start(odd(), switches).await;
+        let mut wanted = bench.export().await;
+        let mut edited = 0;
+        for file in &mut wanted.files {
+            let lines = file.text.lines().map(|line| match line.split_once(": ") {
+                Some(("description", _)) => "description: moved".to_owned(),
+                Some(("port", _)) => "port: 5433".to_owned(),
+                _ => line.to_owned(),
+            });
+            let text: String = lines.map(|line| line + "\n").collect();
+            edited += usize::from(text != file.text);
+            file.text = text;
+        }
+        let (plan, ids) = bench.plan(&desired(&wanted)).await;
+        let updates = plan.steps.iter().filter(|step| step.change.action == Action::Update);
+        assert_eq!(updates.clone().count(), edited);
+        assert!(updates.clone().all(|step| step.change.fields.len() == 1));
+        bench.apply(&plan, &ids).await;
+        assert_same(&bench.export().await, &wanted);
+    }
+}
+
+/// Texts of an export, as somebody else might have written them.
+const OTHER_SPELLINGS: [(&str, &str); 14] = [
+    ("filter: ''", "filter: null"),
+    ("filter: ' '", "filter: ''"),
+    ("anomaly_message_field: ''", "anomaly_message_field: null"),
+    ("- name\n- id\n- amount\n", "- amount\n- name\n- id\n- id\n"),
+    ("  - b\n  - a\n", "  - a\n  - b\n"),
+    (
+        "datetime: '2024-01-05T00:00:00'",
+        "datetime: '2024-01-05T01:00:00+01:00'",
+    ),
+    ("comparison: Less Than", "comparison: lt"),
+    ("rule_type: isReplicaOf", "rule_type: dataDiff"),
+    ("description: isReplicaOf quality check", "description: null"),
+    ("join_type: full", "join_type: Full Outer"),
+    ("  where_clause: null\n", ""),
+    (
+        "query: ' SELECT o.id FROM o JOIN c ON o.id = c.id '",
+        "query: SELECT o.id FROM o JOIN c ON o.id = c.id",
+    ),
+    ("parameters: {}", "parameters: null"),
+    ("enrichment_prefix: _salesdw", "enrichment_prefix: salesdw"),
+];
+
+#[tokio::test]
+async fn another_spelling_in_git_is_no_difference_and_no_write() {
+    let switches = Switches {
+        replica_alias: Toggle::Off,
+        ..Switches::default()
+    };
+    let bench = Bench::start(odd(), switches).await;
+    let exported = bench.export().await;
+    for (one, other) in OTHER_SPELLINGS {
+        let mut wanted = exported.clone();
+        let mut edited = 0;
+        for file in &mut wanted.files {
+            edited += file.text.matches(one).count();
+            file.text = file.text.replace(one, other);
+        }
+        assert_ne!(edited, 0, "{one}");
+        let (plan, _) = bench.plan(&desired(&wanted)).await;
+        let left: Vec<_> = plan.changes().take(3).collect();
+        assert!(plan.is_empty(), "{one} -> {other}: {left:#?}");
+    }
+}
+
 /// Byte for byte, but for `created` of computed fields, which is in the official client's files too.
 fn assert_same(again: &Exported, exported: &Exported) {
     let said = |text: &str| -> Vec<String> {
