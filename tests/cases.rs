@@ -12,6 +12,9 @@
 //! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `left_out`.
 //!   Absent: the defaults;
 //! - `plan.txt` and `diagnostics.txt`: what is expected. `DRIFTLESS_BLESS=1` writes them anew.
+//!
+//! A folder with `desired/**` and `validate.txt` is one of files alone: what `validate` says of them, a line a fault. (An empty
+//! `validate.txt` makes a new one, and `DRIFTLESS_BLESS=1` fills it.)
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 #![expect(clippy::disallowed_methods, reason = "a test has its own environment")]
 
@@ -23,17 +26,19 @@ use std::sync::Arc;
 
 use driftless::codec::map_from_json;
 use driftless::platform::qualytics::schema;
+use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use driftless_core::load::{Layers, load};
 use driftless_core::normalize::normalize;
+use driftless_core::offline::offline;
 use driftless_core::planner::{Inputs, plan};
 use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
 use driftless_core::render;
 use driftless_core::schema::{Schema as _, Side};
 use driftless_core::snapshot::{Authorship, Desired, Gap, Live, LiveResource, Presence};
-use driftless_core::substitute::Variables;
+use driftless_core::substitute::{Secrets, Variables};
 use driftless_core::tree::{Content, File, Tree};
 use driftless_core::value::{Map, Secret, Value};
 use driftless_core::yaml;
@@ -278,20 +283,52 @@ fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
     Some(read.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// The plan's text and the diagnostics' of one folder.
-fn outcome(folder: &Path) -> (String, String) {
-    let said: PolicyFile = match fs::read_to_string(folder.join("policy.yaml")) {
-        Ok(text) => serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", folder.display())),
-        Err(_) => PolicyFile::default(),
-    };
+/// What one folder gives, by the file that holds what is expected.
+fn outcome(folder: &Path) -> Vec<(&'static str, String)> {
+    if folder.join(VALIDATED).exists() {
+        return vec![(VALIDATED, lines(&validated(folder)))];
+    }
+    let (plan, diagnostics) = planned(folder);
+    vec![("plan.txt", plan), ("diagnostics.txt", diagnostics)]
+}
+
+fn lines(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect()
+}
+
+fn desired_tree(folder: &Path) -> Tree {
     let root = folder.join("desired");
     let mut files = Vec::new();
     files_below(&root, &root, &mut files);
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let tree = Tree {
+    Tree {
         revision: Revision("1111111111111111111111111111111111111111".into()),
         files,
+    }
+}
+
+/// All that `validate` finds in a folder, without variables.
+fn validated(folder: &Path) -> Vec<Diagnostic> {
+    let tree = desired_tree(folder);
+    let layers = Layers {
+        base: "",
+        overlays: &[],
     };
+    let variables = Variables::default().with_secrets(Secrets::Elsewhere);
+    let loaded = load(&tree, &layers, &variables, &[], schema());
+    let mut found = offline(&loaded, &tree, &layers, schema());
+    found.extend(loaded.diagnostics);
+    found.sort();
+    found
+}
+
+/// The plan's text and the diagnostics' of one folder.
+fn planned(folder: &Path) -> (String, String) {
+    let said: PolicyFile = match fs::read_to_string(folder.join("policy.yaml")) {
+        Ok(text) => serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", folder.display())),
+        Err(_) => PolicyFile::default(),
+    };
+    let tree = desired_tree(folder);
     let layers = Layers {
         base: &said.path,
         overlays: &said.overlays,
@@ -321,7 +358,8 @@ fn outcome(folder: &Path) -> (String, String) {
     (render::plan_text(&planned.plan), diagnostics)
 }
 
-const EXPECTED: [&str; 2] = ["plan.txt", "diagnostics.txt"];
+/// What is expected of a folder that is only looked at.
+const VALIDATED: &str = "validate.txt";
 const GIVEN: [&str; 4] = ["desired", "live.json", "ledger.json", "policy.yaml"];
 
 #[test]
@@ -336,14 +374,15 @@ fn every_case_plans_what_its_folder_says() {
     let mut faults = String::new();
     for folder in &folders {
         let name = folder.file_name().unwrap().to_str().unwrap();
+        let found = outcome(folder);
         for entry in fs::read_dir(folder).unwrap() {
             let file = entry.unwrap().file_name().into_string().unwrap();
-            if !EXPECTED.contains(&file.as_str()) && !GIVEN.contains(&file.as_str()) {
+            let is_expected = found.iter().any(|(expected, _)| *expected == file);
+            if !is_expected && !GIVEN.contains(&file.as_str()) {
                 let _ = writeln!(faults, "{name}: {file} means nothing here");
             }
         }
-        let (plan, diagnostics) = outcome(folder);
-        for (file, found) in EXPECTED.into_iter().zip([plan, diagnostics]) {
+        for (file, found) in found {
             let path = folder.join(file);
             if bless {
                 fs::write(&path, found).unwrap();
@@ -373,5 +412,22 @@ fn every_case_gives_equal_bytes_twice() {
     for entry in fs::read_dir(root).unwrap() {
         let folder = entry.unwrap().path();
         assert_eq!(outcome(&folder), outcome(&folder), "{}", folder.display());
+    }
+}
+
+#[test]
+fn thirty_planted_faults_are_thirty_of_different_sorts_each_at_a_place_of_its_own() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cases/thirty_faults_of_different_sorts_are_thirty_each_at_its_place");
+    let found = validated(&folder);
+    assert_eq!(found.len(), 30, "{}", lines(&found));
+    let places: BTreeSet<_> = found.iter().map(|fault| fault.place.clone().unwrap()).collect();
+    assert_eq!(places.len(), 30, "{}", lines(&found));
+    let codes: BTreeSet<_> = found.iter().map(|fault| fault.code).collect();
+    assert!(codes.len() >= 20, "{codes:?}");
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.iter().partition(|fault| fault.severity == Severity::Error);
+    assert_eq!((errors.len(), warnings.len()), (21, 9), "{}", lines(&found));
+    for fault in &found {
+        assert!(fault.help.is_some(), "{fault}");
     }
 }

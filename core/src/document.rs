@@ -105,16 +105,6 @@ impl Origin {
             column: 1,
         }
     }
-
-    /// The line of the text at `place`, when the text is known.
-    pub fn line(&self, place: &Place) -> Option<&str> {
-        let (_, parsed) = self.0.iter().rev().find(|(file, _)| *file == place.file)?;
-        parsed
-            .as_ref()?
-            .text
-            .lines()
-            .nth(usize::try_from(place.line).ok()?.checked_sub(1)?)
-    }
 }
 
 fn mark(parsed: &Parsed, keys: &[String]) -> Option<Mark> {

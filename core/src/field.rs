@@ -26,6 +26,20 @@ impl FieldPath {
         Self(path)
     }
 
+    /// The path of what this one is directly in; `None` for a top-level field.
+    pub fn parent(&self) -> Option<Self> {
+        let (_, above) = self.0.split_last()?;
+        (!above.is_empty()).then(|| Self(above.to_vec()))
+    }
+
+    /// The path of another key in the same map.
+    pub fn beside(&self, key: impl Into<String>) -> Self {
+        match self.parent() {
+            Some(parent) => parent.child(key),
+            None => Self::top(key),
+        }
+    }
+
     /// The keys, outermost first; never empty.
     pub fn keys(&self) -> &[String] {
         &self.0

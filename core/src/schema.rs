@@ -1,5 +1,7 @@
 //! What a platform knows without IO: its kinds as a table, and the few rules that no table can say.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Reference};
 use crate::field::FieldPath;
@@ -187,6 +189,21 @@ pub trait Schema: Send + Sync {
 
     /// What a document refers to; its parents included.
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference>;
+
+    /// Faults of one document as it is written, of what normalisation takes away.
+    fn check_written(&self, _kind: Kind, _spec: &Map) -> Vec<FieldFault> {
+        Vec::new()
+    }
+
+    /// Faults that can be seen offline in several documents together, each at the document that has it.
+    fn check_together(&self, _documents: &BTreeMap<Key, Document>) -> Vec<(Key, FieldFault)> {
+        Vec::new()
+    }
+
+    /// What to do about two documents of one identity: `keep one of them`.
+    fn distinct(&self, _kind: Kind) -> &'static str {
+        "keep one of them, or give them different identities"
+    }
 
     /// Faults that can be seen offline in one document.
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault>;

@@ -9,13 +9,38 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Variables {
     values: BTreeMap<String, String>,
     sensitive: BTreeSet<String>,
+    secrets: Secrets,
+}
+
+/// Whether the values of secrets must be at hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are: a document whose secret has no value cannot be used.
+    #[default]
+    Needed,
+    /// They are set elsewhere, where the documents are applied: one without a value is only told of.
+    Elsewhere,
 }
 
 impl Variables {
     /// `sensitive` are names whose value is a secret elsewhere (a target's token, a webhook's secret): they may be used in
     /// secret fields only.
     pub fn new(values: BTreeMap<String, String>, sensitive: BTreeSet<String>) -> Self {
-        Self { values, sensitive }
+        Self {
+            values,
+            sensitive,
+            secrets: Secrets::Needed,
+        }
+    }
+
+    /// These variables, where `secrets` are.
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Whether the values of secrets must be at hand.
+    pub fn secrets(&self) -> Secrets {
+        self.secrets
     }
 
     /// Whether the variable's value is a secret by its use in the config.
@@ -45,6 +70,22 @@ pub enum SubstitutionFault {
 }
 
 impl SubstitutionFault {
+    /// The stable word for it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SubstitutionFault::Unresolved { .. } => "unresolved_variable",
+            SubstitutionFault::Malformed => "bad_substitution",
+        }
+    }
+
+    /// Whether another place, where the variable is set, would not have it.
+    pub fn is_of_this_place(&self) -> bool {
+        match self {
+            SubstitutionFault::Unresolved { .. } => true,
+            SubstitutionFault::Malformed => false,
+        }
+    }
+
     /// The message and the help for a person.
     pub fn explain(&self) -> (String, String) {
         match self {

@@ -121,6 +121,7 @@ fn json(diagnostics: &[Diagnostic]) -> serde_json::Value {
                 "file": place.map(|place| place.file.to_string()),
                 "line": place.map(|place| place.line),
                 "column": place.map(|place| place.column),
+                "excerpt": diagnostic.excerpt,
                 "help": diagnostic.help,
             })
         })
@@ -133,7 +134,26 @@ fn json(diagnostics: &[Diagnostic]) -> serde_json::Value {
     })
 }
 
+/// A path as a reference of RFC 3986, which is what SARIF takes: all but letters, digits, `-._~` and `/` is escaped.
+fn reference(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 fn sarif(diagnostics: &[Diagnostic]) -> serde_json::Value {
+    let rules: Vec<_> = diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.code)
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let results: Vec<_> = diagnostics
         .iter()
         .map(|diagnostic| {
@@ -145,21 +165,25 @@ fn sarif(diagnostics: &[Diagnostic]) -> serde_json::Value {
                 .place
                 .iter()
                 .map(|place| {
+                    let mut region = json!({"startLine": place.line, "startColumn": place.column});
+                    if let Some(line) = &diagnostic.excerpt {
+                        region["snippet"] = json!({"text": line});
+                    }
                     json!({"physicalLocation": {
-                        "artifactLocation": {"uri": place.file.to_string()},
-                        "region": {"startLine": place.line, "startColumn": place.column},
+                        "artifactLocation": {"uri": reference(&place.file)},
+                        "region": region,
                     }})
                 })
                 .collect();
             json!({
                 "ruleId": diagnostic.code,
+                "ruleIndex": rules.binary_search(&diagnostic.code).ok(),
                 "level": diagnostic.severity.word(),
                 "message": {"text": text},
                 "locations": locations,
             })
         })
         .collect();
-    let rules: std::collections::BTreeSet<_> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -169,6 +193,8 @@ fn sarif(diagnostics: &[Diagnostic]) -> serde_json::Value {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": rules.into_iter().map(|id| json!({"id": id})).collect::<Vec<_>>(),
             }},
+            // Columns count characters, which SARIF would take for units of UTF-16.
+            "columnKind": "unicodeCodePoints",
             "results": results,
         }],
     })
@@ -248,7 +274,23 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&render(&[example()], Format::Json)).unwrap_or_default();
         assert_eq!(json["errors"], 1);
         assert_eq!(json["diagnostics"][0]["line"], 3);
-        let sarif: serde_json::Value = serde_json::from_str(&render(&[example()], Format::Sarif)).unwrap_or_default();
-        assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "unknown_rule");
+        assert_eq!(json["diagnostics"][0]["excerpt"], "rule_type: notNul");
+        let mut hard = example();
+        if let Some(place) = &mut hard.place {
+            place.file = "a:b/Order Items/é#1.yaml".into();
+        }
+        let sarif: serde_json::Value = serde_json::from_str(&render(&[hard], Format::Sarif)).unwrap_or_default();
+        let result = &sarif["runs"][0]["results"][0];
+        assert_eq!(
+            (&result["ruleId"], &result["ruleIndex"]),
+            (&json!("unknown_rule"), &json!(0))
+        );
+        let location = &result["locations"][0]["physicalLocation"];
+        assert_eq!(
+            location["artifactLocation"]["uri"],
+            "a%3Ab/Order%20Items/%C3%A9%231.yaml"
+        );
+        let region = json!({"startLine": 3, "startColumn": 1, "snippet": {"text": "rule_type: notNul"}});
+        assert_eq!(location["region"], region);
     }
 }

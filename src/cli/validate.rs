@@ -6,8 +6,9 @@ use anyhow::bail;
 use clap::Args;
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::load::{Layers, load};
+use driftless_core::offline::offline;
 use driftless_core::render::count_severity;
-use driftless_core::substitute::Variables;
+use driftless_core::substitute::{Secrets, Variables};
 
 use super::diagnostics::{Format, render};
 use super::{Exit, out, process_environment, scope, wire};
@@ -64,12 +65,19 @@ async fn folder(dir: &std::path::Path, overlays: &[PathBuf]) -> anyhow::Result<(
     let variables = Variables::new(
         scope::variables(process_environment())?,
         std::collections::BTreeSet::new(),
-    );
+    )
+    .with_secrets(Secrets::Elsewhere);
     let layers = Layers {
         base: &base,
         overlays: &overlays,
     };
     let loaded = load(&tree, &layers, &variables, &[], qualytics::schema());
-    let count = loaded.desired.documents.len();
-    Ok((loaded.diagnostics, format!("{count} documents")))
+    let mut diagnostics = offline(&loaded, &tree, &layers, qualytics::schema());
+    diagnostics.extend(loaded.diagnostics);
+    diagnostics.sort();
+    let checked = match loaded.desired.documents.len() {
+        1 => "1 document".to_owned(),
+        count => format!("{count} documents"),
+    };
+    Ok((diagnostics, checked))
 }

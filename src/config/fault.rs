@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use driftless_core::diagnostic::{Diagnostic, Place};
+use driftless_core::nearest::nearest;
 use driftless_core::yaml::Mark;
 
 /// What is wrong with one file, so far. The file can hold secrets: no line of it is ever quoted.
@@ -47,7 +48,7 @@ impl Faults {
         } else {
             format!("of `{within}`")
         };
-        let help = match nearest(key, known) {
+        let help = match nearest(key, known.iter().copied()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("there are {}", list(known)),
         };
@@ -56,7 +57,7 @@ impl Faults {
 
     /// A name that points at nothing.
     pub(super) fn unknown_name(&mut self, at: Mark, code: &'static str, message: String, name: &str, known: &[&str]) {
-        let help = match nearest(name, known) {
+        let help = match nearest(name, known.iter().copied()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None if known.is_empty() => "there is none yet".to_owned(),
             None => format!("there are {}", list(known)),
@@ -95,47 +96,4 @@ impl Faults {
 fn list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
-}
-
-/// The known word that `word` is most likely a slip of.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    // One slip in three letters: more is another word.
-    let most = (word.chars().count() / 3).max(1);
-    known
-        .iter()
-        .map(|known| (distance(&word, &known.to_lowercase()), *known))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be put in, taken out or changed to get from one word to the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for (column, other) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_is_recognised_and_another_word_is_not() {
-        let known = ["interval", "schedule", "branch"];
-        assert_eq!(nearest("intervall", &known), Some("interval"));
-        assert_eq!(nearest("Brnch", &known), Some("branch"));
-        assert_eq!(nearest("colour", &known), None);
-        assert_eq!(distance("", "abc"), 3);
-    }
 }

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::leaf::scalars;
 use super::{Loader, PlainUse, Raw};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::{Document, Origin};
 use crate::field::FieldPath;
-use crate::key::Key;
+use crate::key::{Key, Kind};
 use crate::normalize::normalize;
 use crate::schema::{Side, Substitution};
-use crate::substitute::{Substituted, substitute};
+use crate::substitute::{Secrets, Substituted, substitute};
 use crate::value::{Map, Secret, Value};
+
+/// What to do about a secret that has no value where files are only looked at.
+const SET_WHERE_APPLIED: &str = "secrets need not be known to validate: set it where this is planned and applied";
 
 impl Loader<'_> {
     /// Substitutes, normalises and checks a merged document. `None` when it has an error.
@@ -25,16 +28,11 @@ impl Loader<'_> {
         } = raw;
         let before = self.broken.len();
         self.substitute(&key, &mut spec, &origin);
+        let mut faults = self.schema.check_written(key.kind, &spec);
         let mut spec = normalize(self.schema, key.kind, Side::Desired, spec);
-        let hides = self.schema.spec(key.kind).is_some_and(|spec| !spec.secrets.is_empty());
-        for fault in self.schema.check(&key, &spec) {
-            let place = origin.place(&fault.at);
-            let excerpt = origin.line(&place).filter(|_| !hides).map(str::to_owned);
-            let diagnostic = Diagnostic {
-                place: Some(place),
-                excerpt,
-                ..fault.diagnostic
-            };
+        faults.extend(self.schema.check(&key, &spec));
+        for fault in faults {
+            let diagnostic = fault.diagnostic.at(self.place(key.kind, &origin, &fault.at));
             match diagnostic.severity {
                 Severity::Error if overlay_alone => {
                     let help = match &diagnostic.help {
@@ -60,6 +58,17 @@ impl Loader<'_> {
             origin,
             by_slug,
         })
+    }
+
+    /// Where a field stands, under whichever of its spellings the text has.
+    fn place(&self, kind: Kind, origin: &Origin, at: &FieldPath) -> Place {
+        let place = origin.place(at);
+        let aliases = self.schema.spec(kind).map_or(&[][..], |spec| spec.aliases);
+        let spelt = aliases
+            .iter()
+            .filter(|(_, field)| place == origin.start() && *field == at.head())
+            .map(|(spelling, _)| origin.place(&FieldPath::top(*spelling)));
+        spelt.max().map_or(place.clone(), |other| other.max(place))
     }
 
     fn substitute(&mut self, key: &Key, spec: &mut Map, origin: &Origin) {
@@ -88,11 +97,19 @@ impl Loader<'_> {
                 (Substitution::Scalars, Some(text)) => match substitute(text, self.variables) {
                     Ok(substituted) => substituted,
                     Err(faults) => {
+                        let place = origin.place(&path.path);
                         for fault in faults {
                             let (message, help) = fault.explain();
-                            let fault = Diagnostic::error("unresolved_variable", message);
-                            let fault = fault.at(origin.place(&path.path)).help(help);
-                            self.fail(key.kind, Some(key.clone()), fault);
+                            if secret && fault.is_of_this_place() && self.variables.secrets() == Secrets::Elsewhere {
+                                let fault = Diagnostic::warning(fault.code(), message).at(place.clone());
+                                self.diagnostics.push(fault.help(SET_WHERE_APPLIED));
+                            } else {
+                                let fault = Diagnostic::error(fault.code(), message);
+                                self.fail(key.kind, Some(key.clone()), fault.at(place.clone()).help(help));
+                            }
+                        }
+                        if secret {
+                            path.set(spec, Value::Secret(Secret::new(text.clone())));
                         }
                         continue;
                     }

@@ -1,6 +1,7 @@
 //! Files become documents: located, identified, merged over their overlays, substituted, normalised, checked. Faults are
 //! collected; a file that has one is left out, and nothing of it is ever called removed.
 
+mod excerpt;
 mod finish;
 mod leaf;
 mod lost;
@@ -19,6 +20,7 @@ use crate::substitute::{Variables, substitute};
 use crate::tree::{Content, File, Refusal, Tree};
 use crate::value::{Map, Value};
 use crate::yaml::Parsed;
+pub(crate) use excerpt::show_lines;
 use lost::Lost;
 
 /// The folders of an environment within its source; `""` is the root.
@@ -84,6 +86,7 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         broken,
         ..
     } = loader;
+    show_lines(&mut diagnostics, tree, layers, schema);
     diagnostics.sort();
     diagnostics.dedup();
     let left_out = left_out.to_vec();
@@ -300,8 +303,9 @@ impl Loader<'_> {
                     Ok(substituted) => path.set(&mut document.spec, Value::String(substituted.text)),
                     Err(faults) => {
                         for fault in faults {
+                            let fault_code = fault.code();
                             let (message, help) = fault.explain();
-                            let fault = Diagnostic::error("unresolved_variable", message);
+                            let fault = Diagnostic::error(fault_code, message);
                             self.diagnostics.push(fault.at(origin.place(&path)).help(help));
                         }
                         self.broken.push(Broken {
@@ -397,7 +401,7 @@ impl Loader<'_> {
                 );
                 let fault = Diagnostic::error("duplicate_identity", message).at(here);
                 documents.remove(&raw.key);
-                let help = "keep one of them, or give them different identities; none of them is used";
+                let help = format!("{}; none of them is used", self.schema.distinct(raw.key.kind));
                 self.fail(raw.key.kind, Some(raw.key.clone()), fault.help(help));
                 continue;
             }

@@ -1,13 +1,16 @@
 //! Collects the faults of one document, and has the sentences for those that every kind can have.
 
-use driftless_core::diagnostic::Diagnostic;
+use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
+use driftless_core::nearest::nearest;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
 use super::references::text;
-use super::rules;
 use super::shapes::Shape;
+
+/// What to do about a word that is not known and like none that is.
+pub(super) const NEWER: &str = "remove it, unless the platform is newer than this version of driftless";
 
 /// Faults of one document, collected.
 pub(super) struct Faults(pub(super) Vec<FieldFault>);
@@ -25,50 +28,103 @@ impl Faults {
         );
     }
 
-    pub(super) fn invalid(&mut self, at: FieldPath, message: String) {
-        self.add(at, Diagnostic::error("invalid_value", message));
+    pub(super) fn invalid(&mut self, at: FieldPath, message: String, help: &str) {
+        self.add(at, Diagnostic::error("invalid_value", message).help(help));
     }
 
     /// Known fields must have their shape; unknown ones are sent as they are, so they get a warning.
-    pub(super) fn shapes(&mut self, map: &Map, within: Option<&FieldPath>, known: &[(&str, Shape)]) {
+    pub(super) fn shapes(
+        &mut self,
+        map: &Map,
+        within: Option<&FieldPath>,
+        known: &[(&str, Shape)],
+        severity: Severity,
+    ) {
         for (field, value) in map {
             let at = within.map_or_else(|| FieldPath::top(field), |path| path.child(field));
             match known.iter().find(|(name, _)| name == field) {
-                Some((_, shape)) if !value.is_null() && !shape.fits(value) => {
-                    self.add(
-                        at.clone(),
-                        Diagnostic::error(
-                            "wrong_type",
-                            format!("`{at}` must be {}, not {}", shape.noun(), value.noun()),
-                        ),
-                    );
-                }
-                Some(_) => {}
+                Some((_, shape)) => self.shape(&at, value, *shape, severity),
                 None => self.unknown(at, field, known.iter().map(|(name, _)| *name)),
             }
         }
+    }
+
+    /// The value at `at` must have `shape`; null stands for nothing.
+    pub(super) fn shape(&mut self, at: &FieldPath, value: &Value, shape: Shape, severity: Severity) {
+        if value.is_null() {
+            return;
+        }
+        if !shape.fits(value) {
+            let message = match value.as_str() {
+                Some(text) if shape == Shape::Moment => format!("`{at}` is `{text}`, and must be {}", shape.noun()),
+                _ => format!("`{at}` must be {}, not {}", shape.noun(), value.noun()),
+            };
+            let diagnostic = Diagnostic {
+                severity,
+                ..Diagnostic::error("wrong_type", message)
+            };
+            let is_quoted = matches!(shape, Shape::Integer | Shape::Number)
+                && value.as_str().is_some_and(|text| text.parse::<f64>().is_ok());
+            let help = if is_quoted {
+                "write it without quotes"
+            } else {
+                shape.help()
+            };
+            self.add(at.clone(), diagnostic.help(help));
+            return;
+        }
+        let texts: &[Value] = match value {
+            Value::List(items) => items,
+            one => std::slice::from_ref(one),
+        };
+        for text in texts.iter().filter_map(Value::as_str) {
+            if let Some(choices) = shape.choices().filter(|choices| !choices.contains(&text)) {
+                self.choice(at, text, choices, severity);
+            }
+        }
+    }
+
+    /// A text that is none of those that are known: a slip of one of them is a fault; anything else may be newer than we are.
+    fn choice(&mut self, at: &FieldPath, text: &str, choices: &[&str], severity: Severity) {
+        let near = nearest(text, choices.iter().copied());
+        let diagnostic = Diagnostic {
+            severity: if near.is_some() { severity } else { Severity::Warning },
+            ..Diagnostic::error(
+                "invalid_value",
+                format!("`{at}` is `{text}`, and must be one of {}", choices.join(", ")),
+            )
+        };
+        self.add(
+            at.clone(),
+            match near {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help(NEWER),
+            },
+        );
     }
 
     pub(super) fn unknown<'a>(&mut self, at: FieldPath, field: &str, known: impl Iterator<Item = &'a str>) {
         let diagnostic = Diagnostic::warning("unknown_field", format!("`{at}` is not known; it is sent as it stands"));
         self.add(
             at,
-            match rules::nearest(field, known) {
+            match nearest(field, known) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
+                None => diagnostic.help(NEWER),
             },
         );
     }
 
+    /// A text that must be one of a few, whatever the version of the platform.
     pub(super) fn one_of(&mut self, map: &Map, field: &str, allowed: &[&str], help: Option<&str>) {
         if let Some(value) = text(map, field).filter(|value| !allowed.contains(value)) {
             let message = format!("`{field}` is `{value}`, and must be one of {}", allowed.join(", "));
             let diagnostic = Diagnostic::error("invalid_value", message);
             self.add(
                 FieldPath::top(field),
-                match help {
-                    Some(help) => diagnostic.help(help),
-                    None => diagnostic,
+                match (nearest(value, allowed.iter().copied()), help) {
+                    (Some(near), _) => diagnostic.help(format!("did you mean `{near}`?")),
+                    (None, Some(help)) => diagnostic.help(help),
+                    (None, None) => diagnostic.help("write one of them"),
                 },
             );
         }
@@ -87,6 +143,7 @@ impl Faults {
                     range.start(),
                     range.end()
                 ),
+                &format!("write a number from {} to {}", range.start(), range.end()),
             );
         }
     }
@@ -94,7 +151,7 @@ impl Faults {
     pub(super) fn no_longer_than(&mut self, map: &Map, field: &str, characters: usize) {
         if text(map, field).is_some_and(|text| text.chars().count() > characters) {
             let message = format!("`{field}` is longer than {characters} characters");
-            self.invalid(FieldPath::top(field), message);
+            self.invalid(FieldPath::top(field), message, "shorten it");
         }
     }
 }

@@ -5,17 +5,18 @@
 
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
-use driftless_core::key::Key;
+use driftless_core::key::{Key, Kind};
+use driftless_core::nearest::nearest;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
-use super::fault_list::Faults;
+use super::fault_list::{Faults, NEWER};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::properties;
 use super::references::text;
 use super::rules::{self, Arity, Evidence, Rule, Support};
 use super::shapes::{
-    CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, PROPERTY_SHAPES, Shape,
-    TRANSFORMATIONS,
+    CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, Shape, TRANSFORMATIONS,
 };
 
 /// All faults of a document, in the order of its fields.
@@ -32,18 +33,32 @@ pub(super) fn check(key: &Key, spec: &Map) -> Vec<FieldFault> {
     faults.0
 }
 
+/// Faults of a document in fields that steer driftless, and that are gone once it is normalised.
+pub(super) fn written(kind: Kind, spec: &Map) -> Vec<FieldFault> {
+    let mut faults = Faults(Vec::new());
+    if kind == DATASTORE && spec.contains_key("trigger_catalog") {
+        let message = "`trigger_catalog` is not sent, and the official client refuses a file that has it";
+        let help = "remove it: a plan has a sync where one is needed; the present name is `trigger_sync`";
+        faults.add(
+            FieldPath::top("trigger_catalog"),
+            Diagnostic::warning("renamed_field", message).help(help),
+        );
+    }
+    faults.0
+}
+
 fn connection(spec: &Map, faults: &mut Faults) {
     // The platform answers 422 to these at the top.
     const INSIDE: [&str; 3] = ["authentication_type", "role_arn", "external_id"];
     let mut known: Vec<(&str, Shape)> = CONNECTION_FIELDS.to_vec();
     known.extend(INSIDE.map(|field| (field, Shape::Any)));
-    faults.shapes(spec, None, &known);
+    faults.shapes(spec, None, &known, Severity::Error);
     if absent(spec, "type") {
         faults.missing("type", "say what it connects to, for example `type: postgresql`");
     }
     for field in INSIDE.into_iter().filter(|field| spec.contains_key(*field)) {
         let message = format!("`{field}` belongs inside of `parameters`");
-        faults.invalid(FieldPath::top(field), message);
+        faults.invalid(FieldPath::top(field), message, "move it there, indented by two spaces");
     }
     faults.within(spec, "max_parallelization", 0..=100);
     if let Some(vault) = spec.get("secrets_manager").and_then(Value::as_map)
@@ -52,12 +67,13 @@ fn connection(spec: &Map, faults: &mut Faults) {
         faults.invalid(
             FieldPath::top("secrets_manager"),
             "`secrets_manager` needs a `secret_url`".to_owned(),
+            "add `secret_url:` below it, or remove `secrets_manager`",
         );
     }
 }
 
 fn datastore(spec: &Map, faults: &mut Faults) {
-    faults.shapes(spec, None, DATASTORE_FIELDS);
+    faults.shapes(spec, None, DATASTORE_FIELDS, Severity::Error);
     if absent(spec, "connection_name") {
         faults.add(
             FieldPath::top("connection_name"),
@@ -84,13 +100,14 @@ fn datastore(spec: &Map, faults: &mut Faults) {
         faults.invalid(
             FieldPath::top("enrich_datastore_name"),
             "an enrichment datastore cannot have an enrichment datastore itself".to_owned(),
+            "remove it, or `enrichment_only`",
         );
     }
 }
 
 fn container(spec: &Map, faults: &mut Faults) {
     const TYPES: [&str; 3] = ["computed_table", "computed_file", "computed_join"];
-    faults.shapes(spec, None, CONTAINER_FIELDS);
+    faults.shapes(spec, None, CONTAINER_FIELDS, Severity::Error);
     let Some(container_type) = text(spec, "container_type") else {
         faults.missing("container_type", "one of computed_table, computed_file, computed_join");
         return;
@@ -128,12 +145,13 @@ fn container(spec: &Map, faults: &mut Faults) {
         faults.invalid(
             FieldPath::top("sources"),
             "a join needs two `sources` or more".to_owned(),
+            "add another one",
         );
     }
 }
 
 fn computed_field(spec: &Map, faults: &mut Faults) {
-    faults.shapes(spec, None, COMPUTED_FIELD_FIELDS);
+    faults.shapes(spec, None, COMPUTED_FIELD_FIELDS, Severity::Error);
     let Some(transformation) = text(spec, "transformation") else {
         faults.missing("transformation", "for example `cast` or `customExpression`");
         return;
@@ -146,9 +164,9 @@ fn computed_field(spec: &Map, faults: &mut Faults) {
         );
         faults.add(
             FieldPath::top("transformation"),
-            match rules::nearest(transformation, known()) {
+            match nearest(transformation, known()) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
+                None => diagnostic.help(NEWER),
             },
         );
         return;
@@ -159,22 +177,31 @@ fn computed_field(spec: &Map, faults: &mut Faults) {
         faults.invalid(
             FieldPath::top("properties"),
             format!("`{transformation}` needs the property `{property}`"),
+            &format!("add `{property}:` below `properties:`"),
         );
     }
-    let sources = spec
-        .get("source_fields")
-        .and_then(Value::as_list)
-        .map_or(0, <[Value]>::len);
+    let sources = spec.get("source_fields").and_then(Value::as_list).unwrap_or_default();
+    if let Some(name) = text(spec, "name")
+        && sources.iter().any(|source| source.as_str() == Some(name))
+    {
+        faults.add(
+            FieldPath::top("source_fields"),
+            Diagnostic::warning("invalid_value", format!("`{name}` is computed from itself"))
+                .help("name the fields that it is computed from"),
+        );
+    }
+    let sources = sources.len();
     if matches!(transformation, "cast" | "cleanedEntityName" | "convertFormattedNumeric") && sources != 1 {
         faults.invalid(
             FieldPath::top("source_fields"),
             format!("`{transformation}` takes exactly one source field, not {sources}"),
+            "make a computed field for each",
         );
     }
 }
 
 fn quality_check(spec: &Map, faults: &mut Faults) {
-    faults.shapes(spec, None, CHECK_FIELDS);
+    faults.shapes(spec, None, CHECK_FIELDS, Severity::Error);
     if absent(spec, "container") || text(spec, "container") == Some("") {
         faults.missing("container", "name the table or file that the check is about");
     }
@@ -191,22 +218,17 @@ fn quality_check(spec: &Map, faults: &mut Faults) {
         faults.invalid(
             FieldPath::top("coverage"),
             format!("`coverage` is {coverage}, and must lie between 0 and 1: a share of the rows"),
+            "0.95 is 95 of a hundred",
         );
     }
     let empty = Map::new();
     let properties = spec.get("properties").and_then(Value::as_map).unwrap_or(&empty);
-    let known: Vec<(&str, Shape)> = rules::PROPERTIES
-        .iter()
-        .map(|name| {
-            let shape = PROPERTY_SHAPES.iter().find(|(known, _)| known == name);
-            (*name, shape.map_or(Shape::Any, |(_, shape)| *shape))
-        })
-        .collect();
-    faults.shapes(properties, Some(&FieldPath::top("properties")), &known);
+    let row = text(spec, "rule_type").and_then(rules::find);
+    properties::check(properties, row, faults);
     let Some(rule) = text(spec, "rule_type") else {
         return; // its identity has said so
     };
-    match rules::find(rule) {
+    match row {
         Some(row) => by_rule(spec, properties, row, faults),
         None => faults.add(FieldPath::top("rule_type"), unknown_rule(rule)),
     }
@@ -220,9 +242,13 @@ fn unknown_rule(rule: &str) -> Diagnostic {
         None => Diagnostic::warning(
             "unknown_rule",
             format!("rule type `{rule}` is not known; it is sent as it stands"),
-        ),
+        )
+        .help(NEWER),
     }
 }
+
+/// What to do about fields that are missing.
+const LIST_FIELDS: &str = "name what it is about under `fields:`";
 
 fn by_rule(spec: &Map, properties: &Map, row: &Rule, faults: &mut Faults) {
     let severity = match row.evidence {
@@ -230,12 +256,12 @@ fn by_rule(spec: &Map, properties: &Map, row: &Rule, faults: &mut Faults) {
         Evidence::Guide => Severity::Warning,
     };
     let rule = row.name;
-    let mut fault = |at: FieldPath, code, message: String, severity| {
+    let mut fault = |at: FieldPath, code, message: String, help: &str, severity| {
         let diagnostic = match severity {
             Severity::Error => Diagnostic::error(code, message),
             Severity::Warning => Diagnostic::warning(code, message),
         };
-        faults.add(at, diagnostic);
+        faults.add(at, diagnostic.help(help));
     };
     let count = match spec.get("fields") {
         None | Some(Value::Null) => 0,
@@ -243,20 +269,28 @@ fn by_rule(spec: &Map, properties: &Map, row: &Rule, faults: &mut Faults) {
         Some(_) => 1, // no list at all: said already
     };
     let wrong = match row.arity {
-        Arity::Single if count != 1 => Some("exactly one field"),
-        Arity::Multi if count == 0 => Some("one field or more"),
-        Arity::Container if count != 0 => Some("no fields: it is about the container"),
+        Arity::Single if count == 0 => Some(("exactly one field", LIST_FIELDS)),
+        Arity::Single if count != 1 => Some(("exactly one field", "make a check of each")),
+        Arity::Multi if count == 0 => Some(("one field or more", LIST_FIELDS)),
+        Arity::Container if count != 0 => Some(("no fields: it is about the container", "remove `fields`")),
         Arity::Single | Arity::Multi | Arity::Calculated | Arity::Container => None,
     };
-    if let Some(wanted) = wrong {
+    if let Some((wanted, help)) = wrong {
         let message = format!("`{rule}` takes {wanted}; {count} given");
-        fault(FieldPath::top("fields"), "wrong_arity", message, severity);
+        fault(FieldPath::top("fields"), "wrong_arity", message, help, severity);
     }
     for required in row.required {
         let by_number = *required == "ref_container_name" && !absent(properties, "ref_container_id");
         if absent(properties, required) && !by_number {
             let message = format!("`{rule}` needs the property `{required}`");
-            fault(FieldPath::top("properties"), "missing_property", message, severity);
+            let help = format!("add `{required}:` below `properties:`");
+            fault(
+                FieldPath::top("properties"),
+                "missing_property",
+                message,
+                &help,
+                severity,
+            );
         }
     }
     for (field, support) in [("filter", row.filter), ("coverage", row.coverage)] {
@@ -270,6 +304,7 @@ fn by_rule(spec: &Map, properties: &Map, row: &Rule, faults: &mut Faults) {
                 FieldPath::top(field),
                 "unsupported_field",
                 format!("`{rule}` has no {field}"),
+                "remove it",
                 severity,
             );
         }
@@ -280,14 +315,13 @@ fn absent(map: &Map, field: &str) -> bool {
     map.get(field).is_none_or(Value::is_null)
 }
 
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     driftless_core::json::write(value).parse().ok()
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
-    use driftless_core::key::Kind;
     use driftless_core::schema::Side;
 
     use super::*;
@@ -358,37 +392,39 @@ mod tests {
             (
                 CHECK,
                 r#"{"rule_type":"geoFence","container":"o","fields":["id"]}"#,
-                "rule_type: warning[unknown_rule]: rule type `geoFence` is not known; it is sent as it stands",
+                "rule_type: warning[unknown_rule]: rule type `geoFence` is not known; it is sent as it stands \
+                 (help: remove it, unless the platform is newer than this version of driftless)",
             ),
             (
                 CHECK,
                 r#"{"rule_type":"notNull","container":"o","fields":[]}"#,
-                "fields: error[wrong_arity]: `notNull` takes one field or more; 0 given",
+                "fields: error[wrong_arity]: `notNull` takes one field or more; 0 given (help: name what it is about under `fields:`)",
             ),
             (
                 CHECK,
                 r#"{"rule_type":"between","container":"o","fields":["a"],"properties":{"min":1,"max":2,"inclusive_min":true}}"#,
-                "properties: error[missing_property]: `between` needs the property `inclusive_max`",
+                "properties: error[missing_property]: `between` needs the property `inclusive_max` (help: add `inclusive_max:` below `properties:`)",
             ),
             (
                 CHECK,
                 r#"{"rule_type":"notFuture","container":"o","fields":["a","b"]}"#,
-                "fields: warning[wrong_arity]: `notFuture` takes exactly one field; 2 given",
+                "fields: warning[wrong_arity]: `notFuture` takes exactly one field; 2 given (help: make a check of each)",
             ),
             (
                 CHECK,
                 r#"{"rule_type":"metric","container":"o","fields":["a"],"coverage":0.9,"properties":{"comparison":"Absolute Value"}}"#,
-                "coverage: error[unsupported_field]: `metric` has no coverage",
+                "coverage: error[unsupported_field]: `metric` has no coverage (help: remove it)",
             ),
             (
                 CHECK,
                 r#"{"rule_type":"notNull","container":"o","fields":["a"],"coverage":95}"#,
-                "coverage: error[invalid_value]: `coverage` is 95, and must lie between 0 and 1: a share of the rows",
+                "coverage: error[invalid_value]: `coverage` is 95, and must lie between 0 and 1: a share of the rows \
+                 (help: 0.95 is 95 of a hundred)",
             ),
             (
                 CHECK,
                 r#"{"rule_type":"notNull","container":"o","fields":"a"}"#,
-                "fields: error[wrong_type]: `fields` must be a list of strings, not a string",
+                "fields: error[wrong_type]: `fields` must be a list of strings, not a string (help: write each of them after a `- ` on a line of its own)",
             ),
             (
                 CHECK,
@@ -403,7 +439,7 @@ mod tests {
             (
                 CONNECTION,
                 r#"{"name":"r","type":"redshift","role_arn":"x"}"#,
-                "role_arn: error[invalid_value]: `role_arn` belongs inside of `parameters`",
+                "role_arn: error[invalid_value]: `role_arn` belongs inside of `parameters` (help: move it there, indented by two spaces)",
             ),
             (
                 CONTAINER,
@@ -414,12 +450,13 @@ mod tests {
             (
                 COMPUTED_FIELD,
                 r#"{"name":"f","transformation":"cast","source_fields":["a","b"],"properties":{"target_type":"int"}}"#,
-                "source_fields: error[invalid_value]: `cast` takes exactly one source field, not 2",
+                "source_fields: error[invalid_value]: `cast` takes exactly one source field, not 2 (help: make a computed field for each)",
             ),
             (
                 DATASTORE,
                 r#"{"name":"d","connection_name":"c","high_count_rollup_threshold":5000}"#,
-                "high_count_rollup_threshold: error[invalid_value]: `high_count_rollup_threshold` is 5000, and must lie between 1 and 1000",
+                "high_count_rollup_threshold: error[invalid_value]: `high_count_rollup_threshold` is 5000, and must lie between 1 and 1000 \
+                 (help: write a number from 1 to 1000)",
             ),
         ] {
             assert_eq!(faults(kind, json), [expected], "{json}");

@@ -1,6 +1,7 @@
 //! Where documents stand and what they are called: paths, slugs, file names and generated check ids, as the official client has
 //! them.
 
+use driftless_core::key::Kind;
 use driftless_core::schema::Location;
 use driftless_core::value::{Map, Value};
 
@@ -106,19 +107,43 @@ pub(super) fn locate(path: &str) -> Location {
             document(COMPUTED_FIELD, &[datastore, container], None)
         }
         (["datastores", datastore, "checks", ..], _) => document(CHECK, &[datastore], None),
-        (folders, _) => return misplaced(folders),
+        (folders, file) => return misplaced(folders, file),
     };
     if file.ends_with(".yml") {
         return Location::Misplaced {
-            help: "only files that end in `.yaml` are read: rename it".to_owned(),
+            help: match names_folder(&location) {
+                Some(kind) => format!("only files that end in `.yaml` are read: rename it to `_{kind}.yaml`"),
+                None => "only files that end in `.yaml` are read: rename it".to_owned(),
+            },
         };
     }
     location
 }
 
+/// The kind of a document that names its folder.
+fn names_folder(location: &Location) -> Option<Kind> {
+    match location {
+        Location::Document {
+            kind,
+            names_folder: Some(_),
+            ..
+        } => Some(*kind),
+        Location::Document { .. } | Location::Ignored | Location::Misplaced { .. } => None,
+    }
+}
+
 /// A YAML file that is no document's place: ours if it lies in a folder of ours.
-fn misplaced(folders: &[&str]) -> Location {
+fn misplaced(folders: &[&str], file: &str) -> Location {
+    // Names that a person gives a folder's own document: `datastore.yaml`, `_Datastore.yml`.
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let stem = stem.trim_start_matches('_').to_lowercase();
     let help = match folders {
+        ["datastores", _] if matches!(stem.as_str(), "datastore" | "datastores") => {
+            "rename it to `_datastore.yaml`: without it the datastore is known by its folder alone"
+        }
+        ["datastores", _, "containers", _] if matches!(stem.as_str(), "container" | "containers") => {
+            "rename it to `_container.yaml`: without it the container is known by its folder alone"
+        }
         ["connections", ..] => "connections are read from `connections/` itself: move it there",
         ["datastores"] => "a datastore's own file is `datastores/<datastore>/_datastore.yaml`",
         ["datastores", _] => {
@@ -130,6 +155,12 @@ fn misplaced(folders: &[&str]) -> Location {
         }
         ["datastores", ..] => "a datastore's folder holds `_datastore.yaml`, `containers/` and `checks/`",
         ["checks" | "containers", ..] => "checks and containers belong to a datastore: `datastores/<datastore>/...`",
+        [top, ..] if matches!(top.to_lowercase().as_str(), "connection" | "connections") => {
+            "connections are read from the folder `connections/`: rename this one"
+        }
+        [top, ..] if matches!(top.to_lowercase().as_str(), "datastore" | "datastores") => {
+            "datastores are read from the folder `datastores/`: rename this one"
+        }
         _ => return Location::Ignored,
     };
     Location::Misplaced { help: help.to_owned() }
@@ -321,6 +352,8 @@ mod tests {
             "datastores/dw/containers/sum.yaml",
             "datastores/dw/checks/orders/a.yml",
             "checks/orders/a.yaml",
+            "Connections/pg.yaml",
+            "datastore/dw/_datastore.yaml",
         ] {
             assert!(matches!(locate(path), Location::Misplaced { .. }), "{path}");
         }

@@ -181,7 +181,7 @@ fn comparison_sign(comparison: &str) -> Option<&'static str> {
 }
 
 /// The one spelling of an ISO date with a time: in UTC, where nothing said is UTC, with a fraction only if there is one.
-fn instant(text: &str) -> Option<String> {
+pub(super) fn instant(text: &str) -> Option<String> {
     use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
     let spelled = text.trim().replacen(' ', "T", 1);
     let moment: DateTime<Utc> = match DateTime::parse_from_rfc3339(&spelled) {

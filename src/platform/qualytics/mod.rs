@@ -13,14 +13,17 @@ mod meaning;
 mod normalize;
 mod observe;
 mod operations;
+mod pattern;
 mod placed;
 mod portable;
 mod profiles;
+mod properties;
 mod references;
 mod rules;
 mod run;
 mod schema;
 mod shapes;
+mod together;
 mod wire;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! The table of rule types: what each asks of a check. The platform's own specification of its rules is the truth; this is what
 //! can be told offline.
 
+use driftless_core::nearest::nearest;
+
 /// How many fields a rule takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arity {
@@ -160,6 +162,53 @@ pub(super) const RULES: &[Rule] = &[
     ),
 ];
 
+/// Properties that a rule may have besides those it cannot do without. `is_element_context` goes with every rule about fields, and
+/// what names another container goes with its datastore, by name or by number.
+pub(super) const OPTIONAL: &[(&str, &[&str])] = &[
+    ("aggregationComparison", &["ref_filter"]),
+    (
+        "dataDiff",
+        &[
+            "id_field_names",
+            "passthrough_field_names",
+            "diff_change_types",
+            "numeric_comparator",
+            "duration_comparator",
+            "string_comparator",
+        ],
+    ),
+    ("distinctCount", &["comparison"]),
+    (
+        "entityResolution",
+        &["pair_substrings", "pair_homophones", "spelling_similarity_threshold"],
+    ),
+    ("equalTo", &["inclusive"]),
+    (
+        "equalToField",
+        &[
+            "inclusive",
+            "numeric_comparator",
+            "duration_comparator",
+            "string_comparator",
+        ],
+    ),
+    ("existsIn", &["ref_filter"]),
+    ("fieldCount", &["comparison"]),
+    (
+        "greaterThanField",
+        &["numeric_comparator", "duration_comparator", "string_comparator"],
+    ),
+    (
+        "lessThanField",
+        &["numeric_comparator", "duration_comparator", "string_comparator"],
+    ),
+    ("maxValue", &["inclusive"]),
+    ("metric", &["min", "max"]),
+    ("minValue", &["inclusive"]),
+    ("notExistsIn", &["ref_filter"]),
+    ("volumetric", &["min", "max"]),
+];
+
 /// Rules whose `is_element_context` the platform sets by itself on array fields.
 const AUTOMATIC_ELEMENTS: &[&str] = &[
     "between",
@@ -242,6 +291,21 @@ pub(super) fn is_calculated(rule: &str) -> bool {
     find(rule).is_some_and(|row| row.arity == Calculated)
 }
 
+impl Rule {
+    /// Whether the rule is known to have this property.
+    pub(super) fn takes(&self, property: &str) -> bool {
+        let names_container = self.required.contains(&"ref_container_name");
+        let optional = OPTIONAL.iter().find(|(rule, _)| *rule == self.name);
+        match property {
+            "is_element_context" => self.arity != Container,
+            "ref_container_id" | "ref_datastore_id" | "ref_datastore_name" => names_container,
+            _ => {
+                self.required.contains(&property) || optional.is_some_and(|(_, optional)| optional.contains(&property))
+            }
+        }
+    }
+}
+
 /// Whether the platform sets `is_element_context` of this rule by itself.
 pub(super) fn has_automatic_elements(rule: &str) -> bool {
     AUTOMATIC_ELEMENTS.contains(&current_name(rule))
@@ -255,34 +319,6 @@ pub(super) fn meant(rule: &str) -> Option<&'static str> {
         _ => None,
     };
     analogy.or_else(|| nearest(rule, RULES.iter().map(|row| row.name)))
-}
-
-/// The word nearest to `word`, if it is near enough to be a slip: one edit in three letters at most, three edits at most.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(edits, _)| *edits <= allowed)
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, candidate)| candidate)
-}
-
-/// The edit distance (insertions, deletions, replacements) of two words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -310,11 +346,20 @@ mod tests {
     }
 
     #[test]
-    fn required_properties_are_known_properties() {
+    fn the_properties_of_rules_are_known_properties_and_each_known_one_is_of_some_rule() {
         for row in RULES {
             for property in row.required {
                 assert!(PROPERTIES.contains(property), "{} {property}", row.name);
             }
+        }
+        for (rule, optional) in OPTIONAL {
+            assert!(RULES.iter().any(|row| row.name == *rule), "{rule}");
+            for property in *optional {
+                assert!(PROPERTIES.contains(property), "{rule} {property}");
+            }
+        }
+        for property in PROPERTIES {
+            assert!(RULES.iter().any(|row| row.takes(property)), "{property}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Qualytics without its IO: the schema behind core's trait.
 
+use std::collections::BTreeMap;
+
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::document::Reference;
+use driftless_core::document::{Document, Reference};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
 use driftless_core::normalize as core;
@@ -9,7 +11,7 @@ use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Sche
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, CONTAINER, KINDS};
-use super::{faults, layout, meaning, normalize, operations, references};
+use super::{faults, layout, meaning, normalize, operations, references, together};
 
 /// What is known of Qualytics offline.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +87,22 @@ impl Schema for QualyticsSchema {
 
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
         references::references(key, spec)
+    }
+
+    fn check_written(&self, kind: Kind, spec: &Map) -> Vec<FieldFault> {
+        faults::written(kind, spec)
+    }
+
+    fn check_together(&self, documents: &BTreeMap<Key, Document>) -> Vec<(Key, FieldFault)> {
+        together::check(documents)
+    }
+
+    fn distinct(&self, kind: Kind) -> &'static str {
+        if kind == CHECK {
+            "keep one of them, or give one a `_qualytics_check_uid` of its own in its `additional_metadata`"
+        } else {
+            "keep one of them, or give them different names"
+        }
     }
 
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {

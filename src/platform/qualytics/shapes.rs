@@ -3,6 +3,8 @@
 use driftless_core::value::Value;
 
 use super::kinds::UID;
+use super::meaning::instant;
+use super::rules::Evidence::{self, Client, Guide};
 
 /// What a field must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +19,16 @@ pub(super) enum Shape {
     Number,
     /// A list of strings.
     Texts,
+    /// A list of texts, numbers and truths.
+    Scalars,
     /// A list of maps.
     Maps,
+    /// An ISO date, a time, or both.
+    Moment,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A list of these texts.
+    SomeOf(&'static [&'static str]),
     /// A map.
     Map,
     /// Anything.
@@ -35,7 +45,12 @@ impl Shape {
             Shape::Integer => value.as_i64().is_some(),
             Shape::Number => matches!(value, Value::Number(_)),
             Shape::Texts => list_of(|item| matches!(item, Value::String(_))),
+            Shape::Scalars => list_of(|item| !matches!(item, Value::Map(_) | Value::List(_))),
             Shape::Maps => list_of(|item| matches!(item, Value::Map(_))),
+            Shape::Moment => value.as_str().is_some_and(is_moment),
+            // Which texts it may be is told apart from what it is.
+            Shape::OneOf(_) => Shape::Text.fits(value),
+            Shape::SomeOf(_) => Shape::Texts.fits(value),
             Shape::Map => value.as_map().is_some(),
             Shape::Any => true,
         }
@@ -46,24 +61,99 @@ impl Shape {
         match self {
             Shape::Integer => text.parse::<i64>().ok().map(Value::from),
             Shape::Truth => text.parse::<bool>().ok().map(Value::from),
-            Shape::Text | Shape::Number | Shape::Texts | Shape::Maps | Shape::Map | Shape::Any => None,
+            Shape::Text
+            | Shape::Number
+            | Shape::Texts
+            | Shape::Scalars
+            | Shape::Maps
+            | Shape::Moment
+            | Shape::OneOf(_)
+            | Shape::SomeOf(_)
+            | Shape::Map
+            | Shape::Any => None,
         }
     }
 
     /// Its name in a message.
     pub(super) fn noun(self) -> &'static str {
         match self {
-            Shape::Text => "a string",
+            Shape::Text | Shape::OneOf(_) => "a string",
             Shape::Truth => "true or false",
             Shape::Integer => "an integer",
             Shape::Number => "a number",
-            Shape::Texts => "a list of strings",
+            Shape::Texts | Shape::SomeOf(_) => "a list of strings",
+            Shape::Scalars => "a list of values",
             Shape::Maps => "a list of maps",
+            Shape::Moment => "an ISO date or time, such as '2024-01-15T10:30:00Z'",
             Shape::Map => "a map",
             Shape::Any => "a value",
         }
     }
+
+    /// How to write it.
+    pub(super) fn help(self) -> &'static str {
+        match self {
+            Shape::Text | Shape::OneOf(_) => "write one text; one that looks like a number or a truth goes in quotes",
+            Shape::Truth => "write true or false, without quotes",
+            Shape::Integer => "write a number without a fraction",
+            Shape::Number => "write a number, with a point before its fraction",
+            Shape::Texts | Shape::SomeOf(_) | Shape::Scalars => "write each of them after a `- ` on a line of its own",
+            Shape::Maps => "write each of them as `key: value` lines after a `- `",
+            Shape::Moment => "write it as 2024-01-15 or as '2024-01-15T10:30:00Z', in quotes",
+            Shape::Map => "write `key: value` lines below it, indented by two spaces",
+            Shape::Any => "write a value",
+        }
+    }
+
+    /// The texts of which it may be, where they are counted.
+    pub(super) fn choices(self) -> Option<&'static [&'static str]> {
+        match self {
+            Shape::OneOf(choices) | Shape::SomeOf(choices) => Some(choices),
+            Shape::Text
+            | Shape::Truth
+            | Shape::Integer
+            | Shape::Number
+            | Shape::Texts
+            | Shape::Scalars
+            | Shape::Maps
+            | Shape::Moment
+            | Shape::Map
+            | Shape::Any => None,
+        }
+    }
 }
+
+/// Whether a text can be an ISO date, a time, or both; in doubt it can.
+fn is_moment(text: &str) -> bool {
+    let text = text.trim();
+    instant(text).is_some()
+        || (text.starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_digit() || "-:.,+TZtz /W".contains(c)))
+}
+
+/// How two containers are joined, normalised: the platform's documents know more spellings of a full join.
+const JOINS: &[&str] = &["inner", "left", "right", "full", "left_semi", "left_anti"];
+
+/// How a measured value is compared with the one before it.
+const CHANGES: &[&str] = &["Absolute Value", "Absolute Change", "Percentage Change"];
+
+/// How two values are compared, normalised.
+const SIGNS: &[&str] = &["lt", "lte", "eq", "gte", "gt"];
+
+/// The types of fields. The platform's documents have two names for a map.
+const FIELD_TYPES: &[&str] = &[
+    "Integral",
+    "Fractional",
+    "Boolean",
+    "String",
+    "Date",
+    "Timestamp",
+    "Array",
+    "Struct",
+    "MapType",
+    "Map",
+    "Unknown",
+];
 
 /// The known fields of a connection.
 pub(super) const CONNECTION_FIELDS: &[(&str, Shape)] = &[
@@ -127,7 +217,7 @@ pub(super) const CONTAINER_FIELDS: &[(&str, Shape)] = &[
     ("right_datastore_name", Shape::Text),
     ("right_join_field_name", Shape::Text),
     ("right_prefix", Shape::Text),
-    ("join_type", Shape::Text),
+    ("join_type", Shape::OneOf(JOINS)),
     ("sources", Shape::Maps),
     ("tags", Shape::Texts),
     ("exclude_fields", Shape::Texts),
@@ -182,20 +272,92 @@ pub(super) const PROPERTY_SHAPES: &[(&str, Shape)] = &[
     ("is_element_context", Shape::Truth),
     ("pair_homophones", Shape::Truth),
     ("pair_substrings", Shape::Truth),
+    ("assertion", Shape::Text),
     ("comparison", Shape::Text),
+    ("distinct_field_name", Shape::Text),
     ("equation", Shape::Text),
     ("expression", Shape::Text),
     ("field_name", Shape::Text),
-    ("field_type", Shape::Text),
+    ("field_type", Shape::OneOf(FIELD_TYPES)),
+    ("interval_name", Shape::Text),
     ("pattern", Shape::Text),
     ("ref_container_name", Shape::Text),
     ("ref_datastore_name", Shape::Text),
     ("ref_expression", Shape::Text),
     ("ref_filter", Shape::Text),
+    ("datetime", Shape::Moment),
+    ("max_time", Shape::Moment),
+    ("min_time", Shape::Moment),
     ("id_field_names", Shape::Texts),
     ("passthrough_field_names", Shape::Texts),
-    ("diff_change_types", Shape::Texts),
+    ("required_labels", Shape::Texts),
+    ("diff_change_types", Shape::SomeOf(&["added", "removed", "changed"])),
+    ("list", Shape::Scalars),
+    ("ref_container_id", Shape::Integer),
+    ("ref_datastore_id", Shape::Integer),
     ("window_size", Shape::Integer),
+    ("max", Shape::Number),
+    ("max_size", Shape::Number),
+    ("min", Shape::Number),
+    ("min_size", Shape::Number),
+    ("spelling_similarity_threshold", Shape::Number),
+    ("duration_comparator", Shape::Map),
+    ("numeric_comparator", Shape::Map),
+    ("string_comparator", Shape::Map),
+];
+
+/// The shape that a property has with one rule.
+pub(super) struct PropertyOfRule {
+    /// The rule.
+    pub(super) rule: &'static str,
+    /// The property.
+    pub(super) property: &'static str,
+    /// What it must hold.
+    pub(super) shape: Shape,
+    /// How well that is known.
+    pub(super) evidence: Evidence,
+}
+
+const fn of_rule(rule: &'static str, property: &'static str, shape: Shape, evidence: Evidence) -> PropertyOfRule {
+    PropertyOfRule {
+        rule,
+        property,
+        shape,
+        evidence,
+    }
+}
+
+/// Properties whose shape depends on the rule.
+pub(super) const PROPERTIES_OF_RULES: &[PropertyOfRule] = &[
+    of_rule("aggregationComparison", "comparison", Shape::OneOf(SIGNS), Client),
+    of_rule("distinctCount", "comparison", Shape::OneOf(SIGNS), Guide),
+    of_rule("distinctCount", "value", Shape::Integer, Client),
+    of_rule("expectedSchema", "list", Shape::Texts, Client),
+    of_rule("fieldCount", "comparison", Shape::OneOf(SIGNS), Guide),
+    of_rule("fieldCount", "value", Shape::Integer, Client),
+    of_rule("freshness", "value", Shape::Integer, Client),
+    of_rule("greaterThan", "value", Shape::Number, Guide),
+    of_rule("lessThan", "value", Shape::Number, Guide),
+    of_rule("maxLength", "value", Shape::Integer, Client),
+    of_rule("maxPartitionSize", "value", Shape::Number, Guide),
+    of_rule("maxValue", "value", Shape::Number, Guide),
+    of_rule("metric", "comparison", Shape::OneOf(CHANGES), Client),
+    of_rule("minLength", "value", Shape::Integer, Client),
+    of_rule("minPartitionSize", "value", Shape::Number, Guide),
+    of_rule("minValue", "value", Shape::Number, Guide),
+    of_rule("predictedBy", "tolerance", Shape::Number, Guide),
+    of_rule("sum", "value", Shape::Number, Guide),
+    of_rule("volumetric", "comparison", Shape::OneOf(CHANGES), Client),
+];
+
+/// What the maps among the properties hold.
+pub(super) const COMPARATORS: &[(&str, &[(&str, Shape)])] = &[
+    ("duration_comparator", &[("millis", Shape::Integer)]),
+    (
+        "numeric_comparator",
+        &[("epsilon", Shape::Number), ("as_absolute", Shape::Truth)],
+    ),
+    ("string_comparator", &[("ignore_whitespace", Shape::Truth)]),
 ];
 
 /// Transformations of computed fields, with the properties that each cannot do without.

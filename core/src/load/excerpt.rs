@@ -1,0 +1,90 @@
+//! The lines that diagnostics stand at, where they may be shown.
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::field::FieldPath;
+use crate::key::Kind;
+use crate::schema::{Location, Schema};
+use crate::tree::{Content, Tree};
+use crate::yaml::{Data, Mark, Node, Parsed};
+
+use super::{Layers, within};
+
+/// What stands for a value that is not shown.
+const HIDDEN: &str = "(hidden)";
+
+/// Gives each diagnostic that has a place, and no line yet, the line at its place. Of a kind that can hold secrets only the name of
+/// a field is shown, and of a secret field nothing.
+pub(crate) fn show_lines(diagnostics: &mut [Diagnostic], tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) {
+    for diagnostic in diagnostics {
+        if let (Some(place), None) = (&diagnostic.place, &diagnostic.excerpt) {
+            diagnostic.excerpt = line(place, tree, layers, schema);
+        }
+    }
+}
+
+fn line(place: &Place, tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) -> Option<String> {
+    let at = tree.files.binary_search_by(|file| file.path.cmp(&place.file)).ok()?;
+    let Content::Yaml(parsed) = &tree.files.get(at)?.content else {
+        return None;
+    };
+    let kind = kind_of(&place.file, layers, schema)?;
+    let line = parsed
+        .text
+        .lines()
+        .nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    let secrets = schema.spec(kind)?.secrets;
+    if secrets.is_empty() {
+        return Some(line.to_owned());
+    }
+    let mark = Mark {
+        line: place.line,
+        column: place.column,
+    };
+    let path = path_at(parsed, mark)?;
+    let is_secret = secrets.iter().any(|secret| path.is_within(&FieldPath::dotted(secret)));
+    let name = path.keys().last().filter(|_| !is_secret)?;
+    name_alone(line, mark, name)
+}
+
+/// The kind of the document in the innermost layer that has the file.
+fn kind_of(file: &str, layers: &Layers<'_>, schema: &dyn Schema) -> Option<Kind> {
+    let folders = layers.overlays.iter().rev().map(String::as_str);
+    folders
+        .chain(std::iter::once(layers.base))
+        .filter_map(|folder| within(file, folder))
+        .find_map(|path| match schema.locate(path) {
+            Location::Document { kind, .. } => Some(kind),
+            Location::Ignored | Location::Misplaced { .. } => None,
+        })
+}
+
+/// The line without all that follows the field's name, which must be the first thing on it.
+fn name_alone(line: &str, mark: Mark, name: &str) -> Option<String> {
+    let before = usize::try_from(mark.column).ok()?.checked_sub(1)?;
+    let (indent, rest) = line.split_at_checked(before)?;
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_first = indent.bytes().all(|byte| byte == b' ');
+    let ends = rest.strip_prefix(name)?.starts_with(':');
+    (is_plain && is_first && ends).then(|| format!("{indent}{name}: {HIDDEN}"))
+}
+
+/// The path of the field whose name begins at `mark`.
+fn path_at(parsed: &Parsed, mark: Mark) -> Option<FieldPath> {
+    fn search(node: &Node, mark: Mark, above: Option<&FieldPath>) -> Option<FieldPath> {
+        let Data::Map(entries) = &node.data else {
+            return None; // A path does not go into a list.
+        };
+        entries.iter().find_map(|entry| {
+            let path = above.map_or_else(
+                || FieldPath::top(entry.key.clone()),
+                |above| above.child(entry.key.clone()),
+            );
+            if entry.at == mark {
+                Some(path)
+            } else {
+                search(&entry.value, mark, Some(&path))
+            }
+        })
+    }
+    search(parsed.root.as_ref()?, mark, None)
+}
