@@ -42,6 +42,8 @@ async fn five_datastores_and_a_thousand_checks_are_the_same_bytes_and_a_second_e
     assert_eq!(official.keys().filter(|path| path.contains("/checks/")).count(), 1000);
     assert_same(&official, &ours);
 
+    assert_eq!(errors(&bench, "official").await, [Json::Null; 0]);
+
     let repository = bench.path("official");
     git(&repository, &["init", "-q"]);
     git(&repository, &["add", "-A"]);
@@ -93,6 +95,7 @@ async fn what_the_demo_applies_both_export_alike() {
         let official = bench.official_export("official").await;
         assert_same(&official, &bench.our_export("ours").await);
         assert!(official.len() > 60, "{}", official.len());
+        assert_eq!(errors(&bench, "official").await, [Json::Null; 0]);
     });
     futures::future::join_all(each).await;
 }
@@ -102,6 +105,7 @@ async fn hostile_names_and_strings_are_the_same_bytes_and_read_back_as_what_is_l
     let bench = Bench::start(&hostile::strings()).await;
     let official = bench.official_export("official").await;
     assert_same(&official, &bench.our_export("ours").await);
+    assert_eq!(errors(&bench, "official").await, [Json::Null; 0]);
     let (_, plan) = bench.plan(&bench.path("official")).await;
     // The checks without a stored uid are adopted, and nothing of them changes but the uid.
     for change in plan["changes"].as_array().unwrap() {
@@ -132,6 +136,8 @@ async fn where_paths_or_uids_collide_nothing_is_lost() {
         ]
     );
     assert!(official.keys().all(|path| ours.contains_key(path)));
+    // What the official client wrote gives one uid to several checks, which is an error wherever it is read.
+    assert_eq!(errors(&bench, "ours").await, [Json::Null; 0]);
     // Read back, the folder is all that is live; what the official client wrote has lost a part of it.
     let (code, plan) = bench.plan(&bench.path("ours")).await;
     assert_ne!(code, Some(1), "{plan}");
@@ -156,4 +162,16 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The errors that `validate` finds in a folder of the bench: in what was exported there are none.
+async fn errors(bench: &Bench, folder: &str) -> Vec<Json> {
+    let said = bench.driftless(&["validate", folder, "--format", "json"]).await;
+    let json: Json =
+        serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}{}", said.out, said.err));
+    let all = json["diagnostics"].as_array().unwrap();
+    all.iter()
+        .filter(|fault| fault["severity"] == "error")
+        .cloned()
+        .collect()
 }

@@ -13,7 +13,7 @@ use super::{Layers, within};
 const HIDDEN: &str = "(hidden)";
 
 /// Gives each diagnostic that has a place, and no line yet, the line at its place. Of a kind that can hold secrets only the name of
-/// a field is shown, and of a secret field nothing.
+/// a field is shown, and of what lies inside of a secret field nothing.
 pub(crate) fn show_lines(diagnostics: &mut [Diagnostic], tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) {
     for diagnostic in diagnostics {
         if let (Some(place), None) = (&diagnostic.place, &diagnostic.excerpt) {
@@ -41,8 +41,9 @@ fn line(place: &Place, tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) ->
         column: place.column,
     };
     let path = path_at(parsed, mark)?;
-    let is_secret = secrets.iter().any(|secret| path.is_within(&FieldPath::dotted(secret)));
-    let name = path.keys().last().filter(|_| !is_secret)?;
+    let mut secrets = secrets.iter().map(|secret| FieldPath::dotted(secret));
+    let is_inside = secrets.any(|secret| path != secret && path.is_within(&secret));
+    let name = path.keys().last().filter(|_| !is_inside)?;
     name_alone(line, mark, name)
 }
 
