@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Sorted {
     /// Nodes, each after those it waits for; among equals the smallest rank first.
     pub(crate) order: Vec<usize>,
-    /// Nodes that wait, over others, for themselves.
-    pub(crate) cyclic: Vec<usize>,
+    /// Nodes that wait, over others, for themselves: those that wait for each other together.
+    pub(crate) cycles: Vec<Vec<usize>>,
     /// Nodes that wait for a cyclic one.
     pub(crate) behind: Vec<usize>,
 }
@@ -44,26 +44,38 @@ pub(crate) fn sort<R: Ord>(ranks: &[R], after: &[BTreeSet<usize>]) -> Sorted {
         .filter(|(_, waits)| **waits > 0)
         .map(|(node, _)| node)
         .collect();
-    let (cyclic, behind) = left.iter().partition(|node| reaches_itself(**node, after, &left));
-    Sorted { order, cyclic, behind }
+    let mut cycles: Vec<Vec<usize>> = Vec::new();
+    let mut behind = Vec::new();
+    let mut open = left.clone();
+    while let Some(node) = open.first().copied() {
+        let ahead = reachable(node, after, &left);
+        if !ahead.contains(&node) {
+            open.remove(&node);
+            behind.push(node);
+            continue;
+        }
+        let cycle: Vec<usize> = ahead
+            .intersection(&reachable(node, &followers, &left))
+            .copied()
+            .collect();
+        open.retain(|node| !cycle.contains(node));
+        cycles.push(cycle);
+    }
+    Sorted { order, cycles, behind }
 }
 
-fn reaches_itself(start: usize, after: &[BTreeSet<usize>], within: &BTreeSet<usize>) -> bool {
+/// The nodes within `within` that `edges` lead to from `start`; `start` itself only over a circle.
+fn reachable<'a, E>(start: usize, edges: &'a [E], within: &BTreeSet<usize>) -> BTreeSet<usize>
+where
+    &'a E: IntoIterator<Item = &'a usize>,
+{
     let mut seen = BTreeSet::new();
-    let mut open: Vec<usize> = after[start]
-        .iter()
-        .copied()
-        .filter(|node| within.contains(node))
-        .collect();
+    let mut open = vec![start];
     while let Some(node) = open.pop() {
-        if node == start {
-            return true;
-        }
-        if seen.insert(node) {
-            open.extend(after[node].iter().filter(|node| within.contains(node)));
-        }
+        let next = edges[node].into_iter().copied().filter(|node| within.contains(node));
+        open.extend(next.filter(|node| seen.insert(*node)));
     }
-    false
+    seen
 }
 
 #[cfg(test)]
@@ -83,9 +95,26 @@ mod tests {
             sort(&[0, 1, 2, 3], &after),
             Sorted {
                 order: vec![3],
-                cyclic: vec![0, 1],
+                cycles: vec![vec![0, 1]],
                 behind: vec![2]
             }
         );
+    }
+
+    #[test]
+    fn circles_apart_stay_apart_and_one_may_have_a_single_node() {
+        // 0 and 1 wait for each other, 2 for itself and for 1, 3 and 4 for each other, 5 for 3.
+        let after = [
+            [1].into(),
+            [0].into(),
+            [1, 2].into(),
+            [4].into(),
+            [3].into(),
+            [3].into(),
+        ];
+        let sorted = sort(&[0, 1, 2, 3, 4, 5], &after);
+        assert_eq!(sorted.order, [] as [usize; 0]);
+        assert_eq!(sorted.cycles, [vec![0, 1], vec![2], vec![3, 4]]);
+        assert_eq!(sorted.behind, [5]);
     }
 }

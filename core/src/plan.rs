@@ -289,7 +289,9 @@ impl Plan {
     pub fn states(&self) -> BTreeMap<Kind, States> {
         let mut states: BTreeMap<Kind, States> = BTreeMap::new();
         let mut worst: BTreeMap<&Key, Class> = BTreeMap::new();
-        for change in self.changes() {
+        // What the platform is asked to do by itself is no state of a resource.
+        let is_state = |change: &&Change| !(matches!(change.action, Action::Operation(_)) && change.fields.is_empty());
+        for change in self.changes().filter(is_state) {
             let class = worst.entry(&change.key).or_insert(change.class);
             *class = (*class).max(change.class);
         }

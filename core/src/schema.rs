@@ -148,7 +148,7 @@ pub struct Draft<'a> {
     pub creates: Vec<&'a Document>,
     /// Documents that will be updated, with the fields that change.
     pub updates: Vec<(&'a Document, Vec<FieldPath>)>,
-    /// References that neither a declared nor a live resource satisfies, by the document that has them.
+    /// References and mentions that neither a declared nor a live thing satisfies, by the document that has them.
     pub unsatisfied: Vec<(&'a Document, &'a Reference)>,
     /// Documents whose resources are live and stay as they are.
     pub settled: Vec<&'a Document>,
@@ -203,6 +203,22 @@ pub trait Schema: Send + Sync {
     /// What to do about two documents of one identity: `keep one of them`.
     fn distinct(&self, _kind: Kind) -> &'static str {
         "keep one of them, or give them different identities"
+    }
+
+    /// What a document names that no document declares: asked for only where it is written, since documents are many. What is
+    /// not among [`Live::named`](crate::snapshot::Live::named) waits for an operation of the plan, or is blocked.
+    fn mentions(&self, _key: &Key, _spec: &Map) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    /// Why a reference that nothing satisfies cannot hold, with what to do about it, where that is not to declare the target.
+    fn unresolved(&self, _reference: &Reference) -> Option<String> {
+        None
+    }
+
+    /// Why a reference cannot hold although its target is there, with what to do about it. `target` is what the target will be.
+    fn unfit(&self, _reference: &Reference, _target: &Map) -> Option<String> {
+        None
     }
 
     /// Faults that can be seen offline in one document.

@@ -38,6 +38,10 @@ pub struct Live {
     pub unidentified: Vec<(Key, LiveResource)>,
     /// Things that references may point at but that are not resources of ours (tables that a sync discovered).
     pub discovered: BTreeMap<Key, RemoteId>,
+    /// Things that documents mention and that exist: they are known by name alone, no write needs a number of theirs.
+    pub named: BTreeSet<Key>,
+    /// Kinds of such things that could not be listed: whether one of them exists is left to the platform to say.
+    pub unlisted: BTreeSet<Kind>,
     /// What could not be read whole.
     pub gaps: Vec<Gap>,
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
 use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
-use crate::document::Document;
+use crate::document::{Document, Reference};
 use crate::field::FieldPath;
 use crate::key::{Digest, EnvironmentName, Key, Kind, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
@@ -87,8 +87,10 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
             planner.consider(document, matches.get(key).copied());
         }
     }
-    let needed = planner.needed();
-    planner.block_unresolved(&needed);
+    let mut needed = planner.needed();
+    if planner.block_unresolved(&needed) {
+        needed = planner.needed(); // What is kept back needs nothing.
+    }
     let steps = planner.steps(needed);
     let (unmanaged, orphaned, gone) = planner.remainder(&matches, &unidentified);
     let Planner {
@@ -112,9 +114,15 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
                 message,
                 places: keys
                     .iter()
-                    .filter_map(|key| Some((key.clone(), documents.get(key)?.origin.start())))
+                    .filter_map(|(key, field)| {
+                        let origin = &documents.get(key)?.origin;
+                        let place = field
+                            .as_ref()
+                            .map_or_else(|| origin.start(), |field| origin.place(field));
+                        Some((key.clone(), place))
+                    })
                     .collect(),
-                keys: keys.into_iter().collect(),
+                keys: keys.into_keys().collect(),
             })
             .collect(),
         unmanaged,
@@ -147,6 +155,8 @@ struct Decision<'a> {
     change: Change,
     write: Map,
     live: Option<&'a LiveResource>,
+    /// What it mentions and what does not exist.
+    missing: Vec<Reference>,
     agreement: LedgerEntry,
 }
 
@@ -172,7 +182,8 @@ struct Planner<'a> {
     drafts: BTreeMap<&'a Key, Decision<'a>>,
     links: Vec<Link<'a>>,
     reported: Vec<Change>,
-    blocked: BTreeMap<(BlockReason, String), BTreeSet<Key>>,
+    /// The keys of each reason, with the field that it is about.
+    blocked: BTreeMap<(BlockReason, String), BTreeMap<Key, Option<FieldPath>>>,
     notes: Vec<Note>,
     unchanged: BTreeMap<Kind, usize>,
     agreed: Vec<(Key, LedgerEntry)>,
@@ -180,7 +191,12 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn block(&mut self, reason: BlockReason, message: String, key: &Key) {
-        self.blocked.entry((reason, message)).or_default().insert(key.clone());
+        self.block_at(reason, message, key, None);
+    }
+
+    fn block_at(&mut self, reason: BlockReason, message: String, key: &Key, field: Option<FieldPath>) {
+        let keys = self.blocked.entry((reason, message)).or_default();
+        keys.entry(key.clone()).or_insert(field);
     }
 
     fn memory(&self, key: &Key) -> Memory<'a> {
@@ -261,6 +277,7 @@ impl<'a> Planner<'a> {
         if !applied.is_empty() {
             let write = overlaid(terms.table, document, live, &applied);
             let change = change(document, Action::Update, applied);
+            let missing = self.missing(document, Some(live), &change);
             self.drafts.insert(
                 key,
                 Decision {
@@ -268,6 +285,7 @@ impl<'a> Planner<'a> {
                     change,
                     write,
                     live: Some(live),
+                    missing,
                     agreement: entry,
                 },
             );
@@ -322,6 +340,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let entry = agreement(terms, document, &[], None, &self.revision);
+        let missing = self.missing(document, None, &change);
         for (operation, change) in links {
             self.links.push(Link {
                 document,
@@ -338,6 +357,7 @@ impl<'a> Planner<'a> {
                 change,
                 write,
                 live: None,
+                missing,
                 agreement: entry,
             },
         );

@@ -15,12 +15,13 @@ impl Planner<'_> {
         let mut steps: Vec<Step> = Vec::new();
         let mut ranks: Vec<(usize, u8, Key)> = Vec::new();
         let mut index: BTreeMap<Key, usize> = BTreeMap::new();
+        // What is no kind of the table refers to nothing, and comes first.
         let rank = |key: &Key| {
-            self.schema
-                .kinds()
-                .iter()
+            let kinds = self.schema.kinds().iter();
+            kinds
+                .clone()
                 .position(|spec| spec.kind == key.kind)
-                .unwrap_or(usize::MAX)
+                .map_or(0, |position| position + 1)
         };
         let drafts = std::mem::take(&mut self.drafts);
         let references: BTreeMap<Key, &[Reference]> = drafts
@@ -38,6 +39,7 @@ impl Planner<'_> {
                 change,
                 write,
                 live,
+                missing: _,
                 agreement,
             } = decision;
             index.insert(key.clone(), steps.len());
@@ -61,7 +63,6 @@ impl Planner<'_> {
                 let to = &reference.to;
                 let apart = existing.contains(key) && existing.contains(to) && to.path().len() == 1 && key.is_below(to);
                 if let (Some(node), Some(target)) = (index.get(key), index.get(to))
-                    && node != target
                     && !apart
                 {
                     after[*node].insert(*target);
@@ -139,20 +140,40 @@ impl Planner<'_> {
     }
 
     fn ordered(&mut self, steps: Vec<Step>, ranks: &[(usize, u8, Key)], after: &[BTreeSet<usize>]) -> Vec<Step> {
-        let sorted = sort(ranks, after);
-        let cycle: BTreeSet<&Key> = sorted.cyclic.iter().map(|node| &steps[*node].change.key).collect();
-        let names = cycle
-            .iter()
-            .map(|key| format!("`{key}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        for key in cycle {
-            let message = format!("these refer to each other in a circle: {names}; break it at one of them");
-            self.block(BlockReason::DependencyCycle, message, key);
+        let mut sorted = sort(ranks, after);
+        for cycle in &sorted.cycles {
+            let cycle: BTreeSet<&Key> = cycle.iter().map(|node| &steps[*node].change.key).collect();
+            let names: Vec<String> = cycle.iter().map(|key| format!("`{key}`")).collect();
+            let message = match names.as_slice() {
+                [name] => format!("{name} refers to itself: name something else there"),
+                names => format!(
+                    "these refer to each other in a circle: {}; break it at one of them",
+                    names.join(", ")
+                ),
+            };
+            for key in cycle {
+                self.block(BlockReason::DependencyCycle, message.clone(), key);
+            }
         }
+        let cyclic: BTreeSet<usize> = sorted.cycles.iter().flatten().copied().collect();
+        let blocked: BTreeSet<&Key> = cyclic.iter().map(|node| &steps[*node].change.key).collect();
         for node in &sorted.behind {
-            let message = "it needs something that is part of a circle of references".to_owned();
-            self.block(BlockReason::DependencyBlocked, message, &steps[*node].change.key);
+            let step = &steps[*node];
+            // An operation is no resource; a link is kept back with what it links.
+            if step.agreement.is_some() && !blocked.contains(&step.change.key) {
+                let message = "it needs something that is part of a circle of references".to_owned();
+                self.block(BlockReason::DependencyBlocked, message, &step.change.key);
+            }
+        }
+        let kept_back: BTreeSet<usize> = cyclic.iter().chain(&sorted.behind).copied().collect();
+        if !kept_back.is_empty() {
+            // What is done only for what is kept back is not done.
+            let waits = |waiting: &usize, node: &usize| after[*waiting].contains(node);
+            sorted.order.retain(|node| {
+                let mut waiting = (0..steps.len()).filter(|other| waits(other, node)).peekable();
+                let is_operation = matches!(steps[*node].change.action, Action::Operation(_));
+                !is_operation || waiting.peek().is_none() || waiting.any(|other| !kept_back.contains(&other))
+            });
         }
         let position: BTreeMap<usize, usize> = sorted.order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
         let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
