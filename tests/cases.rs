@@ -6,7 +6,7 @@
 //! - `desired/**`: the source, its root being the environment's folder unless `policy.yaml` says otherwise;
 //! - `live.json`: `resources` (by key: `id`, `spec` in the words of the API, or `as_git: true`, with `but` over it; `archived`,
 //!   `inferred`), `made_by_hand` (checks without an id of ours, with the `key` that they would get), `tables` (key: id),
-//!   `gaps`. Absent: an empty instance;
+//!   `tags` and `teams` (names; not said: they could not be listed), `gaps`. Absent: an empty instance;
 //! - `ledger.json`: by key `spec`, or `as_git: true`, with `but` over it; `secrets` that were sent. Absent: an empty ledger;
 //!   `null`: none at all, as on a bare instance;
 //! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `left_out`.
@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use driftless::codec::map_from_json;
+use driftless::platform::qualytics::kinds::{TAG, TEAM};
 use driftless::platform::qualytics::schema;
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
@@ -51,6 +52,8 @@ struct LiveFile {
     resources: BTreeMap<String, LiveEntry>,
     made_by_hand: Vec<HandMade>,
     tables: BTreeMap<String, i64>,
+    tags: Option<Vec<String>>,
+    teams: Option<Vec<String>>,
     gaps: Vec<GapEntry>,
 }
 
@@ -189,6 +192,14 @@ impl LiveFile {
         }
         let tables = self.tables.iter().map(|(text, id)| (key(text), RemoteId(*id)));
         live.discovered.extend(tables);
+        for (kind, names) in [(TAG, &self.tags), (TEAM, &self.teams)] {
+            match names {
+                Some(names) => live.named.extend(names.iter().map(|name| Key::new(kind, [name]))),
+                None => {
+                    live.unlisted.insert(kind);
+                }
+            }
+        }
         live.gaps.extend(self.gaps.iter().map(|gap| Gap {
             kind: kind(&gap.kind),
             below: gap.below.as_deref().map(key),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftless::platform::qualytics::kinds::{
-    CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, LINK_ENRICHMENT, PROFILE, SYNC,
+    CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, CREATE_TAG, DATASTORE, LINK_ENRICHMENT, PROFILE, SYNC, TAG,
 };
 use driftless::platform::qualytics::schema;
 use driftless::platform::{Found, Ids, Job, Platform, Progress};
@@ -718,6 +718,104 @@ async fn a_link_is_made_and_unmade_by_number() {
             "DELETE /api/datastores/7/enrichment"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_tag_is_made_by_name_and_one_that_is_taken_is_there() {
+    let server = Server::start().await;
+    let line = "POST /api/global-tags";
+    let name = "pii / Kundendaten ä%";
+    let step = operation(CREATE_TAG, Key::new(TAG, [name]), "{}");
+    server
+        .on(
+            line,
+            Answer::json(201, r#"{"id":5,"type":"global","name":"pii / Kundendaten ä%"}"#),
+        )
+        .on(
+            line,
+            Answer::json(409, r#"{"detail":"A tag with the name already exists"}"#),
+        )
+        .on(line, Answer::json(403, r#"{"detail":"You must be a manager"}"#));
+    done(&server, &step).await;
+    done(&server, &step).await;
+    let failure = refused(&server, &step).await;
+    assert_eq!(failure.meaning, Meaning::Forbidden);
+    assert!(failure.message.contains("the role Manager"), "{}", failure.message);
+    let body = json!({ "type": "global", "name": name });
+    assert_eq!(server.asked(), [line; 3].map(|line| asked(line, body.clone())));
+}
+
+/// What is known of the tags `finance` (which the datastore bears) and `pii`, and of the team `Data`, and what was asked for it.
+async fn mentioned(answers: &[(&str, Answer)]) -> (Vec<String>, Vec<String>, Vec<String>) {
+    let server = instance(&[]).await;
+    for (line, answer) in answers {
+        server.on(line, answer.clone());
+    }
+    let desired = desired(&[(
+        DATASTORE,
+        &["dw"],
+        r#"{"name":"dw","tags":["finance","pii"],"teams":["Public","Data"]}"#,
+    )]);
+    let live = observed(&server, &desired).await;
+    let lines = server.lines().into_iter();
+    let about = lines.filter(|line| line.contains("tags") || line.contains("teams"));
+    (
+        live.named.iter().map(ToString::to_string).collect(),
+        live.unlisted.iter().map(ToString::to_string).collect(),
+        about.collect(),
+    )
+}
+
+#[tokio::test]
+async fn tags_and_teams_are_listed_once_where_git_has_one_that_nothing_bears() {
+    const TAGS: &str = "GET /api/global-tags/listing";
+    const TAGS_BY_PAGE: &str = "GET /api/global-tags?page=1&size=100";
+    const TEAMS: &str = "GET /api/teams/listing";
+    const TEAMS_BY_PAGE: &str = "GET /api/teams?page=1&size=100";
+    let pii = r#"{"id":6,"type":"global","name":"pii","color":"red"}"#;
+    let data = r#"{"id":2,"name":"Data","permission":"Editor","users":[]}"#;
+    let list = |item: &str| Answer::json(200, &format!("[{item}]"));
+    let paged = |item: &str| Answer::json(200, &page(&[item]));
+    let missing = || Answer::json(404, r#"{"detail":"Tag 'listing' not found"}"#);
+    let invalid = || Answer::json(422, r#"{"detail":[{"loc":["path","id"],"msg":"not a number"}]}"#);
+    let forbidden = || Answer::json(403, r#"{"detail":"You must be a manager"}"#);
+    let (all, none): (&[&str], &[&str]) = (&["tag/finance", "tag/pii", "team/Data", "team/Public"], &[]);
+    let seen: &[&str] = &["tag/finance", "team/Public"];
+    let (light, both) = (&[TAGS, TEAMS][..], &[TAGS, TEAMS, TAGS_BY_PAGE, TEAMS_BY_PAGE][..]);
+    for (tags, teams, named, unlisted, lines) in [
+        (vec![(TAGS, list(pii))], vec![(TEAMS, list(data))], all, none, light),
+        (vec![(TAGS, list(""))], vec![(TEAMS, list(""))], seen, none, light),
+        // A route that is missing is read as that of one tag, or of one team.
+        (
+            vec![(TAGS, missing()), (TAGS_BY_PAGE, paged(pii))],
+            vec![(TEAMS, invalid()), (TEAMS_BY_PAGE, paged(data))],
+            all,
+            none,
+            both,
+        ),
+        (
+            vec![(TAGS, Answer::json(200, pii)), (TAGS_BY_PAGE, paged(pii))],
+            vec![(TEAMS, missing()), (TEAMS_BY_PAGE, forbidden())],
+            &["tag/finance", "tag/pii", "team/Public"],
+            &["team"],
+            both,
+        ),
+        (
+            vec![(TAGS, forbidden())],
+            vec![(TEAMS, Answer::json(500, "{}"))],
+            seen,
+            &["tag", "team"],
+            light,
+        ),
+    ] {
+        let (found, unknown, mut asked) = mentioned(&[tags, teams].concat()).await;
+        assert_eq!(found, named);
+        assert_eq!(unknown, unlisted);
+        let mut lines = lines.to_vec();
+        lines.sort_unstable();
+        asked.sort_unstable();
+        assert_eq!(asked, lines);
+    }
 }
 
 fn running(progress: Progress) -> Job {

@@ -12,4 +12,5 @@ mod pipeline;
 mod faults;
 mod generated;
 mod never_cleared;
+mod references;
 mod switches;

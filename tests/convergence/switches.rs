@@ -49,9 +49,37 @@ fn readings() -> Vec<(&'static str, Switches)> {
             },
         ),
         (
+            "unknown tags ignored",
+            Switches {
+                unknown_tags: Unknown::Ignore,
+                ..of()
+            },
+        ),
+        (
+            "unknown tags not found",
+            Switches {
+                unknown_tags: Unknown::NotFound,
+                ..of()
+            },
+        ),
+        (
             "unknown teams created",
             Switches {
                 unknown_teams: Unknown::Create,
+                ..of()
+            },
+        ),
+        (
+            "unknown teams ignored",
+            Switches {
+                unknown_teams: Unknown::Ignore,
+                ..of()
+            },
+        ),
+        (
+            "unknown teams not found",
+            Switches {
+                unknown_teams: Unknown::NotFound,
                 ..of()
             },
         ),

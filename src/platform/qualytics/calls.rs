@@ -8,6 +8,7 @@ const fn call(method: Method, route: &'static str, needs: &'static str) -> Call 
 
 use Method::{Delete, Get, Patch, Post, Put};
 
+const MEMBER: &str = "the role Member (no team permission)";
 const READER: &str = "the role Member and the team permission Reporter";
 const EDITOR: &str = "the role Member and the team permission Editor in a team of the datastore";
 const AUTHOR: &str = "the role Member and the team permission Author in a team of the datastore (Drafter for a draft)";
@@ -46,6 +47,12 @@ pub(super) const LIST_CHECKS: Call = call(Get, "/quality-checks", READER);
 pub(super) const GET_CHECK: Call = call(Get, "/quality-checks/{id}", READER);
 pub(super) const CREATE_CHECK: Call = call(Post, "/quality-checks", AUTHOR);
 pub(super) const UPDATE_CHECK: Call = call(Put, "/quality-checks/{id}", AUTHOR);
+
+pub(super) const LIST_TAGS: Call = call(Get, "/global-tags/listing", MEMBER);
+pub(super) const LIST_TAGS_BY_PAGE: Call = call(Get, "/global-tags", MEMBER);
+pub(super) const CREATE_TAG: Call = call(Post, "/global-tags", "the role Manager (no team permission)");
+pub(super) const LIST_TEAMS: Call = call(Get, "/teams/listing", MEMBER);
+pub(super) const LIST_TEAMS_BY_PAGE: Call = call(Get, "/teams", "the role Manager (no team permission)");
 
 pub(super) const LIST_OPERATIONS: Call = call(Get, "/operations", READER);
 pub(super) const GET_OPERATION: Call = call(Get, "/operations/{id}", READER);

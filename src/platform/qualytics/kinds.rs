@@ -14,6 +14,15 @@ pub const COMPUTED_FIELD: Kind = Kind("computed_field");
 /// A quality check.
 pub const CHECK: Kind = Kind("check");
 
+/// A label on datastores, containers and checks: not declared, made where a document needs it.
+pub const TAG: Kind = Kind("tag");
+/// People and their rights in datastores: neither declared nor made.
+pub const TEAM: Kind = Kind("team");
+/// What stands for a container or connection where a document does not say its name: nothing that another instance could find.
+pub(super) const NUMBER: Kind = Kind("number");
+/// A datastore in which the platform would make something that another datastore's folder declares.
+pub(super) const ELSEWHERE: Kind = Kind("elsewhere");
+
 /// The name of the key under which a check's own id is kept in its `additional_metadata`; as a top-level field, the id itself
 /// once normalised.
 pub const UID: &str = "_qualytics_check_uid";
@@ -24,6 +33,9 @@ pub const SYNC: &str = "sync";
 pub const PROFILE: &str = "profile";
 /// The operation that links a datastore with its enrichment datastore.
 pub const LINK_ENRICHMENT: &str = "link_enrichment";
+
+/// The operation that makes a tag.
+pub const CREATE_TAG: &str = "create_tag";
 
 /// Fields that the platform never returns, or that must not be shown. The readable `access_key` is one of them because the
 /// official client masks it; the names inside of `parameters` are those that it hides on screen.

@@ -12,6 +12,7 @@ use super::Qualytics;
 use super::body::collect_secrets;
 use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::labels::Seen;
 use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
 use super::references::container_key;
 use super::wire::{self, Context, LiveCheck, Names};
@@ -68,6 +69,8 @@ impl Qualytics {
                 names.datastores.insert(id, name.to_owned());
             }
         }
+        let mut seen = Seen::default();
+        datastores.iter().for_each(|raw| seen.of_datastore(raw));
         let wanted = wanted(desired, scope, &names);
         let mut to_list: BTreeSet<i64> = wanted.keys().copied().collect();
         for raw in datastores {
@@ -94,6 +97,7 @@ impl Qualytics {
             }
         }
         self.contents(parts, &wanted, scope, names, &mut live).await?;
+        self.read_mentioned(desired, seen, &mut live).await?;
         Ok(live)
     }
 

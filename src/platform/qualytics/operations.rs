@@ -1,4 +1,5 @@
-//! What a plan needs the platform to do by itself: discover a datastore's tables, discover a container's fields.
+//! What a plan needs the platform to do besides its writes: make a tag, discover a datastore's tables, discover a container's
+//! fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use driftless_core::plan::Operation;
 use driftless_core::schema::{Draft, Needed};
 use driftless_core::value::{Map, Value};
 
-use super::kinds::{CONTAINER, DATASTORE, SYNC};
+use super::kinds::{CONTAINER, CREATE_TAG, DATASTORE, SYNC, TAG};
 use super::{profiles, references};
 
 /// The argument of a profile that lists the fields that it must have shown in the end.
@@ -16,9 +17,31 @@ pub(super) const FIELDS: &str = "fields";
 
 /// The operations that `draft` needs, sorted by subject.
 pub(super) fn needed(draft: &Draft<'_>) -> Vec<Needed> {
-    let mut all = syncs(draft);
+    let mut all = tags(draft);
+    all.extend(syncs(draft));
     all.extend(profiles::profiles(draft));
     all
+}
+
+/// Every tag that is written and does not exist, once, before the first write that has it.
+fn tags(draft: &Draft<'_>) -> Vec<Needed> {
+    let mut wanted: BTreeMap<&Key, BTreeSet<&Key>> = BTreeMap::new();
+    for (document, reference) in &draft.unsatisfied {
+        if reference.to.kind == TAG {
+            wanted.entry(&reference.to).or_default().insert(&document.key);
+        }
+    }
+    let needed = |(tag, by): (&Key, BTreeSet<&Key>)| Needed {
+        operation: Operation {
+            name: CREATE_TAG,
+            subject: tag.clone(),
+            arguments: Map::new(),
+            reason: format!("for {}", listed(&by.iter().map(ToString::to_string).collect())),
+        },
+        after: Vec::new(),
+        before: by.into_iter().cloned().collect(),
+    };
+    wanted.into_iter().map(needed).collect()
 }
 
 fn syncs(draft: &Draft<'_>) -> Vec<Needed> {
@@ -100,11 +123,11 @@ fn listed(names: &BTreeSet<String>) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
-    use driftless_core::document::Origin;
+    use driftless_core::document::{Origin, Reference, Strength};
     use driftless_core::field::FieldPath;
     use driftless_core::key::Kind;
 
-    use super::super::kinds::{CHECK, COMPUTED_FIELD};
+    use super::super::kinds::{CHECK, COMPUTED_FIELD, TEAM};
     use super::*;
 
     fn document(kind: Kind, path: &[&str], json: &str) -> Document {
@@ -221,6 +244,39 @@ mod tests {
             shown(&draft),
             ["sync datastore/dw {} after [datastore/dw] before [check/dw/u]"]
         );
+    }
+
+    #[test]
+    fn a_tag_is_made_once_for_all_that_bear_it_and_a_team_never() {
+        let of = |name: &str| document(CHECK, &["dw", name], r#"{"rule_type":"volumetric","tags":["pii"]}"#);
+        let all = ["a", "b", "c", "d", "e"].map(of);
+        let pii = references_to(TAG, "pii");
+        let team = references_to(TEAM, "Data");
+        let mut unsatisfied: Vec<(&Document, &Reference)> = all.iter().map(|document| (document, &pii)).collect();
+        unsatisfied.push((&all[0], &team));
+        let draft = Draft {
+            creates: all.iter().collect(),
+            updates: vec![],
+            unsatisfied,
+            settled: vec![],
+            barren: vec![],
+        };
+        assert_eq!(
+            shown(&draft),
+            ["create_tag tag/pii {} after [] before [check/dw/a, check/dw/b, check/dw/c, check/dw/d, check/dw/e]"]
+        );
+        assert_eq!(
+            needed(&draft)[0].operation.reason,
+            "for `check/dw/a`, `check/dw/b`, `check/dw/c` and 2 more"
+        );
+    }
+
+    fn references_to(kind: Kind, name: &str) -> Reference {
+        Reference {
+            at: FieldPath::top("tags"),
+            to: Key::new(kind, [name]),
+            strength: Strength::Before,
+        }
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub(super) const PROPERTY_NAME: ContainerName = ContainerName {
 
 /// The key of the datastore in which `key` lies; of the datastore itself, its own.
 pub(super) fn datastore_of(key: &Key) -> Option<Key> {
-    (key.kind != CONNECTION).then(|| Key::new(DATASTORE, key.path().first().into_iter().cloned()))
+    matches!(key.kind, DATASTORE | CONTAINER | COMPUTED_FIELD | CHECK)
+        .then(|| Key::new(DATASTORE, key.path().first().into_iter().cloned()))
 }
 
 /// The key of a container.
@@ -121,6 +122,18 @@ pub(super) fn references(key: &Key, spec: &Map) -> Vec<Reference> {
         add(FieldPath::top("properties").child(PROPERTY_NAME.container), to, before);
     }
     found
+}
+
+/// Why a datastore cannot be enriched by another although that is there.
+pub(super) fn unfit(reference: &Reference, target: &Map) -> Option<String> {
+    let Reference { at, to, strength } = reference;
+    let takes_enrichment = value(target, "enrichment_only").as_bool() == Some(true);
+    (*strength == Strength::Link && !takes_enrichment).then(|| {
+        format!(
+            "`{to}` is not an enrichment datastore, and field `{at}` names it as one; name another, or say \
+             `enrichment_only: true` in its document"
+        )
+    })
 }
 
 /// What tells the checks of a datastore apart: the platform accepts one check for a container, rule, set of fields, filter and

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{Body, number};
 use super::calls::{GET_OPERATION, LINK, LIST_FIELDS, LIST_OPERATIONS, RUN_OPERATION, UNLINK};
-use super::kinds::{DATASTORE, LINK_ENRICHMENT, PROFILE, SYNC};
+use super::kinds::{CREATE_TAG, DATASTORE, LINK_ENRICHMENT, PROFILE, SYNC};
 use super::operations::FIELDS;
 use super::references::{container_key, datastore_of, text};
 use super::{Qualytics, wire};
@@ -32,6 +32,7 @@ impl Qualytics {
         match operation.name {
             SYNC => self.sync(operation, ids).await,
             PROFILE => self.profile(operation, ids).await,
+            CREATE_TAG => self.create_tag(operation.subject.name()).await,
             LINK_ENRICHMENT => self.link(operation, remote, ids).await,
             other => {
                 let message = format!("Qualytics has no operation `{other}`");

@@ -11,7 +11,7 @@ use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Sche
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, CONTAINER, KINDS};
-use super::{faults, layout, meaning, normalize, operations, references, together};
+use super::{faults, layout, meaning, mentions, normalize, operations, references, together};
 
 /// What is known of Qualytics offline.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,18 @@ impl Schema for QualyticsSchema {
         } else {
             "keep one of them, or give them different names"
         }
+    }
+
+    fn mentions(&self, key: &Key, spec: &Map) -> Vec<Reference> {
+        mentions::mentions(key, spec)
+    }
+
+    fn unresolved(&self, reference: &Reference) -> Option<String> {
+        mentions::unresolved(reference)
+    }
+
+    fn unfit(&self, reference: &Reference, target: &Map) -> Option<String> {
+        references::unfit(reference, target)
     }
 
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {

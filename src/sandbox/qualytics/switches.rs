@@ -114,6 +114,10 @@ choice!(
         Refuse,
         /// The tag or team is created.
         Create,
+        /// It is left out, and the rest is written.
+        Ignore,
+        /// 404, with the name.
+        NotFound,
     }
 );
 choice!(

@@ -19,20 +19,20 @@ fn keys() -> [(&'static str, Omitted); 5] {
 }
 
 impl Instance {
-    /// The ids of tags by name; an unknown name is refused or created, as the switch says. `place` is the key.
+    /// The ids of tags by name; what happens to an unknown name is as the switch says. `place` is the key.
     pub(super) fn tag_ids(&mut self, names: &[String], place: &str, by: Id) -> Result<Vec<Id>, Refusal> {
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
-            match self.tag_names.get(name) {
-                Some(id) => ids.push(*id),
-                None if self.switches.unknown_tags == Unknown::Create => ids.push(self.add_tag(name, Map::new(), by)),
-                None => {
-                    return Err(Refusal::invalid(
-                        json!(["body", place]),
-                        format!("Tag '{name}' not found"),
-                        "value_error",
-                    ));
-                }
+            if let Some(id) = self.tag_names.get(name) {
+                ids.push(*id);
+                continue;
+            }
+            let message = format!("Tag '{name}' not found");
+            match self.switches.unknown_tags {
+                Unknown::Create => ids.push(self.add_tag(name, Map::new(), by)),
+                Unknown::Ignore => {}
+                Unknown::NotFound => return Err(Refusal::text(404, message)),
+                Unknown::Refuse => return Err(Refusal::invalid(json!(["body", place]), message, "value_error")),
             }
         }
         Ok(ids)

@@ -13,22 +13,20 @@ use super::wire::{Answer, Call, Outcome, Refusal};
 pub(super) const PUBLIC: &str = "Public";
 
 impl Instance {
-    /// The ids of teams by name; an unknown name is refused or created, as the switch says.
+    /// The ids of teams by name; what happens to an unknown name is as the switch says.
     pub(super) fn team_ids(&mut self, names: &[String], by: Id) -> Result<Vec<Id>, Refusal> {
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
-            match self.team_names.get(name) {
-                Some(id) => ids.push(*id),
-                None if self.switches.unknown_teams == Unknown::Create => {
-                    ids.push(self.add_team(name, Permission::Editor, Value::Null, by));
-                }
-                None => {
-                    return Err(Refusal::invalid(
-                        json!(["body", "teams"]),
-                        format!("Team '{name}' not found"),
-                        "value_error",
-                    ));
-                }
+            if let Some(id) = self.team_names.get(name) {
+                ids.push(*id);
+                continue;
+            }
+            let message = format!("Team '{name}' not found");
+            match self.switches.unknown_teams {
+                Unknown::Create => ids.push(self.add_team(name, Permission::Editor, Value::Null, by)),
+                Unknown::Ignore => {}
+                Unknown::NotFound => return Err(Refusal::text(404, message)),
+                Unknown::Refuse => return Err(Refusal::invalid(json!(["body", "teams"]), message, "value_error")),
             }
         }
         Ok(ids)
