@@ -9,8 +9,9 @@
 //!   `tags` and `teams` (names; not said: they could not be listed), `gaps`. Absent: an empty instance;
 //! - `ledger.json`: by key `spec`, or `as_git: true`, with `but` over it; `secrets` that were sent. Absent: an empty ledger;
 //!   `null`: none at all, as on a bare instance;
-//! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `left_out`.
-//!   Absent: the defaults;
+//! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `files`
+//!   (by path what they hold; `null` for one that the environment does not allow), `substitute`, `left_out`. Absent: the
+//!   defaults;
 //! - `plan.txt` and `diagnostics.txt`: what is expected. `DRIFTLESS_BLESS=1` writes them anew.
 //!
 //! A folder with `desired/**` and `validate.txt` is one of files alone: what `validate` says of them, a line a fault. (An empty
@@ -39,7 +40,7 @@ use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, Unknown
 use driftless_core::render;
 use driftless_core::schema::{Schema as _, Side};
 use driftless_core::snapshot::{Authorship, Desired, Gap, Live, LiveResource, Presence};
-use driftless_core::substitute::{Secrets, Variables};
+use driftless_core::substitute::{FileFault, Secrets, Variables};
 use driftless_core::tree::{Content, File, Tree};
 use driftless_core::value::{Map, Secret, Value};
 use driftless_core::yaml;
@@ -115,6 +116,8 @@ struct PolicyFile {
     overlays: Vec<String>,
     variables: BTreeMap<String, String>,
     sensitive: BTreeSet<String>,
+    files: BTreeMap<String, Option<String>>,
+    substitute: Option<Vec<String>>,
     left_out: Vec<String>,
 }
 
@@ -156,6 +159,23 @@ impl Spec {
             spec.shift_remove(field);
         }
         normalize(schema(), key.kind, side, spec)
+    }
+}
+
+impl PolicyFile {
+    fn variables(&self) -> Variables {
+        let refused = || FileFault::NotAllowed {
+            key: "`secret_files` of the environment `prod` in the config file".to_owned(),
+        };
+        let files = self.files.iter().map(|(path, content)| {
+            let content = content.as_deref().map(Secret::new);
+            (path.clone(), content.ok_or_else(refused))
+        });
+        let variables = Variables::new(self.variables.clone(), self.sensitive.clone()).with_files(files.collect());
+        match &self.substitute {
+            Some(words) => variables.in_kinds(words.iter().map(|word| kind(word)).collect()),
+            None => variables,
+        }
     }
 }
 
@@ -344,7 +364,7 @@ fn planned(folder: &Path) -> (String, String) {
         base: &said.path,
         overlays: &said.overlays,
     };
-    let variables = Variables::new(said.variables.clone(), said.sensitive.clone());
+    let variables = said.variables();
     let left_out: Vec<Kind> = said.left_out.iter().map(|name| kind(name)).collect();
     let loaded = load(&tree, &layers, &variables, &left_out, schema());
     let live = json::<LiveFile>(&folder.join("live.json")).unwrap_or_default();

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock.rs", &[]),
     ("codec.rs", &[]),
     ("telemetry.rs", &[]),
+    ("variables.rs", &[]),
     ("platform/mod.rs", &[]),
     ("platform/failures.rs", &["platform"]),
     ("platform/address.rs", &["platform"]),
@@ -23,9 +24,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("source/", &["source"]),
     ("store/mod.rs", &[]),
     ("store/sqlite", &["store", "codec"]),
-    ("engine/", &["engine", "platform", "source", "store", "clock", "codec"]),
+    (
+        "engine/",
+        &["engine", "platform", "source", "store", "clock", "codec", "variables"],
+    ),
     ("server/", &["server", "engine", "source", "store", "clock", "codec"]),
-    ("config/", &["config", "engine::schedule", "store::sqlite"]),
+    ("config/", &["config", "engine::schedule", "store::sqlite", "variables"]),
     ("sandbox/", &["sandbox"]),
     (
         "cli/",
@@ -41,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "clock",
             "codec",
             "telemetry",
+            "variables",
         ],
     ),
 ];

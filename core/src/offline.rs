@@ -121,17 +121,15 @@ fn circles(documents: &BTreeMap<Key, Document>) -> Vec<Diagnostic> {
             .collect()
     };
     let after: Vec<BTreeSet<usize>> = documents.values().map(first).collect();
-    let cyclic: BTreeSet<usize> = sort(&keys, &after).cyclic.into_iter().collect();
-    let mut told: BTreeSet<usize> = BTreeSet::new();
     let mut found = Vec::new();
-    for start in &cyclic {
-        if told.contains(start) {
-            continue;
-        }
-        let Some(circle) = way_back(*start, &after, &cyclic) else {
+    for cycle in sort(&keys, &after).cycles {
+        let within: BTreeSet<usize> = cycle.into_iter().collect();
+        let Some((start, circle)) = within
+            .first()
+            .and_then(|start| Some((start, way_back(*start, &after, &within)?)))
+        else {
             continue;
         };
-        told.extend(&circle);
         let (Some(key), Some(next)) = (keys.get(*start), circle.first().and_then(|next| keys.get(*next))) else {
             continue;
         };

@@ -1,15 +1,22 @@
 //! Replaces `${…}` in scalars of parsed documents: a value can never inject structure.
 //!
-//! `${VAR}`, `${VAR:-default}` (unset or empty), `${VAR:?message}`, and `$${` for a literal `${`. A bare `$VAR` is text.
+//! `${VAR}`, `${VAR:-default}` (unset or empty), `${VAR:?message}`, `${file:/run/secrets/x}` for what a file holds, and `$${` for a
+//! literal `${`. A bare `$VAR` is text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The variables that documents may use.
+use crate::key::Kind;
+use crate::schema::{KindSpec, Substitution};
+use crate::value::Secret;
+
+/// What the placeholders of documents may stand for.
 #[derive(Clone, Default)]
 pub struct Variables {
     values: BTreeMap<String, String>,
     sensitive: BTreeSet<String>,
     secrets: Secrets,
+    files: SecretFiles,
+    kinds: Option<Vec<Kind>>,
 }
 
 /// Whether the values of secrets must be at hand.
@@ -22,6 +29,9 @@ pub enum Secrets {
     Elsewhere,
 }
 
+/// What the named files hold, or why that cannot be told; by path.
+pub type SecretFiles = BTreeMap<String, Result<Secret, FileFault>>;
+
 impl Variables {
     /// `sensitive` are names whose value is a secret elsewhere (a target's token, a webhook's secret): they may be used in
     /// secret fields only.
@@ -30,12 +40,30 @@ impl Variables {
             values,
             sensitive,
             secrets: Secrets::Needed,
+            files: SecretFiles::new(),
+            kinds: None,
         }
     }
 
-    /// These variables, where `secrets` are.
+    /// The same where `secrets` are.
+    #[must_use]
     pub fn with_secrets(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }
+    }
+
+    /// The same with what `files` hold. What a file holds is a secret, wherever its placeholder stands.
+    #[must_use]
+    pub fn with_files(self, files: SecretFiles) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The same for the documents of `kinds` alone, in place of those kinds that the platform's table names.
+    #[must_use]
+    pub fn in_kinds(self, kinds: Vec<Kind>) -> Self {
+        Self {
+            kinds: Some(kinds),
+            ..self
+        }
     }
 
     /// Whether the values of secrets must be at hand.
@@ -47,11 +75,77 @@ impl Variables {
     pub fn is_sensitive(&self, name: &str) -> bool {
         self.sensitive.contains(name)
     }
+
+    /// Whether placeholders are replaced in documents of a kind.
+    pub fn substitution(&self, spec: &KindSpec) -> Substitution {
+        match &self.kinds {
+            None => spec.substitution,
+            Some(kinds) if kinds.contains(&spec.kind) => Substitution::Scalars,
+            Some(_) => Substitution::Off,
+        }
+    }
 }
 
 impl std::fmt::Debug for Variables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+/// Why nothing can be told of what a file holds. None of them quotes its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    /// It is not there.
+    Absent,
+    /// The environment does not let documents name it; `key` is the key of the config file that would.
+    NotAllowed {
+        /// The key with its place in the config file.
+        key: String,
+    },
+    /// The operating system refuses.
+    Unreadable {
+        /// Why, in its words.
+        reason: String,
+    },
+    /// It is a folder, a device, a pipe.
+    NotAFile,
+    /// It has more than so many bytes.
+    TooLarge {
+        /// The most that it may have.
+        most: u64,
+    },
+    /// It is not UTF-8.
+    NotText,
+}
+
+impl FileFault {
+    fn explain(&self, path: &str) -> (String, String) {
+        match self {
+            FileFault::Absent => (
+                format!("there is no file `{path}`"),
+                "mount it there, or correct the path".to_owned(),
+            ),
+            FileFault::NotAllowed { key } => (
+                format!("documents may not read the file `{path}`"),
+                format!("whoever runs driftless can allow it: add the path, or a glob for it, to {key}"),
+            ),
+            FileFault::Unreadable { reason } => (
+                format!("the file `{path}` cannot be read: {reason}"),
+                "give the user that runs driftless read access to it".to_owned(),
+            ),
+            FileFault::NotAFile => (
+                format!("`{path}` is no regular file"),
+                "name a file: a folder, a pipe or a device is never read".to_owned(),
+            ),
+            FileFault::TooLarge { most } => (
+                format!("the file `{path}` is too large for a secret: it may have {most} bytes"),
+                "name a file that holds the secret and nothing else".to_owned(),
+            ),
+            FileFault::NotText => (
+                format!("the file `{path}` is not UTF-8"),
+                "store a binary secret as base64, if the field takes that".to_owned(),
+            ),
+        }
     }
 }
 
@@ -67,22 +161,32 @@ pub enum SubstitutionFault {
     },
     /// A `${` that is no placeholder. The text is not quoted: it may be a secret.
     Malformed,
+    /// A `${file:` that names no file as it should. The text is not quoted here either.
+    MalformedFile,
+    /// Nothing can be told of what the file holds.
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        fault: FileFault,
+    },
 }
 
 impl SubstitutionFault {
-    /// The stable word for it.
+    /// The fault's name for machines.
     pub fn code(&self) -> &'static str {
         match self {
             SubstitutionFault::Unresolved { .. } => "unresolved_variable",
-            SubstitutionFault::Malformed => "bad_substitution",
+            SubstitutionFault::Malformed | SubstitutionFault::MalformedFile => "bad_substitution",
+            SubstitutionFault::File { .. } => "unresolved_file",
         }
     }
 
-    /// Whether another place, where the variable is set, would not have it.
+    /// Whether another place, where the variable is set or the file lies, would not have it.
     pub fn is_of_this_place(&self) -> bool {
         match self {
-            SubstitutionFault::Unresolved { .. } => true,
-            SubstitutionFault::Malformed => false,
+            SubstitutionFault::Unresolved { .. } | SubstitutionFault::File { .. } => true,
+            SubstitutionFault::Malformed | SubstitutionFault::MalformedFile => false,
         }
     }
 
@@ -99,8 +203,17 @@ impl SubstitutionFault {
             ),
             SubstitutionFault::Malformed => (
                 "`${` does not begin a placeholder".to_owned(),
-                "write ${NAME}, ${NAME:-default} or ${NAME:?message}; write $${ for a literal ${".to_owned(),
+                "write ${NAME}, ${NAME:-default} or ${NAME:?message}, none of them within another, or ${file:/path}; write $${ for \
+                 a literal ${"
+                    .to_owned(),
             ),
+            SubstitutionFault::MalformedFile => (
+                "`${file:` does not name a file".to_owned(),
+                "write ${file:/run/secrets/name}: a path from the root, without `.` and `..`, and without a default: a secret that \
+                 is missing is an error"
+                    .to_owned(),
+            ),
+            SubstitutionFault::File { path, fault } => fault.explain(path),
         }
     }
 }
@@ -119,50 +232,80 @@ pub struct Substituted {
     pub text: String,
     /// The variables that gave it their values (a default that stepped in names none).
     pub used: BTreeSet<String>,
+    /// The files that gave it theirs.
+    pub files: BTreeSet<String>,
 }
 
-/// Replaces the placeholders of `text`. What a variable holds is not looked at again.
+impl Substituted {
+    /// A text in which nothing is replaced.
+    pub fn verbatim(text: String) -> Self {
+        Self {
+            text,
+            used: BTreeSet::new(),
+            files: BTreeSet::new(),
+        }
+    }
+}
+
+/// Replaces the placeholders of `text`. What a variable or a file holds is not looked at again.
 ///
 /// # Errors
 /// Every placeholder that has no value, in the order of the text.
 pub fn substitute(text: &str, variables: &Variables) -> Result<Substituted, Vec<SubstitutionFault>> {
-    let mut out = String::with_capacity(text.len());
-    let mut used = BTreeSet::new();
+    let mut out = Substituted::verbatim(String::with_capacity(text.len()));
     let mut faults = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, here) = rest.split_at(at);
-        if let Some(before) = before.strip_suffix('$') {
-            out.push_str(before);
-            out.push_str("${");
-            rest = &here[2..];
-            continue;
-        }
-        out.push_str(before);
-        match placeholder(&here[2..]) {
-            Some((placeholder, after)) => {
-                match resolve(&placeholder, variables) {
-                    Ok(Resolved::Variable(value)) => {
-                        out.push_str(value);
-                        used.insert(placeholder.name.to_owned());
-                    }
-                    Ok(Resolved::Default(value)) => out.push_str(value),
-                    Err(fault) => faults.push(fault),
+    for part in parts(text) {
+        match part {
+            Part::Text(text) => out.text.push_str(text),
+            Part::Malformed(fault) => faults.push(fault),
+            Part::File(path) => match variables.files.get(path) {
+                Some(Ok(secret)) => {
+                    out.text.push_str(secret.expose());
+                    out.files.insert(path.to_owned());
                 }
-                rest = after;
-            }
-            None => {
-                faults.push(SubstitutionFault::Malformed);
-                rest = &here[2..];
-            }
+                found => faults.push(SubstitutionFault::File {
+                    path: path.to_owned(),
+                    fault: match found {
+                        Some(Err(fault)) => fault.clone(),
+                        Some(Ok(_)) | None => FileFault::Absent,
+                    },
+                }),
+            },
+            Part::Variable(placeholder) => match resolve(&placeholder, variables) {
+                Ok(Resolved::Variable(value)) => {
+                    out.text.push_str(value);
+                    out.used.insert(placeholder.name.to_owned());
+                }
+                Ok(Resolved::Default(value)) => out.text.push_str(value),
+                Err(fault) => faults.push(fault),
+            },
         }
     }
-    out.push_str(rest);
-    if faults.is_empty() {
-        Ok(Substituted { text: out, used })
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(out) } else { Err(faults) }
+}
+
+/// The paths of the files that `text` names, in its order.
+pub fn named_files(text: &str) -> impl Iterator<Item = &str> {
+    parts(text).into_iter().filter_map(|part| match part {
+        Part::File(path) => Some(path),
+        Part::Text(_) | Part::Variable(_) | Part::Malformed(_) => None,
+    })
+}
+
+/// The variables that `text` names, in its order.
+pub fn named_variables(text: &str) -> impl Iterator<Item = &str> {
+    parts(text).into_iter().filter_map(|part| match part {
+        Part::Variable(placeholder) => Some(placeholder.name),
+        Part::Text(_) | Part::File(_) | Part::Malformed(_) => None,
+    })
+}
+
+/// A piece of a text.
+enum Part<'a> {
+    Text(&'a str),
+    Variable(Placeholder<'a>),
+    File(&'a str),
+    Malformed(SubstitutionFault),
 }
 
 struct Placeholder<'a> {
@@ -176,24 +319,73 @@ enum Otherwise<'a> {
     Message(&'a str),
 }
 
+/// Cuts a text at its placeholders.
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        if let Some(before) = before.strip_suffix('$') {
+            parts.extend([Part::Text(before), Part::Text(OPEN)]);
+            rest = after;
+            continue;
+        }
+        parts.push(Part::Text(before));
+        match placeholder(after) {
+            Ok((part, after)) => {
+                parts.push(part);
+                rest = after;
+            }
+            Err(fault) => {
+                parts.push(Part::Malformed(fault));
+                rest = after;
+            }
+        }
+    }
+    parts.push(Part::Text(rest));
+    parts
+}
+
+const OPEN: &str = "${";
+
+/// What a placeholder of a file's content begins with: `file:/run/secrets/x`. A variable may be called `file` all the same.
+const FILE: &str = "file:";
+
 /// Reads what stands after `${`, and gives what stands after the `}`.
-fn placeholder(text: &str) -> Option<(Placeholder<'_>, &str)> {
-    let end = text.find('}')?;
-    let (inner, after) = (&text[..end], &text[end + 1..]);
+fn placeholder(text: &str) -> Result<(Part<'_>, &str), SubstitutionFault> {
+    let (inner, after) = text.split_once('}').ok_or(SubstitutionFault::Malformed)?;
+    // The first `}` would end the outer one, and the rest of it would be text.
+    if inner.contains(OPEN) {
+        return Err(SubstitutionFault::Malformed);
+    }
+    if let Some(path) = inner.strip_prefix(FILE).filter(|path| !path.starts_with(['-', '?'])) {
+        return match is_file_path(path) {
+            true => Ok((Part::File(path), after)),
+            false => Err(SubstitutionFault::MalformedFile),
+        };
+    }
     let length = inner
         .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .unwrap_or(inner.len());
     let (name, tail) = inner.split_at(length);
     if name.is_empty() {
-        return None;
+        return Err(SubstitutionFault::Malformed);
     }
     let otherwise = match tail.get(..2) {
         None if tail.is_empty() => Otherwise::Fail,
         Some(":-") => Otherwise::Default(&tail[2..]),
         Some(":?") => Otherwise::Message(&tail[2..]),
-        _ => return None,
+        _ => return Err(SubstitutionFault::Malformed),
     };
-    Some((Placeholder { name, otherwise }, after))
+    Ok((Part::Variable(Placeholder { name, otherwise }), after))
+}
+
+/// Whether `path` is one spelling of one file: from the root, each part a name.
+fn is_file_path(path: &str) -> bool {
+    let Some(names) = path.strip_prefix('/') else {
+        return false;
+    };
+    let is_default = path.contains(":-") || path.contains(":?");
+    !is_default && !path.contains(char::is_control) && names.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
 
 enum Resolved<'a> {
@@ -229,6 +421,20 @@ mod tests {
                 .map(|(k, v)| (k.into(), v.into()))
                 .into(),
             BTreeSet::new(),
+        )
+        .with_files(
+            [
+                ("/run/secrets/a", Ok(Secret::new("s${A}"))),
+                ("/run/secrets/empty", Ok(Secret::new(""))),
+                ("/run/secrets/..data/b", Ok(Secret::new("b"))),
+                ("/etc/passwd", Err(FileFault::NotAllowed { key: "`k`".into() })),
+                ("/big", Err(FileFault::TooLarge { most: 9 })),
+                ("/dir", Err(FileFault::NotAFile)),
+                ("/bytes", Err(FileFault::NotText)),
+                ("/shut", Err(FileFault::Unreadable { reason: "shut".into() })),
+            ]
+            .map(|(path, content)| (path.to_owned(), content))
+            .into(),
         );
         let got = substitute(text, &variables)
             .map(|substituted| substituted.text)
@@ -249,6 +455,59 @@ mod tests {
         check("${NEST}", Ok("${A}"));
         check("${2024_Q1}", Ok("q"));
         check("${B:-a:?b}", Ok("a:?b"));
+        check("${B:-a}b}", Ok("ab}"));
+        check("${B:-}${A:?why}", Ok("1"));
+        // Only `$${` is an escape, and the left one counts; a default makes a dollar before a value.
+        check("$$${A} $$$${A}", Ok("$${A} $$${A}"));
+        check("${B:-$}${A}", Ok("$1"));
+        check("${B:-é}", Ok("é"));
+    }
+
+    #[test]
+    fn a_file_s_content_is_text_that_is_not_looked_at_again() {
+        check("<${file:/run/secrets/a}>", Ok("<s${A}>"));
+        check("${file:/run/secrets/empty}", Ok(""));
+        check("${file:/run/secrets/..data/b}${A}", Ok("b1"));
+        check("$${file:/run/secrets/a}", Ok("${file:/run/secrets/a}"));
+        // A variable may be called so.
+        check("${file:-x} ${file:?x}", Err(&["variable `file` is not set: x"]));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_says_why_and_what_to_do() {
+        for (path, message) in [
+            ("/none", "there is no file `/none`"),
+            ("/etc/passwd", "documents may not read the file `/etc/passwd`"),
+            ("/big", "the file `/big` is too large for a secret: it may have 9 bytes"),
+            ("/dir", "`/dir` is no regular file"),
+            ("/bytes", "the file `/bytes` is not UTF-8"),
+            ("/shut", "the file `/shut` cannot be read: shut"),
+        ] {
+            check(&format!("${{file:{path}}}"), Err(&[message]));
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_in_one_way_and_has_no_default() {
+        for path in [
+            "",
+            "a",
+            "./a",
+            "~/a",
+            "/",
+            "//a",
+            "/a/",
+            "/a//b",
+            "/a/../b",
+            "/a/./b",
+            "/..",
+            "/a:-default",
+            "/a:?message",
+            "/a\nb",
+        ] {
+            check(&format!("${{file:{path}}}"), Err(&["`${file:` does not name a file"]));
+        }
+        check("${file:/a", Err(&["`${` does not begin a placeholder"]));
     }
 
     #[test]
@@ -259,6 +518,8 @@ mod tests {
         );
         check("${B:?give it}", Err(&["variable `B` is not set: give it"]));
         check("${B:?}", Err(&["unresolved variable `B`"]));
+        // One placeholder within another is not read: its end would be the first `}`.
+        check("${B:-${A}}", Err(&["`${` does not begin a placeholder"]));
         check(
             "${a b} ${",
             Err(&["`${` does not begin a placeholder", "`${` does not begin a placeholder"]),

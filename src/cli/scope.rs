@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::Kind;
 use driftless_core::policy::{Policy, UnknownSecrets};
 use driftless_core::report::Meaning;
@@ -15,7 +16,7 @@ use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
 
 use super::{diagnostics, process_environment, wire};
-use crate::config::dotenv;
+use crate::config::{dotenv, secret_file};
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
 use crate::platform::Platform;
@@ -23,6 +24,7 @@ use crate::platform::http::Timeouts;
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::source::layers::LayeredSource;
 use crate::store::sqlite::{self, SqliteStore};
+use crate::variables::Values;
 
 #[derive(Debug, Args)]
 pub(crate) struct ScopeArgs {
@@ -132,7 +134,9 @@ impl Scope {
             memory,
             folder,
             overlays,
-            variables: Variables::new(variables, sensitive),
+            variables: Arc::new(BareValues {
+                variables: Variables::new(variables, sensitive),
+            }),
             left_out,
             policy: Policy {
                 unknown_secrets,
@@ -215,6 +219,18 @@ impl Instance {
             platform: Arc::new(platform),
             left_out: left_out(&args.include)?,
         })
+    }
+}
+
+/// The values of a bare instance: whoever types the command may read what the command can read.
+pub(crate) struct BareValues {
+    pub(crate) variables: Variables,
+}
+
+impl Values for BareValues {
+    fn read(&self, files: &BTreeSet<String>) -> Result<Variables, Vec<Diagnostic>> {
+        let files = secret_file::read_all(files, |_| Ok(()));
+        Ok(self.variables.clone().with_files(files))
     }
 }
 

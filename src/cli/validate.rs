@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 use driftless_core::diagnostic::{Diagnostic, Severity};
-use driftless_core::load::{Layers, load};
+use driftless_core::load::{Layers, load, named};
 use driftless_core::offline::offline;
 use driftless_core::render::count_severity;
 use driftless_core::substitute::{Secrets, Variables};
 
 use super::diagnostics::{Format, render};
 use super::{Exit, out, process_environment, scope, wire};
+use crate::config::secret_file;
 use crate::platform::qualytics;
 use crate::source::Source as _;
 use crate::source::layers::LayeredSource;
@@ -62,15 +63,17 @@ async fn folder(dir: &std::path::Path, overlays: &[PathBuf]) -> anyhow::Result<(
     let source = LayeredSource::open(dir, overlays)?;
     let (base, overlays) = source.folders();
     let tree = source.checkout(&source.head().await?, &[]).await?;
-    let variables = Variables::new(
-        scope::variables(process_environment())?,
-        std::collections::BTreeSet::new(),
-    )
-    .with_secrets(Secrets::Elsewhere);
     let layers = Layers {
         base: &base,
         overlays: &overlays,
     };
+    let files = named::files(&tree, &layers, qualytics::schema());
+    let variables = Variables::new(
+        scope::variables(process_environment())?,
+        std::collections::BTreeSet::new(),
+    )
+    .with_secrets(Secrets::Elsewhere)
+    .with_files(secret_file::read_all(&files, |_| Ok(())));
     let loaded = load(&tree, &layers, &variables, &[], qualytics::schema());
     let mut diagnostics = offline(&loaded, &tree, &layers, qualytics::schema());
     diagnostics.extend(loaded.diagnostics);

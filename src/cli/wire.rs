@@ -1,6 +1,6 @@
 //! Puts the parts together as the config file says: the only place that names adapters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,9 +8,10 @@ use anyhow::{Context as _, anyhow};
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Failure;
-use driftless_core::substitute::Variables;
 
-use crate::config::{self, Auth, Config, EnvironmentConfig, KnownPlatform, Provider, SourceConfig, TargetConfig};
+use crate::config::{
+    self, Auth, Config, EnvironmentConfig, EnvironmentValues, KnownPlatform, Provider, SourceConfig, TargetConfig,
+};
 use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::metrics::Metrics;
 use crate::engine::pace::{Limiter, Pace};
@@ -22,6 +23,7 @@ use crate::server::{self, Webhook};
 use crate::source::git::{self, GitOptions, GitSource, Reference};
 use crate::source::{EXCHANGE, Source, file};
 use crate::store::sqlite::{self, SqliteStore};
+use crate::variables::Values as _;
 
 /// Reads a config file against the platforms of this build.
 ///
@@ -177,7 +179,9 @@ fn bare_environment(
     source: Arc<dyn Source>,
     platform: Arc<Qualytics>,
 ) -> anyhow::Result<Environment> {
-    let variables = config::variables(environment, process).map_err(|found| faults(&found))?;
+    let variables = EnvironmentValues::new(environment.clone(), process.clone(), config.sensitive.clone());
+    // What is wrong with the files that the config names is told at the start, not in the first pass.
+    variables.read(&BTreeSet::new()).map_err(|found| faults(&found))?;
     Ok(Environment {
         name: None,
         source,
@@ -185,7 +189,7 @@ fn bare_environment(
         memory: None,
         folder: environment.path.clone(),
         overlays: environment.overlays.clone(),
-        variables: Variables::new(variables, config.sensitive.clone()),
+        variables: Arc::new(variables),
         left_out: Vec::new(),
         policy: environment.policy(),
     })

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use driftless_core::field::FieldPath;
+use driftless_core::key::Kind;
 use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
+use driftless_core::substitute::FileFault;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -40,6 +43,18 @@ pub struct EnvironmentConfig {
     /// Names of variables of the process that documents may use, `*` for any letters: `DB_*`. Default: none.
     #[serde(default)]
     pub env_passthrough: Vec<String>,
+    /// Globs of files that documents may name (`${file:/run/secrets/x}`): `*` stays within a folder, `**` does not. Default:
+    /// `/run/secrets/**`.
+    #[serde(default = "secret_files_default")]
+    pub secret_files: Vec<String>,
+    /// `secret_files`, made ready.
+    #[serde(skip)]
+    allowed_files: GlobSet,
+    /// Kinds (`checks`) in whose documents `${…}` is replaced; in the others it is text. Default: connections and datastores.
+    pub substitute: Option<Vec<String>>,
+    /// `substitute`, made ready.
+    #[serde(skip)]
+    substituted: Option<Vec<Kind>>,
     /// `apply`, or `observe`: nothing is ever written. Default: `apply`.
     #[serde(default = "mode_default", deserialize_with = "mode")]
     pub mode: Mode,
@@ -182,6 +197,21 @@ impl EnvironmentConfig {
             ignore: self.rules.clone(),
         }
     }
+
+    /// The kinds in whose documents placeholders are replaced; `None`: those that the platform's table names.
+    pub(super) fn substituted_kinds(&self) -> Option<Vec<Kind>> {
+        self.substituted.clone()
+    }
+
+    /// Whether documents may name the file at `path`.
+    pub(super) fn allows_file(&self, path: &str) -> Result<(), FileFault> {
+        match self.allowed_files.is_match(path) {
+            true => Ok(()),
+            false => Err(FileFault::NotAllowed {
+                key: format!("`secret_files` of the environment `{}` in the config file", self.name),
+            }),
+        }
+    }
 }
 
 fn mode_default() -> Mode {
@@ -190,6 +220,11 @@ fn mode_default() -> Mode {
 
 fn adopt_default() -> OnAdopt {
     OnAdopt::Apply
+}
+
+/// Where container engines mount secrets.
+fn secret_files_default() -> Vec<String> {
+    vec!["/run/secrets/**".to_owned()]
 }
 
 fn timezone() -> String {
@@ -235,6 +270,8 @@ pub(super) fn check(
     check_unenforced(item, faults);
     let platform = platforms.get(&item.value.target).copied();
     check_prune(item, platform, faults);
+    item.value.allowed_files = secret_files(item, faults);
+    item.value.substituted = substituted(item, platform, faults);
     item.value.rules = rules(item, platform, faults);
 }
 
@@ -323,6 +360,51 @@ fn check_prune(item: &Item<'_, EnvironmentConfig>, platform: Option<&KnownPlatfo
             ),
         }
     }
+}
+
+fn secret_files(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) -> GlobSet {
+    let mut allowed = GlobSetBuilder::new();
+    // The default has no place in the file, and no fault.
+    let places = item.items_at("secret_files").into_iter().map(Some);
+    for (text, at) in item
+        .value
+        .secret_files
+        .iter()
+        .zip(places.chain(std::iter::repeat(None)))
+    {
+        match GlobBuilder::new(text).literal_separator(true).build() {
+            Ok(glob) if text.starts_with('/') => {
+                allowed.add(glob);
+            }
+            Ok(_) | Err(_) => faults.add(
+                at.unwrap_or_else(|| item.at(&["secret_files"])),
+                "bad_value",
+                format!("`{}.secret_files`: this is no glob of a path from the root", item.label),
+                Some("begin it with `/`; `*` stays within a folder, `**` does not; close every `[` and `{`".to_owned()),
+            ),
+        }
+    }
+    allowed.build().unwrap_or_default()
+}
+
+fn substituted(
+    item: &Item<'_, EnvironmentConfig>,
+    platform: Option<&KnownPlatform>,
+    faults: &mut Faults,
+) -> Option<Vec<Kind>> {
+    let platform = platform?;
+    let mut kinds = Vec::new();
+    for (word, at) in item.value.substitute.as_ref()?.iter().zip(item.items_at("substitute")) {
+        match platform.kinds.iter().find(|(_, known)| known == word) {
+            Some((kind, _)) => kinds.push(*kind),
+            None => {
+                let known: Vec<&str> = platform.kinds.iter().map(|(_, word)| *word).collect();
+                let message = format!("`{}.substitute`: `{word}` is no kind of {}", item.label, platform.name);
+                faults.unknown_name(at, "unknown_kind", message, word, &known);
+            }
+        }
+    }
+    Some(kinds)
 }
 
 fn rules(item: &Item<'_, EnvironmentConfig>, platform: Option<&KnownPlatform>, faults: &mut Faults) -> Vec<IgnoreRule> {

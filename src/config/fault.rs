@@ -16,7 +16,13 @@ pub(super) struct Faults {
 pub(super) const UNRESOLVED: &str = "unresolved_variable";
 
 /// The word for a `${` that is none.
-pub(super) const BAD_SUBSTITUTION: &str = "bad_substitution";
+const BAD_SUBSTITUTION: &str = "bad_substitution";
+
+/// The word for a file that cannot be read as a secret.
+const UNRESOLVED_FILE: &str = "unresolved_file";
+
+/// The word for a secret where something stands that is shown.
+pub(super) const SECRET_IN_PLAIN_FIELD: &str = "secret_in_plain_field";
 
 impl Faults {
     pub(super) fn new(file: Arc<str>) -> Self {
@@ -77,7 +83,12 @@ impl Faults {
 
     /// All of them in the order of the text. What follows from a variable without a value is left out.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
-        let is_cause = |fault: &Diagnostic| matches!(fault.code, UNRESOLVED | BAD_SUBSTITUTION);
+        let is_cause = |fault: &Diagnostic| {
+            matches!(
+                fault.code,
+                UNRESOLVED | BAD_SUBSTITUTION | UNRESOLVED_FILE | SECRET_IN_PLAIN_FIELD
+            )
+        };
         let causes: Vec<Option<Place>> = self
             .found
             .iter()

@@ -10,6 +10,7 @@ pub mod dotenv;
 mod environment;
 mod fault;
 mod secret;
+pub mod secret_file;
 mod section;
 mod server;
 mod source;
@@ -27,7 +28,8 @@ use std::sync::Arc;
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::key::Kind;
 use driftless_core::schema::Schema;
-use driftless_core::value::SECRET_TEXT;
+use driftless_core::substitute::FileFault;
+use driftless_core::value::{SECRET_TEXT, Secret};
 use driftless_core::yaml::{self, Data, Node};
 
 pub use self::amount::{Cron, Interval, Share};
@@ -37,7 +39,7 @@ pub use self::server::ServerConfig;
 pub use self::source::{ForcePush, SourceConfig, VerifyConfig, VerifyMode};
 pub use self::store::StoreConfig;
 pub use self::target::{LimitsConfig, TargetConfig};
-pub use self::variables::{Texts, variables};
+pub use self::variables::{EnvironmentValues, Texts};
 pub use self::webhook::{Provider, WebhookConfig};
 
 use self::fault::Faults;
@@ -90,6 +92,8 @@ pub struct Surroundings<'a> {
     pub process: &'a BTreeMap<String, String>,
     /// The platforms of this build.
     pub platforms: &'a [KnownPlatform],
+    /// Reads a file that the text names as a secret: `${file:/run/secrets/x}`.
+    pub secret_file: fn(&str) -> Result<Secret, FileFault>,
 }
 
 /// Reads the config file at `path`.
@@ -114,6 +118,7 @@ pub fn load(
         folder,
         process,
         platforms,
+        secret_file: secret_file::read,
     };
     read(&name, &bytes, &around)
 }
@@ -142,12 +147,10 @@ pub fn read(name: &str, bytes: &[u8], around: &Surroundings<'_>) -> Result<Confi
         }
         return Err(faults.finish());
     };
-    let substituted = substitute::node(&root, around.process, &mut faults);
-    let secrets: Vec<&String> = substituted
-        .sensitive
-        .iter()
-        .filter_map(|name| around.process.get(name))
-        .collect();
+    let substituted = substitute::node(&root, around, &mut faults);
+    let variables = substituted.sensitive.iter().filter_map(|name| around.process.get(name));
+    let files = substituted.files.values().flatten().map(Secret::expose);
+    let secrets: Vec<&str> = variables.map(String::as_str).chain(files).collect();
     let config = sections(&substituted.root, substituted.sensitive.clone(), around, &mut faults);
     match config {
         Some(config) if faults.is_empty() => Ok(config),
@@ -163,7 +166,7 @@ pub fn read(name: &str, bytes: &[u8], around: &Surroundings<'_>) -> Result<Confi
 /// Shorter values are no credentials, and taking them out would garble the message.
 const SHORTEST_SECRET: usize = 6;
 
-fn without(mut fault: Diagnostic, secrets: &[&String]) -> Diagnostic {
+fn without(mut fault: Diagnostic, secrets: &[&str]) -> Diagnostic {
     for secret in secrets.iter().map(|secret| secret.trim()) {
         if secret.len() >= SHORTEST_SECRET {
             fault.message = fault.message.replace(secret, SECRET_TEXT);

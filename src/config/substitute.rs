@@ -1,12 +1,14 @@
-//! `${VAR}` in the config file: replaced after parsing, in any scalar, from the environment of the process.
+//! `${VAR}` in the config file: replaced after parsing, in any scalar, from the environment of the process; and
+//! `${file:/run/secrets/x}`, where a secret is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use driftless_core::substitute::{Substituted, SubstitutionFault, Variables, substitute};
+use driftless_core::substitute::{SecretFiles, Substituted, SubstitutionFault, Variables, named_files, substitute};
 use driftless_core::value::Value;
 use driftless_core::yaml::{Data, Entry, Mark, Node};
 
-use super::fault::{BAD_SUBSTITUTION, Faults, UNRESOLVED};
+use super::Surroundings;
+use super::fault::{Faults, SECRET_IN_PLAIN_FIELD, UNRESOLVED};
 
 /// A tree without variables.
 pub(super) struct Plain {
@@ -14,12 +16,17 @@ pub(super) struct Plain {
     pub(super) root: Node,
     /// Names of the variables that were used where a secret stands.
     pub(super) sensitive: BTreeSet<String>,
+    /// What the files that it names hold.
+    pub(super) files: SecretFiles,
 }
 
 /// Replaces the variables of a whole config file.
-pub(super) fn node(root: &Node, process: &BTreeMap<String, String>, faults: &mut Faults) -> Plain {
+pub(super) fn node(root: &Node, around: &Surroundings<'_>, faults: &mut Faults) -> Plain {
+    let mut files = SecretFiles::new();
+    read_files(root, around, &mut files);
+    let variables = Variables::new(around.process.clone(), BTreeSet::new());
     let mut walk = Walk {
-        variables: Variables::new(process.clone(), BTreeSet::new()),
+        variables: variables.with_files(files.clone()),
         faults,
         uses: Vec::new(),
         path: Vec::new(),
@@ -29,19 +36,45 @@ pub(super) fn node(root: &Node, process: &BTreeMap<String, String>, faults: &mut
     let mut sensitive: BTreeSet<String> = uses
         .iter()
         .filter(|used| holds_secrets(&used.path))
-        .map(|used| used.name.clone())
+        .filter_map(|used| used.name.clone())
         .collect();
-    // A variable of an environment that hands on a sensitive one is as sensitive, under its new name.
+    // A variable of an environment that hands on a sensitive one, or a file, is as sensitive, under its new name.
     for used in &uses {
         if let [section, key, name] = used.path.as_slice()
             && section == "environments"
             && key == "variables"
-            && sensitive.contains(&used.name)
+            && used.name.as_ref().is_none_or(|name| sensitive.contains(name))
         {
             sensitive.insert(name.clone());
         }
     }
-    Plain { root, sensitive }
+    Plain { root, sensitive, files }
+}
+
+fn read_files(node: &Node, around: &Surroundings<'_>, files: &mut SecretFiles) {
+    match &node.data {
+        Data::Scalar(Value::String(text)) => {
+            for path in named_files(text) {
+                files
+                    .entry(path.to_owned())
+                    .or_insert_with(|| (around.secret_file)(path));
+            }
+        }
+        Data::Scalar(_) => {}
+        Data::List(items) => items.iter().for_each(|item| read_files(item, around, files)),
+        Data::Map(entries) => entries.iter().for_each(|entry| read_files(&entry.value, around, files)),
+    }
+}
+
+/// Whether what stands at a path is shown nowhere: there a file may be named, which is always a secret.
+fn is_hidden(path: &[String]) -> bool {
+    let within = |key: &str| path.iter().any(|part| part == key);
+    let last = path.last().map_or("", String::as_str);
+    within("auth")
+        || within("notifications")
+        || matches!(path, [section, key, _] if section == "environments" && key == "variables")
+        || (matches!(path, [section, ..] if section != "environments")
+            && matches!(last, "token" | "secret" | "password"))
 }
 
 /// Whether a path (keys only, without places in lists) lies where credentials are: there every variable counts as one.
@@ -55,7 +88,8 @@ fn holds_secrets(path: &[String]) -> bool {
 
 struct Use {
     path: Vec<String>,
-    name: String,
+    /// The variable; `None` for a file.
+    name: Option<String>,
 }
 
 struct Walk<'a> {
@@ -89,9 +123,16 @@ impl Walk<'_> {
 
     fn text(&mut self, text: &str, at: Mark) -> String {
         match substitute(text, &self.variables) {
-            Ok(Substituted { text, used }) => {
+            Ok(Substituted { files, .. }) if !files.is_empty() && !is_hidden(&self.path) => {
+                let message = format!("`{}` is shown, and what a file holds is a secret", self.path.join("."));
+                let help = "name files where a credential stands; elsewhere write the text, or a variable".to_owned();
+                self.faults.add(at, SECRET_IN_PLAIN_FIELD, message, Some(help));
+                "${…}".to_owned()
+            }
+            Ok(Substituted { text, used, files }) => {
                 let path = self.path.clone();
-                self.uses.extend(used.into_iter().map(|name| Use {
+                let names = used.into_iter().map(Some).chain(files.into_iter().map(|_| None));
+                self.uses.extend(names.map(|name| Use {
                     path: path.clone(),
                     name,
                 }));
@@ -122,9 +163,9 @@ impl Walk<'_> {
                 format!("the variable `{name}` is not set, or empty: {message}"),
                 "set it in the environment of the process".to_owned(),
             ),
-            SubstitutionFault::Malformed => {
+            SubstitutionFault::Malformed | SubstitutionFault::MalformedFile | SubstitutionFault::File { .. } => {
                 let (message, help) = fault.explain();
-                (BAD_SUBSTITUTION, message, help)
+                (fault.code(), message, help)
             }
         };
         self.faults.add(at, code, message, Some(help));
@@ -149,7 +190,13 @@ mod tests {
             data: Data::Scalar(Value::from(text)),
             at: yaml::Mark { line: 1, column: 1 },
         };
-        let out = node(&node_of_text, &process, &mut faults).root.to_value();
+        let around = Surroundings {
+            folder: std::path::Path::new(""),
+            process: &process,
+            platforms: &[],
+            secret_file: |_| Err(driftless_core::substitute::FileFault::Absent),
+        };
+        let out = node(&node_of_text, &around, &mut faults).root.to_value();
         let codes = faults.finish().iter().map(|fault| fault.code).collect();
         (out.as_str().unwrap().to_owned(), codes)
     }
@@ -181,6 +228,9 @@ mod tests {
             ("${}", "bad_substitution"),
             ("${A-b}", "bad_substitution"),
             ("${ A }", "bad_substitution"),
+            ("${file:/none}", "unresolved_file"),
+            ("${file:none}", "bad_substitution"),
+            ("${file:/none:-x}", "bad_substitution"),
         ] {
             assert_eq!(substituted(text).1, [code], "{text}");
         }

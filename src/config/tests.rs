@@ -45,6 +45,10 @@ fn read_text(text: &str) -> Result<Config, Vec<Diagnostic>> {
         folder: Path::new("/etc/driftless"),
         process: &process(),
         platforms: &platforms(),
+        secret_file: |path| match path {
+            "/run/secrets/token" => Ok(Secret::new("file-secret\n")),
+            _ => Err(FileFault::Absent),
+        },
     };
     read("driftless.yaml", text.as_bytes(), &around)
 }
@@ -241,6 +245,7 @@ fn variables_come_from_the_config_then_the_files_then_the_process() {
         folder: folder.path(),
         process: &process,
         platforms: &platforms(),
+        secret_file: |_| Err(FileFault::Absent),
     };
     let config = read("c.yaml", text.as_bytes(), &around).unwrap();
     let expected = [
@@ -250,14 +255,126 @@ fn variables_come_from_the_config_then_the_files_then_the_process() {
         ("REGION", "eu"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(variables(&config.environments[0], &process).unwrap(), expected.into());
+    assert_eq!(
+        super::variables::variables(&config.environments[0], &process).unwrap(),
+        expected.into()
+    );
 
     std::fs::write(folder.path().join("a.env"), "hunter2\n").unwrap();
     std::fs::remove_file(folder.path().join("b.env")).unwrap();
-    let faults = variables(&config.environments[0], &process).unwrap_err();
+    let faults = super::variables::variables(&config.environments[0], &process).unwrap_err();
     let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
     assert_eq!(codes, ["env_file", "env_file_unreadable"]);
     assert!(faults[0].place.as_ref().unwrap().file.ends_with("a.env"));
+}
+
+#[test]
+fn an_environment_says_which_files_its_documents_may_name() {
+    let allowed = |line: &str| {
+        let config = read_text(&least("", "", "", line)).unwrap();
+        let environment = config.environments[0].clone();
+        move |path: &str| environment.allows_file(path).is_ok()
+    };
+    let by_default = allowed("");
+    for (path, expected) in [
+        ("/run/secrets/a", true),
+        ("/run/secrets/a/b", true),
+        ("/run/secrets/..data/b", true),
+        ("/run/secrets", false),
+        ("/run/secretsx/a", false),
+        ("/etc/shadow", false),
+        ("/proc/self/environ", false),
+        ("/x/run/secrets/a", false),
+    ] {
+        assert_eq!(by_default(path), expected, "{path}");
+    }
+    let said = allowed("    secret_files: [/vault/*.key, '/deep/**/token']");
+    for (path, expected) in [
+        ("/vault/a.key", true),
+        ("/vault/below/a.key", false),
+        ("/deep/token", true),
+        ("/deep/a/b/token", true),
+        ("/run/secrets/a", false),
+    ] {
+        assert_eq!(said(path), expected, "{path}");
+    }
+    assert!(!allowed("    secret_files: []")("/run/secrets/a"));
+
+    let text = least("", "", "", "    secret_files: [/ok, relative/*, '/open[']");
+    let faults = read_text(&text).unwrap_err();
+    let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, ["bad_value", "bad_value"]);
+    let config = read_text(&least("", "", "", "")).unwrap();
+    let fault = config.environments[0].allows_file("/etc/shadow").unwrap_err();
+    let FileFault::NotAllowed { key } = fault else {
+        panic!("{fault:?}")
+    };
+    assert!(key.contains("`secret_files` of the environment `prod`"), "{key}");
+}
+
+#[test]
+fn an_environment_says_in_which_kinds_placeholders_are_replaced() {
+    let kinds =
+        |line: &str| read_text(&least("", "", "", line)).map(|config| config.environments[0].substituted_kinds());
+    assert_eq!(kinds("").unwrap(), None);
+    assert_eq!(
+        kinds("    substitute: [connections, checks]").unwrap(),
+        Some(vec![Kind("connection"), CHECK])
+    );
+    assert_eq!(kinds("    substitute: []").unwrap(), Some(Vec::new()));
+    let faults = kinds("    substitute: [checks, check]").unwrap_err();
+    assert_eq!((faults.len(), faults[0].code), (1, "unknown_kind"));
+    assert!(faults[0].help.as_ref().unwrap().contains("`checks`"));
+}
+
+#[test]
+fn a_credential_may_be_in_a_file_and_is_a_secret_wherever_it_is_handed_on() {
+    let from_file = "${file:/run/secrets/token}";
+    let text = EVERY_KEY
+        .replace("${API_TOKEN}", from_file)
+        .replace("${PROD_TOKEN}\"\n", &format!("{from_file}\"\n"))
+        .replace("${GIT_TOKEN}", from_file)
+        .replace("${WEBHOOK_SECRET}", from_file)
+        .replace("x${PROD_TOKEN}", from_file);
+    let config = read_text(&text).unwrap();
+    let secret = Secret::new("file-secret");
+    assert_eq!(config.server.token.as_ref(), Some(&secret));
+    assert_eq!(config.targets[0].token, secret);
+    assert_eq!(config.sources[0].auth, Some(Auth::Token(secret.clone())));
+    assert_eq!(config.webhooks[0].secret, secret);
+    assert_eq!(config.environments[0].variables.0["PASSED_ON"], "file-secret\n");
+    assert!(config.sensitive.contains("PASSED_ON"), "{:?}", config.sensitive);
+    assert!(!config.sensitive.contains("REGION"));
+}
+
+#[test]
+fn a_file_is_not_named_where_its_content_would_be_shown_and_no_fault_quotes_it() {
+    let from_file = "${file:/run/secrets/token}";
+    for (from, to) in [
+        ("name: dq-config", format!("name: \"{from_file}\"")),
+        ("\"${PROD_URL}\"", format!("\"{from_file}\"")),
+        ("listen: \"0.0.0.0:9090\"", format!("listen: \"{from_file}\"")),
+        ("REGION: eu", format!("REGION: [\"{from_file}\"]")),
+        ("token: \"${API_TOKEN}\"", format!("token: \"a\\n{from_file}\"")),
+        ("provider: github", format!("provider: \"{from_file}\"")),
+        ("branch: release", format!("branch: \"{from_file}\"")),
+        (
+            "token: \"${PROD_TOKEN}\"",
+            "token: \"${file:/run/secrets/none}\"".to_owned(),
+        ),
+        ("token: \"${PROD_TOKEN}\"", "token: \"${file:secrets/none}\"".to_owned()),
+    ] {
+        assert!(EVERY_KEY.contains(from), "{from}");
+        let faults = read_text(&EVERY_KEY.replacen(from, &to, 1)).unwrap_err();
+        assert!(!format!("{faults:?}").contains("file-secret"), "{faults:?}");
+        assert!(
+            faults.iter().any(|fault| matches!(
+                fault.code,
+                "secret_in_plain_field" | "wrong_type" | "bad_value" | "unresolved_file" | "bad_substitution"
+            )),
+            "{to}: {faults:?}"
+        );
+    }
 }
 
 #[test]

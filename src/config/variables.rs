@@ -1,13 +1,14 @@
 //! The variables of an environment's documents, from the three places that may give them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use driftless_core::diagnostic::Diagnostic;
+use driftless_core::substitute::Variables;
 use serde::Deserialize;
 
-use super::EnvironmentConfig;
-use super::dotenv;
+use super::{EnvironmentConfig, dotenv, secret_file};
+use crate::variables::Values;
 
 /// Text by name; the text may be a secret, so that only the names are ever printed.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -20,12 +21,44 @@ impl fmt::Debug for Texts {
     }
 }
 
+/// The values of one environment: its `variables` and `env_files`, what it lets through of the process, and its secret files.
+#[derive(Clone, Debug)]
+pub struct EnvironmentValues {
+    environment: EnvironmentConfig,
+    process: Texts,
+    sensitive: BTreeSet<String>,
+}
+
+impl EnvironmentValues {
+    /// `sensitive` are the variables that are a secret by their use in the config file.
+    pub fn new(environment: EnvironmentConfig, process: BTreeMap<String, String>, sensitive: BTreeSet<String>) -> Self {
+        Self {
+            environment,
+            process: Texts(process),
+            sensitive,
+        }
+    }
+}
+
+impl Values for EnvironmentValues {
+    fn read(&self, files: &BTreeSet<String>) -> Result<Variables, Vec<Diagnostic>> {
+        let environment = &self.environment;
+        let values = variables(environment, &self.process.0)?;
+        let files = secret_file::read_all(files, |path| environment.allows_file(path));
+        let variables = Variables::new(values, self.sensitive.clone()).with_files(files);
+        Ok(match environment.substituted_kinds() {
+            Some(kinds) => variables.in_kinds(kinds),
+            None => variables,
+        })
+    }
+}
+
 /// The variables that documents of `environment` may use: its `variables`, then its `env_files` (the last one first), then
 /// those of the process that `env_passthrough` lets through. Reads the files anew, so that a rotated secret is seen.
 ///
 /// # Errors
 /// All faults of the files; none of them quotes a value.
-pub fn variables(
+pub(super) fn variables(
     environment: &EnvironmentConfig,
     process: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {

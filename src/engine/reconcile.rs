@@ -7,7 +7,7 @@ use std::sync::Arc;
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::key::{EnvironmentName, Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::Ledger;
-use driftless_core::load::{self, Layers, Loaded};
+use driftless_core::load::{self, Layers, Loaded, named};
 use driftless_core::plan::{Action, Change, Class, Plan, Step};
 use driftless_core::planner::{self, Inputs, Planned};
 use driftless_core::policy::Policy;
@@ -22,6 +22,7 @@ use super::apply::{self, Follower, Limits, Phase, Tools};
 use crate::platform::{Found, Ids, Platform, TargetId};
 use crate::source::{Source, SourceError};
 use crate::store::{Store, StoreError};
+use crate::variables::Values;
 
 /// All that a pass over one environment needs.
 #[derive(Clone)]
@@ -38,8 +39,8 @@ pub struct Environment {
     pub folder: String,
     /// Folders that are merged over it, in order.
     pub overlays: Vec<String>,
-    /// What `${…}` stands for.
-    pub variables: Variables,
+    /// What `${…}` stands for; asked anew for each pass.
+    pub variables: Arc<dyn Values>,
     /// Kinds that are left out.
     pub left_out: Vec<Kind>,
     /// What is allowed.
@@ -100,6 +101,9 @@ pub enum PassError {
         /// Why.
         error: SourceError,
     },
+    /// The variables of the documents could not be read.
+    #[error("the variables could not be read: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Variables(Vec<Diagnostic>),
     /// The instance could not be read.
     #[error("the instance {target} could not be read: {}", failure.message)]
     Instance {
@@ -121,7 +125,7 @@ impl PassError {
     pub fn meaning(&self) -> Option<Meaning> {
         match self {
             PassError::Instance { failure, .. } => Some(failure.meaning),
-            PassError::Source { .. } | PassError::Store(_) | PassError::Stopped => None,
+            PassError::Source { .. } | PassError::Variables(_) | PassError::Store(_) | PassError::Stopped => None,
         }
     }
 }
@@ -191,13 +195,20 @@ async fn read_source(environment: &Environment, revision: Option<&Revision>) -> 
         overlays: &environment.overlays,
     };
     let schema = environment.platform.schema();
-    Ok(load::load(
-        &tree,
-        &layers,
-        &environment.variables,
-        &environment.left_out,
-        schema,
-    ))
+    let variables = read_variables(environment, named::files(&tree, &layers, schema)).await?;
+    Ok(load::load(&tree, &layers, &variables, &environment.left_out, schema))
+}
+
+async fn read_variables(environment: &Environment, files: BTreeSet<String>) -> Result<Variables, PassError> {
+    let values = environment.variables.clone();
+    // A file may lie on a volume that does not answer.
+    match tokio::task::spawn_blocking(move || values.read(&files)).await {
+        Ok(read) => read.map_err(PassError::Variables),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(PassError::Stopped),
+        },
+    }
 }
 
 async fn read_ledger(environment: &Environment) -> Result<Option<Ledger>, PassError> {

@@ -88,7 +88,9 @@ pub(super) async fn run(
 fn conclusion_of(error: &PassError) -> Conclusion {
     match error {
         PassError::Stopped => Conclusion::Partial,
-        PassError::Source { .. } | PassError::Instance { .. } | PassError::Store(_) => Conclusion::Failed,
+        PassError::Source { .. } | PassError::Variables(_) | PassError::Instance { .. } | PassError::Store(_) => {
+            Conclusion::Failed
+        }
     }
 }
 

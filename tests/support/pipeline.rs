@@ -211,7 +211,7 @@ pub(crate) fn environment(
         platform: platform(instance, Arc::new(Open), Duration::from_secs(30)),
         folder: "config".to_owned(),
         overlays: Vec::new(),
-        variables: Variables::new(variables, BTreeSet::new()),
+        variables: Arc::new(Variables::new(variables, BTreeSet::new())),
         left_out: Vec::new(),
         policy: Policy {
             unknown_secrets: match memory {

@@ -1,16 +1,14 @@
 //! From a merged document to one that can be compared: substituted, normalised, checked.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::leaf::scalars;
-use super::{Loader, PlainUse, Raw};
+use super::leaf::{Leaf, scalars};
+use super::{Loader, Raw};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::{Document, Origin};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::normalize::normalize;
 use crate::schema::{Side, Substitution};
-use crate::substitute::{Secrets, Substituted, substitute};
+use crate::substitute::{Secrets, Substituted, SubstitutionFault, substitute};
 use crate::value::{Map, Secret, Value};
 
 /// What to do about a secret that has no value where files are only looked at.
@@ -75,85 +73,118 @@ impl Loader<'_> {
         let Some(table) = self.schema.spec(key.kind) else {
             return;
         };
+        let substitution = self.variables.substitution(table);
         let secrets: Vec<FieldPath> = table.secrets.iter().map(|field| FieldPath::dotted(field)).collect();
-        let identity: Vec<FieldPath> = self
-            .schema
-            .identity_fields(key.kind)
-            .iter()
-            .map(|field| FieldPath::dotted(field))
-            .collect();
+        let identity = self.identity_paths(key.kind);
         let vault = table
             .vault
             .is_some_and(|field| spec.get(field).is_some_and(|value| !value.is_null()));
         let mut leaves = Vec::new();
         scalars(spec, None, &mut leaves);
-        for (path, text) in leaves {
-            let secret = secrets.iter().any(|secret| path.is_within(secret));
-            let plain = table.substitution == Substitution::Scalars && !vault && !identity.contains(&path.path);
+        for (leaf, text) in leaves {
+            let secret = secrets.iter().any(|secret| leaf.is_within(secret));
+            let plain =
+                substitution == Substitution::Scalars && !vault && !identity.iter().any(|field| leaf.is_within(field));
             if !secret && !plain {
                 continue;
             }
-            let substituted = match (table.substitution, &text) {
+            let substituted = match (substitution, &text) {
                 (Substitution::Scalars, Some(text)) => match substitute(text, self.variables) {
                     Ok(substituted) => substituted,
                     Err(faults) => {
-                        let place = origin.place(&path.path);
+                        let place = origin.place(&leaf.path);
                         for fault in faults {
-                            let (message, help) = fault.explain();
                             if secret && fault.is_of_this_place() && self.variables.secrets() == Secrets::Elsewhere {
+                                let (message, _) = fault.explain();
                                 let fault = Diagnostic::warning(fault.code(), message).at(place.clone());
                                 self.diagnostics.push(fault.help(SET_WHERE_APPLIED));
                             } else {
-                                let fault = Diagnostic::error(fault.code(), message);
-                                self.fail(key.kind, Some(key.clone()), fault.at(place.clone()).help(help));
+                                self.fail(key.kind, Some(key.clone()), told(&fault).at(place.clone()));
                             }
                         }
                         if secret {
-                            path.set(spec, Value::Secret(Secret::new(text.clone())));
+                            leaf.set(spec, Value::Secret(Secret::new(text.clone())));
                         }
                         continue;
                     }
                 },
-                (Substitution::Off, Some(text)) => Substituted {
-                    text: text.clone(),
-                    used: BTreeSet::new(),
-                },
+                (Substitution::Off, Some(text)) => Substituted::verbatim(text.clone()),
                 // A number or a truth in a secret field is as secret as a text.
-                (_, None) if secret => Substituted {
-                    text: path.get(spec).map(crate::json::write).unwrap_or_default(),
-                    used: BTreeSet::new(),
-                },
+                (_, None) if secret => {
+                    Substituted::verbatim(leaf.get(spec).map(crate::json::write).unwrap_or_default())
+                }
                 (_, None) => continue,
             };
             if secret {
-                self.sensitive_uses.extend(substituted.used);
-                path.set(spec, Value::Secret(Secret::new(substituted.text)));
+                leaf.set(spec, Value::Secret(Secret::new(substituted.text)));
             } else if text.as_deref() != Some(substituted.text.as_str()) {
-                let place = origin.place(&path.path);
-                self.plain_uses
-                    .extend(substituted.used.into_iter().map(|name| PlainUse {
-                        name,
-                        key: key.clone(),
-                        place: place.clone(),
-                    }));
-                path.set(spec, Value::String(substituted.text));
+                let shown = self.shown_secrets(&substituted);
+                // What is not there can be in no message about the rest of the document.
+                if shown.is_empty() {
+                    leaf.set(spec, Value::String(substituted.text));
+                }
+                for fault in shown {
+                    self.fail(key.kind, Some(key.clone()), fault.at(origin.place(&leaf.path)));
+                }
             }
         }
     }
 
-    /// A variable that is a secret somewhere is a secret everywhere: nobody reads a token through a description.
-    pub(super) fn report_sensitive_uses(&mut self, documents: &mut BTreeMap<Key, Document>) {
-        for PlainUse { name, key, place } in std::mem::take(&mut self.plain_uses) {
-            if self.sensitive_uses.contains(&name) || self.variables.is_sensitive(&name) {
-                documents.remove(&key);
-                let message = format!("variable `{name}` holds a secret and is used in a field that is shown");
-                let fault = Diagnostic::error("secret_in_plain_field", message).at(place);
-                let help =
-                    "use another variable here; one that is used in a secret field, a target or a webhook is for those";
-                self.fail(key.kind, Some(key.clone()), fault.help(help));
-            }
+    /// Replaces the placeholders of the identity fields, which are needed before overlays can be merged; its faults.
+    pub(super) fn substitute_identity(&self, kind: Kind, spec: &mut Map, origin: &Origin) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        if self.schema.spec(kind).map(|spec| self.variables.substitution(spec)) != Some(Substitution::Scalars) {
+            return faults;
         }
+        let identity = self.identity_paths(kind);
+        let mut leaves: Vec<(Leaf, Option<String>)> = Vec::new();
+        scalars(spec, None, &mut leaves);
+        leaves.retain(|(leaf, _)| identity.iter().any(|field| leaf.is_within(field)));
+        for (leaf, text) in leaves {
+            let Some(text) = text else { continue };
+            let found = match substitute(&text, self.variables) {
+                Ok(substituted) => {
+                    let shown = self.shown_secrets(&substituted);
+                    if shown.is_empty() {
+                        leaf.set(spec, Value::String(substituted.text));
+                    }
+                    shown
+                }
+                Err(found) => found.iter().map(told).collect(),
+            };
+            faults.extend(found.into_iter().map(|fault| fault.at(origin.place(&leaf.path))));
+        }
+        faults
     }
+
+    /// The faults of a text in a field that is shown: a variable that is a secret somewhere is one everywhere, and a file is always
+    /// one. Nobody reads a token through a description.
+    fn shown_secrets(&self, substituted: &Substituted) -> Vec<Diagnostic> {
+        let fault = |message: String, help: &str| Diagnostic::error("secret_in_plain_field", message).help(help);
+        let is_secret = |name: &&String| self.sensitive_uses.contains(*name) || self.variables.is_sensitive(name);
+        let variables = substituted.used.iter().filter(is_secret).map(|name| {
+            let message = format!("variable `{name}` holds a secret and is used in a field that is shown");
+            let help =
+                "use another variable here; one that is used in a secret field, a target or a webhook is for those";
+            fault(message, help)
+        });
+        let files = substituted.files.iter().map(|path| {
+            let message = format!("the file `{path}` is read as a secret and is used in a field that is shown");
+            let help = "name files in secret fields alone; give what may be shown as a variable";
+            fault(message, help)
+        });
+        variables.chain(files).collect()
+    }
+
+    fn identity_paths(&self, kind: Kind) -> Vec<FieldPath> {
+        let fields = self.schema.identity_fields(kind);
+        fields.iter().map(|field| FieldPath::dotted(field)).collect()
+    }
+}
+
+fn told(fault: &SubstitutionFault) -> Diagnostic {
+    let (message, help) = fault.explain();
+    Diagnostic::error(fault.code(), message).help(help)
 }
 
 /// What to do about a document that only an overlay declares and that does not stand by itself.

@@ -5,6 +5,7 @@ mod excerpt;
 mod finish;
 mod leaf;
 mod lost;
+pub mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::{BySlug, Document, Origin};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
-use crate::overlay::{DELETE, is_deletion, overlay};
-use crate::schema::{Location, Schema, Substitution};
+use crate::overlay::{self, DELETE, is_deletion, overlay};
+use crate::schema::{Location, Schema};
 use crate::snapshot::{Broken, Desired};
-use crate::substitute::{Variables, substitute};
+use crate::substitute::Variables;
 use crate::tree::{Content, File, Refusal, Tree};
 use crate::value::{Map, Value};
 use crate::yaml::Parsed;
@@ -53,8 +54,7 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         by_path: BTreeMap::new(),
         keys: BTreeMap::new(),
         lost: Vec::new(),
-        sensitive_uses: BTreeSet::new(),
-        plain_uses: Vec::new(),
+        sensitive_uses: named::secret_variables(tree, layers, variables, schema),
     };
     let mut documents: BTreeMap<Key, Raw> = BTreeMap::new();
     let folders = std::iter::once(layers.base).chain(layers.overlays.iter().map(String::as_str));
@@ -75,12 +75,11 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         loader.merge(&mut documents, raws, layer);
     }
     loader.hold_back(&mut documents);
-    let mut documents: BTreeMap<Key, Document> = documents
+    let documents: BTreeMap<Key, Document> = documents
         .into_values()
         .filter_map(|raw| loader.finish(raw))
         .map(|doc| (doc.key.clone(), doc))
         .collect();
-    loader.report_sensitive_uses(&mut documents);
     let Loader {
         mut diagnostics,
         broken,
@@ -129,12 +128,6 @@ struct Located<'a> {
     spec: Map,
 }
 
-struct PlainUse {
-    name: String,
-    key: Key,
-    place: Place,
-}
-
 struct Loader<'a> {
     schema: &'a dyn Schema,
     variables: &'a Variables,
@@ -149,8 +142,8 @@ struct Loader<'a> {
     keys: BTreeMap<String, Key>,
     /// Files that hold a document of ours of which nothing could be told.
     lost: Vec<Lost>,
+    /// Variables that stand in a secret field somewhere.
     sensitive_uses: BTreeSet<String>,
-    plain_uses: Vec<PlainUse>,
 }
 
 impl Loader<'_> {
@@ -283,39 +276,30 @@ impl Loader<'_> {
                 return None;
             }
         };
-        Some((parsed, spec))
+        let deletions = overlay::faults(&spec);
+        if deletions.is_empty() {
+            return Some((parsed, spec));
+        }
+        let origin = Origin::new(file.path.clone(), parsed.clone());
+        for (at, fault) in deletions {
+            let (message, help) = fault.explain();
+            let fault = Diagnostic::error("bad_deletion", message).at(origin.place(&at));
+            self.fail(kind, None, fault.help(help));
+        }
+        None
     }
 
     /// The document's own name, its identity fields substituted.
     fn identify(&mut self, document: &mut Located<'_>, layer: Layer) -> Option<String> {
         let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
-        let substitution = self
-            .schema
-            .spec(document.kind)
-            .map_or(Substitution::Off, |spec| spec.substitution);
-        if substitution == Substitution::Scalars {
-            for field in self.schema.identity_fields(document.kind) {
-                let path = FieldPath::dotted(field);
-                let Some(Value::String(text)) = path.get(&document.spec) else {
-                    continue;
-                };
-                match substitute(text, self.variables) {
-                    Ok(substituted) => path.set(&mut document.spec, Value::String(substituted.text)),
-                    Err(faults) => {
-                        for fault in faults {
-                            let fault_code = fault.code();
-                            let (message, help) = fault.explain();
-                            let fault = Diagnostic::error(fault_code, message);
-                            self.diagnostics.push(fault.at(origin.place(&path)).help(help));
-                        }
-                        self.broken.push(Broken {
-                            key: None,
-                            kind: Some(document.kind),
-                        });
-                        return None;
-                    }
-                }
-            }
+        let faults = self.substitute_identity(document.kind, &mut document.spec, &origin);
+        if !faults.is_empty() {
+            self.diagnostics.extend(faults);
+            self.broken.push(Broken {
+                key: None,
+                kind: Some(document.kind),
+            });
+            return None;
         }
         let known = self
             .by_path
@@ -385,6 +369,7 @@ impl Loader<'_> {
         for raw in &raws {
             places.entry(raw.key.clone()).or_default().push(raw.origin.start());
         }
+        let mut dropped = Vec::new();
         for raw in raws {
             let same = places.get(&raw.key).map_or(&[][..], Vec::as_slice);
             if same.len() > 1 {
@@ -406,9 +391,10 @@ impl Loader<'_> {
                 continue;
             }
             match (layer, documents.remove(&raw.key)) {
-                (Layer::Overlay, Some(_)) if is_deletion(&raw.spec) => {}
+                (Layer::Overlay, Some(_)) if is_deletion(&raw.spec) => dropped.push(raw.key),
                 (Layer::Overlay, Some(mut base)) => {
-                    overlay(&mut base.spec, raw.spec);
+                    let absent = overlay(&mut base.spec, raw.spec);
+                    self.nothing_to_delete(&absent, &raw.origin);
                     base.origin = base.origin.overlaid(&raw.origin);
                     documents.insert(base.key.clone(), base);
                 }
@@ -420,9 +406,42 @@ impl Loader<'_> {
                 }
                 (Layer::Base | Layer::Overlay, _) => {
                     let overlay_alone = layer == Layer::Overlay;
-                    documents.insert(raw.key.clone(), Raw { overlay_alone, ..raw });
+                    let mut spec = Map::new();
+                    let absent = overlay(&mut spec, raw.spec);
+                    self.nothing_to_delete(&absent, &raw.origin);
+                    documents.insert(
+                        raw.key.clone(),
+                        Raw {
+                            overlay_alone,
+                            spec,
+                            ..raw
+                        },
+                    );
                 }
             }
+        }
+        for key in dropped {
+            self.drop_below(&key, documents, &places);
+        }
+    }
+
+    /// Drops what the layers below declare within a dropped resource: without it, it can be nowhere. What the overlay itself says
+    /// stays.
+    fn drop_below(&self, key: &Key, documents: &mut BTreeMap<Key, Raw>, said: &BTreeMap<Key, Vec<Place>>) {
+        documents.retain(|below, _| {
+            let parents = self.schema.spec(below.kind).map_or(&[][..], |spec| spec.parents);
+            let depth = key.path().len();
+            let is_within = parents.get(..depth).and_then(<[Kind]>::last) == Some(&key.kind)
+                && below.path().starts_with(key.path());
+            !is_within || said.contains_key(below)
+        });
+    }
+
+    fn nothing_to_delete(&mut self, absent: &[FieldPath], origin: &Origin) {
+        for field in absent {
+            let message = format!("`{field}` is not there: nothing to delete");
+            let fault = Diagnostic::warning("nothing_to_delete", message);
+            self.diagnostics.push(fault.at(origin.place(field)));
         }
     }
 

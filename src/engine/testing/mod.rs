@@ -8,7 +8,6 @@ mod schema;
 mod source;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
@@ -87,7 +86,7 @@ pub(super) fn environment(source: &Arc<TestSource>, platform: &Arc<TestPlatform>
         memory: None,
         folder: String::new(),
         overlays: Vec::new(),
-        variables: Variables::new(BTreeMap::new(), BTreeSet::new()),
+        variables: Arc::new(Variables::default()),
         left_out: Vec::new(),
         policy: Policy::default(),
     }

@@ -72,7 +72,13 @@ impl Schema for QualyticsSchema {
 
     fn identity_fields(&self, kind: Kind) -> &'static [&'static str] {
         match kind {
-            CHECK => &["additional_metadata", "container", "rule_type", "rule", "fields"],
+            CHECK => &[
+                "additional_metadata._qualytics_check_uid",
+                "container",
+                "rule_type",
+                "rule",
+                "fields",
+            ],
             _ => &["name"],
         }
     }
