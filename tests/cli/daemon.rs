@@ -14,13 +14,13 @@ use super::{CHECK, PATIENCE, Ran, Rig};
 const SECRET: &str = "webhook-secret-5d1e";
 
 /// A running daemon.
-struct Daemon {
+pub(super) struct Daemon {
     child: Child,
     url: String,
 }
 
 impl Daemon {
-    async fn start(rig: &Rig) -> Self {
+    pub(super) async fn start(rig: &Rig) -> Self {
         let address = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
@@ -59,7 +59,11 @@ impl Daemon {
         panic!("{path} never was as wanted: {last}");
     }
 
-    async fn runs(&self, rig: &Rig, count: usize) -> Json {
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) async fn runs(&self, rig: &Rig, count: usize) -> Json {
         let text = self
             .until(rig, "/api/v1/runs", |status, text| {
                 let runs: Json = serde_json::from_str(text).unwrap_or_default();
@@ -69,7 +73,7 @@ impl Daemon {
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn ends(self) -> Ran {
+    pub(super) async fn ends(self) -> Ran {
         let id = self.child.id().unwrap().to_string();
         assert!(
             std::process::Command::new("kill")
