@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use driftless_core::value::{SECRET_TEXT, Secret};
 use serde_json::Value as Json;
 
@@ -13,7 +15,8 @@ const PIECE: usize = 8;
 pub(super) struct Hidden(BTreeSet<String>);
 
 impl Hidden {
-    /// Hides `secret` however it is quoted: as it is, escaped as in JSON or Python or a URL, with its blanks folded, line by line.
+    /// Hides `secret` however it is quoted: as it is, escaped as in JSON or Python or a URL, with its blanks folded, line by line,
+    /// in base64 alone or within something longer.
     pub(super) fn add(&mut self, secret: &Secret) {
         let text = secret.expose();
         if text.is_empty() {
@@ -22,6 +25,7 @@ impl Hidden {
         self.0.insert(text.to_owned());
         let json = Json::from(text).to_string();
         let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
+        let encoded = [base64(text), base64(&json)].concat();
         let mut forms = vec![
             text.trim().to_owned(),
             text.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -31,6 +35,7 @@ impl Hidden {
             percent(text),
             json,
         ];
+        forms.extend(encoded);
         forms.extend(text.lines().map(|line| line.trim().to_owned()));
         self.0.extend(forms.into_iter().filter(|form| form.len() >= PIECE));
     }
@@ -75,6 +80,22 @@ impl Hidden {
     }
 }
 
+/// What base64 makes of `text` wherever it begins within something longer, as far as the neighbours have no part in it.
+fn base64(text: &str) -> Vec<String> {
+    // Three bytes are four letters: after one byte, its neighbour has a share in two letters, after two, in three.
+    const SHARED: [usize; 3] = [0, 2, 3];
+    let mut forms = Vec::new();
+    for (before, shared) in SHARED.into_iter().enumerate() {
+        let bytes = [&b"\0\0"[..before], text.as_bytes()].concat();
+        let whole = if bytes.len() % 3 == 0 { 0 } else { 1 };
+        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            let letters = engine.encode(&bytes);
+            forms.extend(letters.get(shared..letters.len() - whole).map(str::to_owned));
+        }
+    }
+    forms
+}
+
 /// Percent-encoded as in a query or in the user part of a URL.
 fn percent(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -111,6 +132,30 @@ mod tests {
             let said = hidden(secret).out_of(&format!("'{quoted}' is refused"));
             assert!(!said.contains("half"), "{quoted}: {said}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_in_base64_wherever_it_begins() {
+        use base64::engine::general_purpose::STANDARD;
+        let secret = "s3cret>>???of\nsome length";
+        for before in ["", "a", "ab", "abc", "user:", "Bearer ", "{\"password\": \""] {
+            for after in ["", "\"", "\"}", "\"} "] {
+                for inner in [secret, r"s3cret>>???of\nsome length"] {
+                    let whole = format!("{before}{inner}{after}");
+                    for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+                        let quoted = engine.encode(&whole);
+                        let said = hidden(secret).out_of(&format!("bad: {quoted}"));
+                        assert!(said.contains(SECRET_TEXT), "{whole}: {said}");
+                        // What is left of it beside the neighbours' bytes is one letter with two or four of its bits.
+                        let left = said.replace(SECRET_TEXT, "").len() - "bad: ".len();
+                        let around = before.len() + after.len();
+                        assert!(left <= around * 4 / 3 + 8, "{whole}: {said}");
+                    }
+                }
+            }
+        }
+        // A short one gives too few letters to tell it from other text.
+        assert_eq!(hidden("abc").out_of("YWJj"), "YWJj");
     }
 
     #[test]

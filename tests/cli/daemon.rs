@@ -43,7 +43,7 @@ impl Daemon {
     }
 
     /// Asks until the answer is as wanted.
-    async fn until(&self, rig: &Rig, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+    pub(super) async fn until(&self, rig: &Rig, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         let mut last = String::new();
         while Instant::now() < deadline {

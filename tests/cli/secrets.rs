@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::config_file::config;
 use super::daemon::Daemon;
@@ -35,7 +35,11 @@ const STORED: [&str; 6] = ["apply", "--input", "cfg", "--yes", "--store", "sqlit
 async fn a_secret_in_a_file_is_sent_when_it_is_rotated_and_only_then() {
     let rig = Rig::new().await;
     let path = rig.secret_file("secrets/pg", "first-7c1d\n");
-    rig.edit(&format!("cfg/{CONNECTION}"), "${PG_PASSWORD}", &format!("${{file:{path}}}"));
+    rig.edit(
+        &format!("cfg/{CONNECTION}"),
+        "${PG_PASSWORD}",
+        &format!("${{file:{path}}}"),
+    );
     let mut said = Vec::new();
     for (text, sends) in [
         ("first-7c1d\n", 1),
@@ -56,7 +60,11 @@ async fn a_secret_in_a_file_is_sent_when_it_is_rotated_and_only_then() {
     said[4].shows(&["password: (secret) -> (secret)", "1 updated"]);
 
     // The same text from a variable is the same secret.
-    rig.edit(&format!("cfg/{CONNECTION}"), &format!("${{file:{path}}}"), "${PG_PASSWORD}");
+    rig.edit(
+        &format!("cfg/{CONNECTION}"),
+        &format!("${{file:{path}}}"),
+        "${PG_PASSWORD}",
+    );
     let mut command = rig.command(&STORED);
     command.env("PG_PASSWORD", "first-7c1d");
     said.push(Ran::of(command).await);
@@ -134,7 +142,11 @@ async fn a_repository_names_only_files_that_its_environment_allows() {
     push(&format!("{folder}/none"));
     rig.run(&plan).await.exits(1).says(&["there is no file"]);
     // On a bare instance whoever types the command reads what the command can read.
-    rig.edit(&format!("cfg/{CONNECTION}"), "${PG_PASSWORD}", &format!("${{file:{other}}}"));
+    rig.edit(
+        &format!("cfg/{CONNECTION}"),
+        "${PG_PASSWORD}",
+        &format!("${{file:{other}}}"),
+    );
     let ran = rig.run(&["plan", "--input", "cfg", "--secrets", "send"]).await;
     ran.exits(0).shows(&["password: (none) -> (secret)"]);
 }
@@ -161,14 +173,16 @@ async fn a_running_daemon_sees_what_was_rotated_in_files_without_a_restart() {
     let token = rig.path("api-token").canonicalize().unwrap();
     let text = config(&rig, &repo.bare(), &environment).replace(
         "server: { listen: 127.0.0.1:0 }",
-        &format!("server: {{ listen: 127.0.0.1:0, token: \"${{file:{}}}\" }}", token.display()),
+        &format!(
+            "server: {{ listen: 127.0.0.1:0, token: \"${{file:{}}}\" }}",
+            token.display()
+        ),
     );
     rig.write("driftless.yaml", text);
     let daemon = Daemon::start(&rig).await;
     daemon.runs(&rig, 1).await;
     assert_eq!(rig.sent().await, 1);
 
-    let mut ended = 1;
     for (path, text, sends) in [
         ("secrets/pg", "file-1-7c1d\n", 0),
         ("secrets/pg", "file-2-7c1d\n", 1),
@@ -177,36 +191,58 @@ async fn a_running_daemon_sees_what_was_rotated_in_files_without_a_restart() {
         ("prod.env", "FROM_ENV=env-2-7c1d\n", 0),
     ] {
         rig.write(path, text);
-        let post = rig
-            .client
-            .post(format!("{}/api/v1/environments/prod/reconcile", daemon.url()));
-        assert_eq!(post.bearer_auth("api-7c1d").send().await.unwrap().status(), 202);
-        ended += 1;
-        let runs = daemon.runs(&rig, ended).await;
-        assert_eq!(runs["runs"][0]["conclusion"], json!("succeeded"), "{runs}");
+        let run = reconciled(&rig, &daemon).await;
+        assert_eq!(run["conclusion"], json!("succeeded"), "{run}");
         assert_eq!(rig.sent().await, sends, "{path} {text}");
     }
 
     // A file that went away stops its connection, and nothing is sent in its place.
     std::fs::remove_file(rig.path("secrets/pg")).unwrap();
-    let post = rig
-        .client
-        .post(format!("{}/api/v1/environments/prod/reconcile", daemon.url()));
-    post.bearer_auth("api-7c1d").send().await.unwrap();
-    let runs = daemon.runs(&rig, ended + 1).await;
-    assert_ne!(runs["runs"][0]["conclusion"], json!("succeeded"), "{runs}");
+    let run = reconciled(&rig, &daemon).await;
+    assert_ne!(run["conclusion"], json!("succeeded"), "{run}");
+    assert!(run.to_string().contains("there is no file"), "{run}");
     assert_eq!(rig.sent().await, 0);
     // So does a file of variables that cannot be read, for the whole environment: it is said, and tried again.
     std::fs::remove_file(rig.path("prod.env")).unwrap();
-    let post = rig
-        .client
-        .post(format!("{}/api/v1/environments/prod/reconcile", daemon.url()));
-    post.bearer_auth("api-7c1d").send().await.unwrap();
-    let runs = daemon.runs(&rig, ended + 2).await;
-    assert_eq!(runs["runs"][0]["conclusion"], json!("failed"), "{runs}");
-    assert!(runs["runs"][0].to_string().contains("prod.env"), "{runs}");
+    let run = reconciled(&rig, &daemon).await;
+    assert_eq!(run["conclusion"], json!("failed"), "{run}");
+    assert!(run.to_string().contains("prod.env"), "{run}");
     assert_eq!(rig.sent().await, 0);
     let ran = daemon.ends().await;
     ran.exits(0);
     assert!(!ran.err.contains("7c1d") && !ran.err.contains(PASSWORD), "{}", ran.err);
+}
+
+/// A pass that was asked for, ended.
+async fn reconciled(rig: &Rig, daemon: &Daemon) -> Json {
+    let post = rig
+        .client
+        .post(format!("{}/api/v1/environments/prod/reconcile", daemon.url()));
+    let answer = post.bearer_auth("api-7c1d").send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    let run = answer.json::<Json>().await.unwrap()["run"].as_str().unwrap().to_owned();
+    let ended = |status: u16, text: &str| {
+        let run: Json = serde_json::from_str(text).unwrap_or_default();
+        status == 200 && !run["conclusion"].is_null()
+    };
+    let text = daemon.until(rig, &format!("/api/v1/runs/{run}"), ended).await;
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
+async fn the_process_wins_over_the_env_file_and_an_empty_value_takes_the_default() {
+    let rig = Rig::new().await;
+    rig.edit(
+        "cfg/datastores/warehouse/_datastore.yaml",
+        "description: Orders",
+        "description: \"${FROM:-default} ${FROM} ${ONLY:-default}\"",
+    );
+    rig.write(".env", "\u{feff}export FROM='file'\r\nONLY=\"a #b\" # a comment\r\n");
+    let plan = ["plan", "--input", "cfg", "--format", "text"];
+    rig.run(&plan).await.exits(0).shows(&["\"file file a #b\""]);
+    for (value, expected) in [("process", "\"process process a #b\""), ("", "\"default  a #b\"")] {
+        let mut command = rig.command(&plan);
+        command.env("FROM", value);
+        Ran::of(command).await.exits(0).shows(&[expected]);
+    }
 }
