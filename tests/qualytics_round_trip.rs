@@ -622,7 +622,7 @@ fn odd() -> Json {
         ],
         "containers": [
             { "datastore": "Sales", "container_type": "computed_table", "name": "sums", "query": "\n  SELECT id, amount, name FROM orders  \n",
-              "exclude_fields": ["name", "amount"], "tags": ["z", "m", "a"], "additional_metadata": { "z": null, "a": {}, "l": [null] } },
+              "exclude_fields": ["name", "amount"], "tags": ["z", "m", "a"], "additional_metadata": { "z": null, "a": {}, "l": [null] }, "description": "" },
             { "datastore": "Sales", "container_type": "computed_join", "name": "outer", "left_container_name": "orders",
               "left_join_field_name": "id", "right_container_name": "customers", "right_join_field_name": "id", "join_type": "outer",
               "select_clause": " left_id, right_name ", "where_clause": " left_amount > 0 ", "group_by_clause": "", "additional_metadata": {} },

@@ -13,7 +13,7 @@ use crate::yaml::{Mark, Parsed};
 pub struct Document {
     /// The address. Final, unless `by_slug` says that parents are still known by their folder only.
     pub key: Key,
-    /// The fields, normalised; secrets are `Value::Secret`.
+    /// The fields, normalised, with the values that Git says; secrets are `Value::Secret`.
     pub spec: Map,
     /// What it refers to.
     pub references: Vec<Reference>,

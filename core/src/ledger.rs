@@ -17,7 +17,7 @@ pub struct Ledger {
 /// What was last agreed on for one resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerEntry {
-    /// The desired spec that was written or found equal, normalised, without secrets.
+    /// The desired spec that was written or found to mean what is live, as Git said it, without secrets.
     pub spec: Map,
     /// Fingerprints of the secrets that were sent.
     pub fingerprints: BTreeMap<FieldPath, Fingerprint>,

@@ -208,7 +208,8 @@ impl Target<'_> {
         let differs = |field: &&str| {
             let wanted = wanted.get(*field).filter(|wanted| !wanted.is_null());
             let found = found.get(*field).unwrap_or(&Value::Null);
-            wanted.is_some_and(|wanted| !(wanted.agrees(found) || is_empty(wanted) && found.is_null()))
+            let holds_nothing = |wanted: &Value| wanted.as_list().is_some_and(<[Value]>::is_empty);
+            wanted.is_some_and(|wanted| !(wanted.agrees(found) || holds_nothing(wanted) && found.is_null()))
         };
         let has_fields = late.clone().any(differs);
         let tags = write.get("tags").filter(|tags| !is_empty(tags));
