@@ -695,6 +695,31 @@ async fn a_change_beside_odd_values_leaves_them_as_they_are_live_to_the_byte() {
     }
 }
 
+#[tokio::test]
+async fn keys_and_nulls_that_git_adds_inside_of_a_map_stand_where_git_has_them() {
+    let bench = Bench::start(odd(), Switches::default()).await;
+    let mut wanted = bench.export().await;
+    let mut edited = 0;
+    for file in &mut wanted.files {
+        let metadata = "\n  z: null\n  a: ";
+        edited += file.text.matches(metadata).count();
+        file.text = file
+            .text
+            .replace(metadata, "\n  z: null\n  first: 1\n  none: null\n  a: ");
+    }
+    let (plan, ids) = bench.plan(&desired(&wanted)).await;
+    assert_ne!(edited, 0);
+    assert_eq!(
+        plan.steps
+            .iter()
+            .filter(|step| step.change.action == Action::Update)
+            .count(),
+        edited
+    );
+    bench.apply(&plan, &ids).await;
+    assert_same(&bench.export().await, &wanted);
+}
+
 /// Texts of an export, as somebody else might have written them.
 const OTHER_SPELLINGS: [(&str, &str); 14] = [
     ("filter: ''", "filter: null"),

@@ -260,7 +260,8 @@ fn leaves<'a>(map: &'a Map, parent: Option<&FieldPath>, whole: &[&str], found: &
     }
 }
 
-/// What is written to a resource that exists: live overlaid with the changes, and the secrets inside maps that are sent whole.
+/// What is written to a resource that exists: live overlaid with the changes, and the secrets inside maps that are sent whole. A
+/// map that Git owns whole and that changes is put down the way Git has it: in its order, with the nulls that it names.
 pub(crate) fn overlaid(table: &KindSpec, document: &Document, live: &LiveResource, changes: &[FieldChange]) -> Map {
     let mut write = live.spec.clone();
     for change in changes.iter().filter(|change| change.path.head() != ARCHIVED) {
@@ -279,7 +280,29 @@ pub(crate) fn overlaid(table: &KindSpec, document: &Document, live: &LiveResourc
             secret.set(&mut write, value.clone());
         }
     }
+    for head in table.owned_whole {
+        if changes.iter().any(|change| change.path.head() == *head)
+            && let Some(Value::Map(said)) = document.spec.get(*head)
+            && let Some(Value::Map(map)) = write.get_mut(*head)
+        {
+            *map = put_down(said, std::mem::take(map));
+        }
+    }
     write
+}
+
+/// `map` in the order of `said`, with its nulls; what only `map` has comes last.
+fn put_down(said: &Map, mut map: Map) -> Map {
+    let mut put = Map::new();
+    for (key, value) in said {
+        match map.shift_remove(key) {
+            Some(value) => put.insert(key.clone(), value),
+            None if value.is_null() => put.insert(key.clone(), Value::Null),
+            None => None,
+        };
+    }
+    put.extend(map);
+    put
 }
 
 /// What the ledger says once `applied` took effect and `reported` did not.

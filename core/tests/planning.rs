@@ -305,6 +305,29 @@ fn an_update_changes_what_differs_to_what_git_says_and_leaves_the_rest_as_it_is_
 }
 
 #[test]
+fn a_map_that_changes_is_put_down_in_the_order_of_git_with_its_nulls() {
+    let files = [(
+        "vaults/a/_vault.yaml",
+        "name: A\nproperties: {z: 1, n: null, new: 2, a: 3, kept: 4}",
+    )];
+    let (plan, _) = case(&files)
+        .live(
+            "vault/A",
+            1,
+            "name: A\nproperties: {a: 3, gone: 0, z: 1, kept: 5, mine: 6}",
+        )
+        .policy(|policy| {
+            let fields = ["properties.kept", "properties.mine"];
+            let fields = fields.into_iter().map(FieldPath::dotted).collect();
+            policy.ignore = vec![IgnoreRule::new(None, None, fields).unwrap()];
+        })
+        .plan();
+    let written = plan.steps[0].write["properties"].as_map().unwrap();
+    let written = driftless_core::json::write(&Value::Map(written.clone()));
+    assert_eq!(written, r#"{"z":1,"n":null,"new":2,"a":3,"kept":5,"mine":6}"#);
+}
+
+#[test]
 fn a_new_spelling_in_git_is_remembered_once_and_writes_nothing() {
     let files = [("vaults/a/_vault.yaml", "name: A\nfilter: ' x '")];
     let live = "name: A\nfilter: x";
