@@ -226,7 +226,8 @@ fn names_of(step: &Step, ids: &Ids) -> Names {
     names
 }
 
-/// Whether all that the step writes is live, however it is spelled, as far as that can be read. Of a change that is nothing but a secret it cannot.
+/// Whether all that the step writes is live, however it is spelled, as far as that can be read. Of a change that is nothing but a
+/// secret it cannot.
 fn says_all(step: &Step, live: &LiveResource) -> bool {
     let fields = &step.change.fields;
     let is_secret = |value: &Option<Value>| matches!(value, Some(Value::Secret(_)));
