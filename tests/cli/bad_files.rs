@@ -175,7 +175,7 @@ async fn a_reference_to_nothing_blocks_that_resource_alone() {
     ran.exits(3).shows(&[
         "Blocked (unresolved_reference)",
         "connection 'missing' not found",
-        "! datastore/Second  (cfg/datastores/second/_datastore.yaml:1:1)",
+        "! datastore/Second  (cfg/datastores/second/_datastore.yaml:2:1)",
     ]);
     let ran = rig.run(&["apply", "--input", "cfg", "--yes"]).await;
     assert_ne!(ran.code, 0);
