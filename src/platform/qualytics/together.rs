@@ -104,3 +104,98 @@ fn points_at(spec: &Map) -> [Option<&Value>; 3] {
     [PROPERTY_NAME.container, PROPERTY_NAME.datastore, "field_name"]
         .map(|name| properties.and_then(|map| map.get(name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use driftless_core::key::Revision;
+    use driftless_core::load::{Layers, load};
+    use driftless_core::substitute::Variables;
+    use driftless_core::tree::{Content, File, Tree};
+    use driftless_core::yaml;
+
+    use super::super::schema;
+    use super::*;
+
+    fn faults(files: &[(&str, &str)]) -> Vec<String> {
+        let file = |(path, text): &(&str, &str)| File {
+            path: (*path).into(),
+            content: Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
+        };
+        let tree = Tree {
+            revision: Revision("r".to_owned()),
+            files: files.iter().map(file).collect(),
+        };
+        let layers = Layers {
+            base: "",
+            overlays: &[],
+        };
+        let loaded = load(&tree, &layers, &Variables::default(), &[], schema());
+        assert_eq!(loaded.diagnostics, []);
+        check(&loaded.desired.documents)
+            .into_iter()
+            .map(|(key, fault)| format!("{} {}: {}", key.name(), fault.at, fault.diagnostic))
+            .collect()
+    }
+
+    #[test]
+    fn a_link_needs_an_enrichment_datastore() {
+        let link = |name: &str, said: &str| {
+            let source = format!("name: dw\nconnection_name: pg\nenrich_datastore_name: {name}\n");
+            let target = format!("name: dq\nconnection_name: pg\n{said}");
+            faults(&[
+                ("datastores/dq/_datastore.yaml", &target),
+                ("datastores/dw/_datastore.yaml", &source),
+            ])
+        };
+        let told = |name: &str, said: &str| link(name, said).first().cloned().unwrap_or_default();
+        assert_eq!(told("dq", "enrichment_only: true\n"), "");
+        assert_eq!(told("elsewhere", ""), "");
+        assert!(
+            told("dq", "enrichment_only: false\n")
+                .starts_with("dw enrich_datastore_name: error[invalid_value]: `dq` is no enrichment datastore")
+        );
+        assert!(told("dq", "").starts_with("dw enrich_datastore_name: warning[invalid_value]: `dq` does not say"));
+        assert!(told("dw", "").starts_with("dw enrich_datastore_name: error[invalid_value]: `dw` cannot be its own"));
+    }
+
+    #[test]
+    fn checks_overlap_by_what_the_platform_tells_them_apart_by() {
+        let first = "rule_type: existsIn\ncontainer: orders\nfields: [customer]\nproperties: {field_name: id, ref_container_name: a}\n";
+        let overlap = |from: &str, to: &str| {
+            assert!(first.contains(from), "{from}");
+            let other = format!(
+                "{}additional_metadata: {{_qualytics_check_uid: other}}\n",
+                first.replace(from, to)
+            );
+            let found = faults(&[
+                ("datastores/dw/_datastore.yaml", "name: dw\nconnection_name: pg\n"),
+                ("datastores/dw/checks/orders/a.yaml", first),
+                ("datastores/dw/checks/orders/b.yaml", &other),
+            ]);
+            assert!(found.len() <= 1, "{found:#?}");
+            found.first().map(|fault| {
+                assert!(fault.starts_with("other rule_type: "), "{fault}");
+                assert!(fault.contains("datastores/dw/checks/orders/a.yaml"), "{fault}");
+                fault.contains(": error[overlapping_checks]: ")
+            })
+        };
+        let is_error = Some(true);
+        let is_warning = Some(false);
+        for (from, to, expected) in [
+            ("properties:", "description: another\nproperties:", is_error),
+            ("properties:", "coverage: 1.0\nproperties:", is_error),
+            ("properties:", "coverage: 0.9\nproperties:", None),
+            ("properties:", "filter: id > 1\nproperties:", None),
+            ("properties:", "status: Draft\nproperties:", is_warning),
+            ("ref_container_name: a", "ref_container_name: b", is_warning),
+            ("field_name: id", "field_name: key", is_warning),
+            ("[customer]", "[payer]", None),
+            ("existsIn", "notExistsIn", None),
+            ("container: orders", "container: lines", None),
+        ] {
+            assert_eq!(overlap(from, to), expected, "{to}");
+        }
+    }
+}
