@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry.rs", &[]),
     ("variables.rs", &[]),
     ("platform/mod.rs", &[]),
+    ("platform/document_schema.rs", &[]),
     ("platform/failures.rs", &["platform"]),
     ("platform/address.rs", &["platform"]),
     ("platform/redact.rs", &["platform"]),

@@ -2,6 +2,7 @@
 //! environment and exits.
 
 mod apply;
+mod completions;
 pub mod demo;
 mod diagnostics;
 mod export;
@@ -11,6 +12,7 @@ mod plan;
 mod progress;
 mod run;
 mod sandbox;
+mod schema;
 mod scope;
 mod validate;
 mod wire;
@@ -102,6 +104,10 @@ enum Command {
     Export(export::ExportArgs),
     /// Checks a folder or a config file offline: all faults at once.
     Validate(validate::ValidateArgs),
+    /// Prints JSON Schemas of the documents and of the config file, for editors.
+    Schema(schema::SchemaArgs),
+    /// Prints the script that completes commands and flags in a shell.
+    Completions(completions::CompletionsArgs),
     /// Runs a server that behaves like the Qualytics controlplane, for trying things out.
     Sandbox(sandbox::SandboxArgs),
     /// Exits 0 when the daemon is alive: for container images without a shell.
@@ -157,6 +163,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Apply(args) => apply::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Validate(args) => validate::run(args).await,
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => Ok(completions::run(&args)),
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(args).await,
     }

@@ -30,7 +30,12 @@ use crate::variables::Values as _;
 /// # Errors
 /// All faults of the file.
 pub(crate) fn read_config(path: &Path, process: &BTreeMap<String, String>) -> Result<Config, Vec<Diagnostic>> {
-    config::load(path, process, &[KnownPlatform::of(qualytics::schema())])
+    config::load(path, process, &platforms())
+}
+
+/// The platforms of this build, as far as the config file names them.
+pub(crate) fn platforms() -> Vec<KnownPlatform> {
+    vec![KnownPlatform::of(qualytics::schema())]
 }
 
 /// A platform's failure as an error of the command line.

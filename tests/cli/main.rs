@@ -17,6 +17,7 @@ mod plan;
 #[path = "../support/git_repo.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod repo;
+mod schema;
 mod secrets;
 mod terminal;
 mod troubleshooting;

@@ -1,4 +1,5 @@
-//! The demo's config repository, carried in the binary: every file below `config/demo`, by its path there.
+//! The demo's config repository, carried in the binary: every file below `config/demo`, by its path there, but for the schemas,
+//! which the binary makes itself.
 
 macro_rules! file {
     ($path:literal) => {
@@ -8,6 +9,9 @@ macro_rules! file {
         )
     };
 }
+
+/// The folder of the schemas in the repository: what `driftless schema --output` writes.
+pub const SCHEMAS: &str = ".driftless/schemas";
 
 /// Path in the repository (with `/`) and content, in the order of the paths.
 pub const FILES: &[(&str, &str)] = &[
@@ -126,7 +130,7 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use super::FILES;
+    use super::{FILES, SCHEMAS};
 
     fn below(root: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -145,6 +149,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo");
         let mut folder = BTreeMap::new();
         below(&root, &root, &mut folder);
+        folder.retain(|path, _| !path.starts_with(SCHEMAS));
         let carried: BTreeMap<String, String> = FILES
             .iter()
             .map(|(path, content)| ((*path).to_owned(), (*content).to_owned()))

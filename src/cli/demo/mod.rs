@@ -13,8 +13,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use self::environments::{BASE, ENVIRONMENTS};
-use self::files::FILES;
-use super::{Exit, out, process_environment, run, stop_on_signals, wire};
+use self::files::{FILES, SCHEMAS};
+use super::{Exit, out, process_environment, run, schema, stop_on_signals, wire};
 use crate::sandbox::{Options, Sandbox};
 
 #[derive(Debug, Args)]
@@ -79,6 +79,12 @@ fn make_repository(origin: &Path, tree: &Path) -> anyhow::Result<()> {
         let path = tree.join(path);
         std::fs::create_dir_all(path.parent().unwrap_or(tree))?;
         std::fs::write(path, text)?;
+    }
+    // What the first line of each document points at.
+    let schemas = tree.join(SCHEMAS);
+    std::fs::create_dir_all(&schemas)?;
+    for (name, text) in schema::files() {
+        std::fs::write(schemas.join(name), text)?;
     }
     let mut settings = repository.config()?;
     settings.set_str("user.name", "Demo")?;

@@ -2,6 +2,7 @@
 
 mod body;
 mod calls;
+mod editor;
 mod execute;
 mod fault_list;
 mod faults;
@@ -41,6 +42,7 @@ use super::address::address;
 use super::http::{Http, HttpOptions, Timeouts};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
+pub use editor::document_schemas;
 pub use layout::{generated_uid, slug};
 pub use schema::{QualyticsSchema, schema};
 
