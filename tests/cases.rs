@@ -4,9 +4,9 @@
 //! A folder holds
 //!
 //! - `desired/**`: the source, its root being the environment's folder unless `policy.yaml` says otherwise;
-//! - `live.json`: `resources` (by key: `id`, `spec` in the words of the API, or `as_git: true`, with `but` over it; `archived`,
-//!   `inferred`), `made_by_hand` (checks without an id of ours, with the `key` that they would get), `tables` (key: id),
-//!   `tags` and `teams` (names; not said: they could not be listed), `gaps`. Absent: an empty instance;
+//! - `live.json`: `resources` (by key: `id`, `spec` in the words of the API, or `as_git: true`, with `but` over it, or `as_git_of`
+//!   another key; `archived`, `inferred`), `made_by_hand` (checks without an id of ours, with the `key` that they would get), `tables`
+//!   (key: id), `tags` and `teams` (names; not said: they could not be listed), `gaps`. Absent: an empty instance;
 //! - `ledger.json`: by key `spec`, or `as_git: true`, with `but` over it; `secrets` that were sent. Absent: an empty ledger;
 //!   `null`: none at all, as on a bare instance;
 //! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `files`
@@ -91,6 +91,7 @@ struct GapEntry {
 struct Spec {
     spec: Option<Json>,
     as_git: bool,
+    as_git_of: Option<String>,
     but: serde_json::Map<String, Json>,
     without: Vec<String>,
 }
@@ -143,10 +144,11 @@ fn kind(name: &str) -> Kind {
 
 impl Spec {
     fn read(&self, key: &Key, side: Side, desired: &Desired) -> Map {
-        let mut spec = match (&self.spec, self.as_git) {
+        let mut spec = match (&self.spec, self.as_git || self.as_git_of.is_some()) {
             (Some(spec), false) => map_from_json(spec.as_object().expect("a spec is a map")),
             (None, true) => {
-                let document = desired.documents.get(key);
+                let of = self.as_git_of.as_deref().map_or_else(|| key.clone(), self::key);
+                let document = desired.documents.get(&of);
                 document.unwrap_or_else(|| panic!("Git has no {key}")).spec.clone()
             }
             _ => panic!("{key}: either `spec` or `as_git`"),

@@ -84,6 +84,7 @@ fn step(action: Action, key: Key, write: Map) -> Step {
         remote: None,
         base: None,
         agreement: None,
+        moves: Vec::new(),
     }
 }
 
@@ -139,6 +140,7 @@ fn desired(documents: &[(Kind, &[&str], &str)]) -> Desired {
         let spec = normalised(*kind, json);
         let document = Document {
             references: schema().references(&key, &spec),
+            previous: None,
             key: key.clone(),
             spec,
             origin: Origin::of("a file"),

@@ -2,6 +2,7 @@
 
 use crate::document::Document;
 use crate::field::FieldPath;
+use crate::key::Key;
 use crate::ledger::{FingerprintKey, LedgerEntry};
 use crate::normalize::meaning;
 use crate::plan::{Class, FieldChange};
@@ -19,6 +20,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) fingerprints: Option<&'a FingerprintKey>,
     pub(crate) memory: Memory<'a>,
+    /// The key under which the fingerprints of that memory were made.
+    pub(crate) sealed: &'a Key,
 }
 
 /// The third side for one resource.
@@ -65,7 +68,7 @@ pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource
         }
         let desired = path.get(&wanted);
         if let Some(Value::Secret(secret)) = desired {
-            compare_secret(terms, document, &path, secret, &mut comparison);
+            compare_secret(terms, &path, secret, &mut comparison);
             continue;
         }
         let existing = path.get(&found);
@@ -138,7 +141,7 @@ fn agrees_with(terms: Terms<'_>, document: &Document, entry: &LedgerEntry) -> bo
     leaves(&wanted, None, &[], &mut desired);
     desired.into_iter().all(|(path, value)| match value {
         Value::Secret(secret) => match (terms.fingerprints, entry.fingerprints.get(&path)) {
-            (Some(key), Some(known)) => key.fingerprint(&document.key, &path, secret) == *known,
+            (Some(key), Some(known)) => key.fingerprint(terms.sealed, &path, secret) == *known,
             _ => false,
         },
         value => same(Some(value), path.get(&agreed)),
@@ -175,10 +178,10 @@ pub(crate) fn lets_through(policy: &Policy, class: Class, of_platform: bool) -> 
     by_class && policy.mode == Mode::Apply
 }
 
-fn compare_secret(terms: Terms<'_>, document: &Document, path: &FieldPath, secret: &Secret, into: &mut Comparison) {
+fn compare_secret(terms: Terms<'_>, path: &FieldPath, secret: &Secret, into: &mut Comparison) {
     let now = terms
         .fingerprints
-        .map(|key| key.fingerprint(&document.key, path, secret));
+        .map(|key| key.fingerprint(terms.sealed, path, secret));
     let mut before = None;
     let class = match terms.memory {
         Memory::Entry(entry) => {

@@ -8,6 +8,9 @@ use crate::key::{Key, Kind};
 use crate::value::Map;
 use crate::yaml::{Mark, Parsed};
 
+/// The directive that says which name a resource has had: it is renamed, not made anew.
+pub const PREVIOUS_NAME: &str = "previous_name";
+
 /// One resource as Git says it, normalised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
@@ -17,6 +20,8 @@ pub struct Document {
     pub spec: Map,
     /// What it refers to.
     pub references: Vec<Reference>,
+    /// The name that it has had, and may still have on an instance.
+    pub previous: Option<String>,
     /// Where the document begins, and where its fields stand.
     pub origin: Origin,
     /// Parents whose names are not in the source: their folders' slugs stand in the key until the plan is made.

@@ -42,6 +42,25 @@ impl Key {
         self.path.last().map_or("", String::as_str)
     }
 
+    /// This key with another name at one place of its path, counted from 0.
+    pub(crate) fn with_name(&self, segment: usize, name: &str) -> Self {
+        let names = self.path.iter().enumerate();
+        Self::new(
+            self.kind,
+            names.map(|(index, old)| if index == segment { name } else { old.as_str() }),
+        )
+    }
+
+    /// The key of a sibling: the same kind and parents, another name.
+    pub fn sibling(&self, name: &str) -> Self {
+        self.with_name(self.path.len().saturating_sub(1), name)
+    }
+
+    /// The names of the parents, outermost first.
+    pub(crate) fn parents(&self) -> &[String] {
+        self.path.split_last().map_or(&[], |(_, parents)| parents)
+    }
+
     /// Whether this key's path begins with the whole path of `parent`.
     pub fn is_below(&self, parent: &Key) -> bool {
         self.path.len() > parent.path.len() && self.path.starts_with(&parent.path)

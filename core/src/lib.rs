@@ -5,6 +5,7 @@
 //! what was last agreed on ([`snapshot`], [`ledger`], [`planner`]), differences become ordered steps ([`plan`]), and steps
 //! become a [`report`].
 
+mod address;
 pub mod diagnostic;
 mod diff;
 pub mod document;
@@ -21,11 +22,14 @@ pub mod overlay;
 pub mod plan;
 pub mod planner;
 pub mod policy;
+mod rename;
 pub mod render;
 pub mod report;
 mod resolve;
 pub mod schema;
+mod sides;
 pub mod snapshot;
+mod spelling;
 pub mod substitute;
 pub mod tree;
 pub mod value;

@@ -35,6 +35,8 @@ pub struct Plan {
     pub unchanged: BTreeMap<Kind, usize>,
     /// Ledger entries to be written because both sides agree already.
     pub agreed: Vec<(Key, LedgerEntry)>,
+    /// Ledger entries of resources that have their new names already: moved before `agreed` is written.
+    pub moved: Vec<Moved>,
     /// Things worth a line that change nothing: released fields, secrets that are not compared.
     pub notes: Vec<Note>,
     /// Of the content: equal plans have equal digests, on any machine, at any time.
@@ -80,6 +82,17 @@ pub struct Step {
     pub base: Option<Arc<Value>>,
     /// What the ledger will say once the step has succeeded; `None` for operations that agree on nothing.
     pub agreement: Option<LedgerEntry>,
+    /// Ledger entries that get other keys once the step has succeeded: of what it renames, and of all that lies below.
+    pub moves: Vec<Moved>,
+}
+
+/// A ledger entry that gets another key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The key that it has had.
+    pub from: Key,
+    /// The key that it has from then on; an entry that is there already makes way.
+    pub to: Key,
 }
 
 /// What is done to a resource.

@@ -1,73 +1,47 @@
-//! Makes keys final once both sides are known: folders' slugs become names, and live resources without an identity are
-//! matched with the documents that mean them.
+//! Makes keys final once both sides are known: old names give way to new ones, folders' slugs become names, and live
+//! resources without an identity are matched with the documents that mean them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::address::Addresses;
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
-use crate::schema::Schema;
+use crate::schema::{KindSpec, Schema};
+use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource};
 
-/// Documents with final keys, beside what is live under each.
-pub(crate) struct Resolved<'a> {
+/// Documents with final keys.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
     pub(crate) documents: BTreeMap<Key, Document>,
-    /// The live resource of each document that has one.
-    pub(crate) matches: BTreeMap<Key, &'a LiveResource>,
-    /// Documents that several live resources could be, or the reverse.
+    /// Documents whose name several live ones could be, spelled otherwise.
     pub(crate) ambiguous: Vec<Key>,
-    /// Live resources without identity that no document means.
-    pub(crate) unidentified: Vec<&'a Key>,
     pub(crate) broken: Vec<Broken>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-pub(crate) fn resolve<'a>(desired: Desired, live: &'a Live, schema: &dyn Schema) -> Resolved<'a> {
+/// Makes keys final, and puts `sides` under the names that Git gives now.
+pub(crate) fn resolve(desired: Desired, sides: &mut Sides<'_>, schema: &dyn Schema) -> Resolved {
     let mut resolved = Resolved {
-        documents: BTreeMap::new(),
-        matches: BTreeMap::new(),
-        ambiguous: Vec::new(),
-        unidentified: Vec::new(),
+        documents: desired.documents,
         broken: desired.broken,
-        diagnostics: Vec::new(),
+        ..Resolved::default()
     };
-    let declared: BTreeSet<Key> = desired
-        .documents
-        .values()
-        .filter(|doc| doc.by_slug.is_empty())
-        .map(|doc| doc.key.clone())
-        .collect();
-    // What documents call by name exists or will: a check names its table even where only a sync will discover it.
-    let named: BTreeSet<Key> = desired
-        .documents
-        .values()
-        .filter(|document| document.by_slug.is_empty())
-        .flat_map(|document| &document.references)
-        .map(|reference| reference.to.clone())
-        .collect();
-    for (_, document) in desired.documents {
-        match final_key(&document, &declared, &named, live, schema) {
-            Ok(key) if key == document.key => resolved.put(document),
-            Ok(key) => {
-                let references = schema.references(&key, &document.spec);
-                resolved.put(Document {
-                    key,
-                    references,
-                    by_slug: Vec::new(),
-                    ..document
-                });
-            }
-            Err(diagnostic) => {
-                resolved.broken.push(Broken {
-                    key: None,
-                    kind: Some(document.key.kind),
-                });
-                resolved.diagnostics.push(*diagnostic);
-            }
-        }
+    let kinds = |is_top: fn(&KindSpec) -> bool| schema.kinds().iter().filter(move |spec| is_top(spec));
+    // Folders are known below parents that have their final names.
+    for spec in kinds(|spec| spec.parents.is_empty()) {
+        resolved.rename(spec.kind, sides, schema);
+        resolved.respell(spec.kind, &sides.live, schema);
     }
-    resolved.match_live(live, schema);
+    resolved.name_folders(&sides.live, schema);
+    for spec in schema.kinds() {
+        if !spec.parents.is_empty() {
+            resolved.rename(spec.kind, sides, schema);
+        }
+        resolved.respell(spec.kind, &sides.live, schema);
+    }
     resolved
 }
 
@@ -155,10 +129,76 @@ fn parent(schema: &dyn Schema, kind: Kind, path: &[String]) -> Key {
     Key::new(parent, path.to_vec())
 }
 
-/// What two resources without a common identity must have in common: kind, parents, and the schema's likeness.
-type Likeness<'a> = (Kind, &'a [String], String);
+impl Resolved {
+    fn rename(&mut self, kind: Kind, sides: &mut Sides<'_>, schema: &dyn Schema) {
+        let renames = crate::rename::find(kind, &self.documents, &sides.live, sides.ledger.as_deref(), schema);
+        for (key, from) in &renames.refused {
+            self.documents.remove(key);
+            self.broken.extend([key, from].map(broken));
+        }
+        self.broken.extend(renames.unsure.iter().map(broken));
+        sides.rename(kind, &renames, schema);
+        self.diagnostics.extend(renames.diagnostics);
+    }
 
-impl<'a> Resolved<'a> {
+    fn respell(&mut self, kind: Kind, live: &Live, schema: &dyn Schema) {
+        let spellings = crate::spelling::find(kind, &self.documents, live, schema);
+        for diagnostic in spellings.diagnostics {
+            if !self.diagnostics.contains(&diagnostic) {
+                self.diagnostics.push(diagnostic);
+            }
+        }
+        for key in spellings.ambiguous {
+            if !self.ambiguous.contains(&key) {
+                self.ambiguous.push(key);
+            }
+        }
+        if spellings.live.is_empty() {
+            return;
+        }
+        let addresses = Addresses::new(kind, &spellings.live);
+        let documents = std::mem::take(&mut self.documents);
+        for document in crate::spelling::respell(documents, &addresses, kind, schema) {
+            self.put(document);
+        }
+    }
+
+    /// Puts names in the place of folders' slugs.
+    fn name_folders(&mut self, live: &Live, schema: &dyn Schema) {
+        let documents = std::mem::take(&mut self.documents);
+        let by_name = || documents.values().filter(|document| document.by_slug.is_empty());
+        let declared: BTreeSet<Key> = by_name().map(|document| document.key.clone()).collect();
+        // What documents call by name exists or will: a check names its table even where only a sync will discover it.
+        let named: BTreeSet<Key> = by_name()
+            .flat_map(|document| &document.references)
+            .map(|reference| reference.to.clone())
+            .collect();
+        for document in documents.into_values() {
+            match final_key(&document, &declared, &named, live, schema) {
+                Ok(key) if key == document.key => self.put(Document {
+                    by_slug: Vec::new(),
+                    ..document
+                }),
+                Ok(key) => {
+                    let references = schema.references(&key, &document.spec);
+                    self.put(Document {
+                        key,
+                        references,
+                        by_slug: Vec::new(),
+                        ..document
+                    });
+                }
+                Err(diagnostic) => {
+                    self.broken.push(Broken {
+                        key: None,
+                        kind: Some(document.key.kind),
+                    });
+                    self.diagnostics.push(*diagnostic);
+                }
+            }
+        }
+    }
+
     fn put(&mut self, document: Document) {
         if let Some(other) = self.documents.get(&document.key) {
             let message = format!(
@@ -172,67 +212,84 @@ impl<'a> Resolved<'a> {
                     .at(document.origin.start())
                     .help(help),
             );
-            self.broken.push(Broken {
-                key: Some(document.key.clone()),
-                kind: Some(document.key.kind),
-            });
+            self.broken.push(broken(&document.key));
             self.documents.remove(&document.key);
         } else {
             self.documents.insert(document.key.clone(), document);
         }
     }
+}
 
-    fn match_live(&mut self, live: &'a Live, schema: &dyn Schema) {
-        let mut wanted: BTreeMap<Likeness<'_>, Vec<&Key>> = BTreeMap::new();
-        for (key, document) in &self.documents {
-            match live.resources.get(key) {
-                Some(resource) => {
-                    self.matches.insert(key.clone(), resource);
-                }
-                None if live.unidentified.is_empty() => {}
-                None => {
-                    if let Some(likeness) = schema.likeness(key.kind, &document.spec) {
-                        wanted.entry((key.kind, parents(key), likeness)).or_default().push(key);
-                    }
-                }
-            }
-        }
-        let mut candidates: BTreeMap<Likeness<'a>, Vec<(&'a Key, &'a LiveResource)>> = BTreeMap::new();
-        for (key, resource) in &live.unidentified {
-            match schema.likeness(key.kind, &resource.spec) {
-                Some(likeness) => {
-                    candidates
-                        .entry((key.kind, parents(key), likeness))
-                        .or_default()
-                        .push((key, resource));
-                }
-                None => self.unidentified.push(key),
-            }
-        }
-        for (likeness, found) in candidates {
-            match (wanted.get(&likeness).map_or(&[][..], Vec::as_slice), found.as_slice()) {
-                ([key], [(_, resource)]) => {
-                    self.matches.insert((*key).clone(), resource);
-                }
-                ([], found) => self.unidentified.extend(found.iter().map(|(key, _)| *key)),
-                (keys, _) => self.ambiguous.extend(keys.iter().map(|key| (*key).clone())),
-            }
-        }
-        self.unidentified.sort();
-        self.ambiguous.sort();
-        let field = FieldPath::top("name");
-        for key in &self.ambiguous {
-            if let Some(document) = self.documents.get(key) {
-                let message = format!("several live resources look like `{key}`: none is adopted");
-                let help = "remove the duplicates on the platform, or make the documents differ";
-                let place = document.origin.place(&field);
-                self.diagnostics
-                    .push(Diagnostic::warning("ambiguous_adoption", message).at(place).help(help));
-            }
-        }
+fn broken(key: &Key) -> Broken {
+    Broken {
+        key: Some(key.clone()),
+        kind: Some(key.kind),
     }
 }
 
-fn parents(key: &Key) -> &[String] {
-    key.path().split_last().map_or(&[], |(_, parents)| parents)
+/// What is live of each document.
+#[derive(Debug, Default)]
+pub(crate) struct Matched<'a> {
+    /// The live resource of each document that has one.
+    pub(crate) matches: BTreeMap<Key, &'a LiveResource>,
+    /// Documents that several live resources could be, or the reverse.
+    pub(crate) ambiguous: Vec<Key>,
+    /// Live resources without identity that no document means.
+    pub(crate) unidentified: Vec<&'a Key>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// What two resources without a common identity must have in common: kind, parents, and the schema's likeness.
+type Likeness<'a> = (Kind, &'a [String], String);
+
+/// Matches documents with what is live: by key, and where that has none, by likeness.
+pub(crate) fn match_live<'a>(documents: &BTreeMap<Key, Document>, live: &'a Live, schema: &dyn Schema) -> Matched<'a> {
+    let mut matched = Matched::default();
+    let mut wanted: BTreeMap<Likeness<'_>, Vec<&Key>> = BTreeMap::new();
+    for (key, document) in documents {
+        match live.resources.get(key) {
+            Some(resource) => {
+                matched.matches.insert(key.clone(), resource);
+            }
+            None if live.unidentified.is_empty() => {}
+            None => {
+                if let Some(likeness) = schema.likeness(key.kind, &document.spec) {
+                    wanted.entry((key.kind, key.parents(), likeness)).or_default().push(key);
+                }
+            }
+        }
+    }
+    let mut candidates: BTreeMap<Likeness<'a>, Vec<(&'a Key, &'a LiveResource)>> = BTreeMap::new();
+    for (key, resource) in &live.unidentified {
+        match schema.likeness(key.kind, &resource.spec) {
+            Some(likeness) => {
+                candidates
+                    .entry((key.kind, key.parents(), likeness))
+                    .or_default()
+                    .push((key, resource));
+            }
+            None => matched.unidentified.push(key),
+        }
+    }
+    for (likeness, found) in candidates {
+        match (wanted.get(&likeness).map_or(&[][..], Vec::as_slice), found.as_slice()) {
+            ([key], [(_, resource)]) => {
+                matched.matches.insert((*key).clone(), resource);
+            }
+            ([], found) => matched.unidentified.extend(found.iter().map(|(key, _)| *key)),
+            (keys, _) => matched.ambiguous.extend(keys.iter().map(|key| (*key).clone())),
+        }
+    }
+    matched.unidentified.sort();
+    matched.ambiguous.sort();
+    let field = FieldPath::top("name");
+    for document in matched.ambiguous.iter().filter_map(|key| documents.get(key)) {
+        let message = format!("several live resources look like `{}`: none is adopted", document.key);
+        let help = "remove the duplicates on the platform, or make the documents differ";
+        let place = document.origin.place(&field);
+        matched
+            .diagnostics
+            .push(Diagnostic::warning("ambiguous_adoption", message).at(place).help(help));
+    }
+    matched
 }

@@ -179,6 +179,21 @@ pub trait Schema: Send + Sync {
     /// The fields that [`Schema::identity`] reads: they are substituted before overlays are merged.
     fn identity_fields(&self, kind: Kind) -> &'static [&'static str];
 
+    /// The field of a normalised document that holds its own name.
+    fn name_field(&self, _kind: Kind) -> FieldPath {
+        FieldPath::top("name")
+    }
+
+    /// The form in which the platform keeps a name of `kind`.
+    fn canonical_name(&self, _kind: Kind, name: &str) -> String {
+        name.to_owned()
+    }
+
+    /// Whether a name of `kind` that nothing has stands for the one that differs from it in case only.
+    fn is_found_without_case(&self, _kind: Kind) -> bool {
+        false
+    }
+
     /// What the table cannot say of the names and places of fields, after the table was applied. What it leaves is kept, shown
     /// and written. Idempotent.
     fn canonical(&self, kind: Kind, side: Side, spec: &mut Map);
@@ -218,6 +233,17 @@ pub trait Schema: Send + Sync {
 
     /// Why a reference cannot hold although its target is there, with what to do about it. `target` is what the target will be.
     fn unfit(&self, _reference: &Reference, _target: &Map) -> Option<String> {
+        None
+    }
+
+    /// Gives every field of `spec` (normalised, of either side) that names another resource the name that it has at its new
+    /// address. `key` is the one at which `spec` stands so far; `to` says the new key of an old one, `None` where that is the
+    /// same. The resource's own name stays.
+    fn readdress(&self, key: &Key, spec: &mut Map, to: &dyn Fn(&Key) -> Option<Key>);
+
+    /// The name that a document would have if what it refers to had the keys that `former` says: `None` where its name does not
+    /// follow from those of others, or none of them has had another.
+    fn former_name(&self, _key: &Key, _spec: &Map, _former: &dyn Fn(&Key) -> Option<Key>) -> Option<String> {
         None
     }
 

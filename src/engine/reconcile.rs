@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use super::apply::{self, Follower, Limits, Phase, Tools};
 use crate::platform::{Found, Ids, Platform, TargetId};
 use crate::source::{Source, SourceError};
-use crate::store::{Store, StoreError};
+use crate::store::{Settled, Store, StoreError};
 use crate::variables::Values;
 
 /// All that a pass over one environment needs.
@@ -155,6 +155,7 @@ pub async fn prepare(
     let Planned {
         plan,
         diagnostics: found,
+        numbers,
     } = planner::plan(Inputs {
         environment: environment.name.as_ref(),
         // A bare instance is compared with a folder: the digest of its files is no commit, and is not shown as one.
@@ -167,6 +168,9 @@ pub async fn prepare(
         schema,
     });
     diagnostics.extend(found);
+    for (key, id) in numbers {
+        ids.put(key, id);
+    }
     Ok(Prepared {
         plan,
         diagnostics,
@@ -253,8 +257,8 @@ pub async fn carry_out(
         open = recover(environment, memory, &plan, &gaps)
             .await
             .map_err(PassError::Store)?;
-        if !plan.agreed.is_empty() {
-            let agreed = memory.store.agree(&memory.name, &plan.agreed).await;
+        if !(plan.agreed.is_empty() && plan.moved.is_empty()) {
+            let agreed = memory.store.agree(&memory.name, &plan.moved, &plan.agreed).await;
             agreed.map_err(PassError::Store)?;
         }
         close_gone(environment, memory, &plan, &ids).await;
@@ -291,7 +295,10 @@ async fn recover(
             open.insert(intent.key);
         } else if !hidden(&intent.key) {
             info!(step.key = %intent.key, "The write of {} that was cut off needs nothing more", intent.key);
-            memory.store.settle(&memory.name, &intent.key, None).await?;
+            memory
+                .store
+                .settle(&memory.name, &intent.key, &Settled::default())
+                .await?;
         }
     }
     Ok(open)
@@ -336,5 +343,6 @@ fn absence(key: &Key, remote: Option<RemoteId>) -> Step {
         remote,
         base: None,
         agreement: None,
+        moves: Vec::new(),
     }
 }

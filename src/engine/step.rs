@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 
 use super::apply::Tools;
 use crate::platform::{Done, Found, Job, Progress};
-use crate::store::{Intent, StoreError};
+use crate::store::{Intent, Settled, StoreError};
 
 /// How a step ended.
 pub(super) struct Ended {
@@ -60,7 +60,7 @@ pub(super) async fn carry_out(step: &Step, tools: &Tools<'_>) -> Ended {
         }
         Effect::Not(failure) => {
             if let Some(memory) = memory
-                && let Err(error) = memory.store.settle(&memory.name, key, None).await
+                && let Err(error) = memory.store.settle(&memory.name, key, &Settled::default()).await
             {
                 warn!(step.key = %key, "The intent of {key} stays open: {error}");
             }
@@ -265,10 +265,14 @@ async fn settle(step: &Step, done: &Done, tools: &Tools<'_>) -> Result<(), Store
         }
         entry
     });
+    let settled = Settled {
+        moved: step.moves.clone(),
+        entry,
+    };
     let mut tries = 0;
     loop {
         tries += 1;
-        let mut result = memory.store.settle(&memory.name, key, entry.as_ref()).await;
+        let mut result = memory.store.settle(&memory.name, key, &settled).await;
         if result.is_ok() && matches!(step.change.action, Action::Delete) {
             result = memory.store.close(&memory.name, std::slice::from_ref(key)).await;
         }

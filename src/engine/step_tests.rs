@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driftless_core::key::RemoteId;
-use driftless_core::plan::Action;
+use driftless_core::plan::{Action, Moved};
 use driftless_core::report::{Failure, Meaning};
 use tokio::time::Instant;
 
@@ -197,6 +197,56 @@ async fn a_job_that_does_not_end_fails_its_step_and_skips_what_waits_for_it() {
         .await;
     assert_eq!(words(&report), ["failed", "skipped"]);
     assert!(failed(&report, 0).message.contains("longer than 30 s"));
+}
+
+/// A step that gives `box/a` the name `b`, where the ledger has `box/a` with an item in it.
+async fn renaming(bench: &Bench) -> driftless_core::plan::Step {
+    let _ = bench.run(vec![create("box/a", &[]), create("item/a/x", &[0])]).await;
+    bench.log.take();
+    let mut update = step(Action::Update, &key("box/b"), &[]);
+    update.remote = Some(RemoteId(1));
+    update.moves = [("box/a", "box/b"), ("item/a/x", "item/b/x")]
+        .map(|(from, to)| Moved {
+            from: key(from),
+            to: key(to),
+        })
+        .into();
+    update
+}
+
+fn owned(bench: &Bench) -> Vec<String> {
+    let state = bench.store.state();
+    let keys = state.ledgers[&prod()].entries.keys();
+    keys.map(ToString::to_string).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_follows_a_rename_that_took_effect() {
+    let bench = Bench::new();
+    let update = renaming(&bench).await;
+    let report = bench.run(vec![update]).await;
+    assert_eq!(words(&report), ["applied"]);
+    assert_eq!(owned(&bench), ["box/b", "item/b/x"]);
+    let entry = bench.store.entry(&prod(), &key("box/b")).unwrap();
+    assert_eq!(
+        entry.spec["name"].as_str(),
+        Some("b"),
+        "what was agreed on now, not what moved"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_stays_where_a_rename_fails_and_what_waits_for_it_is_skipped() {
+    let bench = Bench::new();
+    let update = renaming(&bench).await;
+    let refused = Script::Fails(failure(Meaning::Invalid));
+    bench.platform.script(&key("box/b"), [refused]);
+    let report = bench
+        .run(vec![update, step(Action::Update, &key("item/b/x"), &[0])])
+        .await;
+    assert_eq!(words(&report), ["failed", "skipped"]);
+    assert_eq!(owned(&bench), ["box/a", "item/a/x"]);
+    assert_eq!(bench.open_intents(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use driftless_core::key::{Digest, EnvironmentName, Key, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use driftless_core::plan::Moved;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::Schema;
 
@@ -21,11 +22,17 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read; a lost store is an empty ledger, a broken one is an error.
     async fn ledger(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Ledger, StoreError>;
 
-    /// Writes entries; those of other keys stay.
+    /// In one transaction: entries get other keys, then entries are written; those of other keys stay. Of an entry that is not
+    /// there, nothing moves.
     ///
     /// # Errors
     /// When the store cannot be written.
-    async fn agree(&self, environment: &EnvironmentName, entries: &[(Key, LedgerEntry)]) -> Result<(), StoreError>;
+    async fn agree(
+        &self,
+        environment: &EnvironmentName,
+        moved: &[Moved],
+        entries: &[(Key, LedgerEntry)],
+    ) -> Result<(), StoreError>;
 
     /// Closes entries.
     ///
@@ -39,16 +46,11 @@ pub trait Store: Send + Sync {
     /// When the store cannot be written: then the write must not be tried.
     async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError>;
 
-    /// In one transaction: the write of `key` is settled, with its new entry if it took effect.
+    /// In one transaction: the write of `key` is settled, with what it leaves behind if it took effect.
     ///
     /// # Errors
     /// When the store cannot be written.
-    async fn settle(
-        &self,
-        environment: &EnvironmentName,
-        key: &Key,
-        entry: Option<&LedgerEntry>,
-    ) -> Result<(), StoreError>;
+    async fn settle(&self, environment: &EnvironmentName, key: &Key, settled: &Settled) -> Result<(), StoreError>;
 
     /// Writes that were about to be tried and of which nobody knows the end.
     ///
@@ -73,6 +75,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError>;
+}
+
+/// What a write that ended leaves in the ledger. Of one that took no effect: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settled {
+    /// Entries that get other keys; an entry that is not there does not move.
+    pub moved: Vec<Moved>,
+    /// The resource's own entry, written after that.
+    pub entry: Option<LedgerEntry>,
 }
 
 /// A write that is about to be tried.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use driftless_core::key::{EnvironmentName, Key};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use driftless_core::plan::Moved;
 use driftless_core::schema::Schema;
 use futures::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
@@ -25,7 +26,7 @@ use self::fault::Faults;
 use self::group::{Change, Group};
 use self::location::Location;
 use self::lock::Lock;
-use super::{Intent, RunId, RunRecord, Store, StoreError};
+use super::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
 /// What the store keeps at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,9 +179,17 @@ impl Store for SqliteStore {
         Ok(ledger)
     }
 
-    async fn agree(&self, environment: &EnvironmentName, entries: &[(Key, LedgerEntry)]) -> Result<(), StoreError> {
+    async fn agree(
+        &self,
+        environment: &EnvironmentName,
+        moved: &[Moved],
+        entries: &[(Key, LedgerEntry)],
+    ) -> Result<(), StoreError> {
         let doing = |error: sqlx::Error| self.faults.of("write the ledger", &error);
         let mut transaction = self.writer.begin().await.map_err(doing)?;
+        rows::move_entries(&mut transaction, environment, moved)
+            .await
+            .map_err(doing)?;
         for (key, entry) in entries {
             rows::put_entry(&mut transaction, environment, key, entry)
                 .await
@@ -207,14 +216,9 @@ impl Store for SqliteStore {
         self.commit(Change::Intend(environment.clone(), intent.clone())).await
     }
 
-    async fn settle(
-        &self,
-        environment: &EnvironmentName,
-        key: &Key,
-        entry: Option<&LedgerEntry>,
-    ) -> Result<(), StoreError> {
-        let entry = entry.cloned().map(Box::new);
-        self.commit(Change::Settle(environment.clone(), key.clone(), entry))
+    async fn settle(&self, environment: &EnvironmentName, key: &Key, settled: &Settled) -> Result<(), StoreError> {
+        let settled = Box::new(settled.clone());
+        self.commit(Change::Settle(environment.clone(), key.clone(), settled))
             .await
     }
 

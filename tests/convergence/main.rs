@@ -13,4 +13,5 @@ mod faults;
 mod generated;
 mod never_cleared;
 mod references;
+mod renames;
 mod switches;

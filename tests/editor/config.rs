@@ -6,6 +6,7 @@ use std::path::Path;
 use driftless::codec::shown;
 use driftless::config::{Surroundings, json_schema, read};
 use driftless_core::diagnostic::Diagnostic;
+use driftless_core::substitute::FileFault;
 use driftless_core::yaml;
 use serde_json::{Map, Value as Json, json};
 
@@ -41,6 +42,7 @@ fn faults(config: &Json) -> Vec<Diagnostic> {
         folder: Path::new("/etc/driftless"),
         process: &BTreeMap::from([("V".to_owned(), "12".to_owned())]),
         platforms: &known,
+        secret_file: |_| Err(FileFault::Absent),
     };
     read("driftless.yaml", config.to_string().as_bytes(), &around)
         .err()

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use driftless::engine::{Activity, Control, EnvironmentView, KindView, Overview, SourceView, UnknownEnvironment};
 use driftless::server::{Access, App, Provider, Webhook, router};
 use driftless::source::Commit;
-use driftless::store::{Intent, RunId, RunRecord, Store, StoreError, Trigger};
+use driftless::store::{Intent, RunId, RunRecord, Settled, Store, StoreError, Trigger};
 use driftless_core::diagnostic::{Diagnostic, Place};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Digest, EnvironmentName, Key, Kind, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
-use driftless_core::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Plan, States, Step};
+use driftless_core::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Moved, Plan, States, Step};
 use driftless_core::render;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::Schema;
@@ -78,7 +78,7 @@ impl Store for FakeStore {
         unreachable!("the server reads runs only")
     }
 
-    async fn agree(&self, _: &EnvironmentName, _: &[(Key, LedgerEntry)]) -> Result<(), StoreError> {
+    async fn agree(&self, _: &EnvironmentName, _: &[Moved], _: &[(Key, LedgerEntry)]) -> Result<(), StoreError> {
         unreachable!("the server reads runs only")
     }
 
@@ -90,7 +90,7 @@ impl Store for FakeStore {
         unreachable!("the server reads runs only")
     }
 
-    async fn settle(&self, _: &EnvironmentName, _: &Key, _: Option<&LedgerEntry>) -> Result<(), StoreError> {
+    async fn settle(&self, _: &EnvironmentName, _: &Key, _: &Settled) -> Result<(), StoreError> {
         unreachable!("the server reads runs only")
     }
 
@@ -223,6 +223,7 @@ fn step(change: Change) -> Step {
         remote: None,
         base: None,
         agreement: None,
+        moves: Vec::new(),
     }
 }
 
@@ -304,6 +305,7 @@ pub(crate) fn plan(environment: &str, text: &str) -> Plan {
         gone: Vec::new(),
         unchanged: [(CHECK, 61)].into(),
         agreed: Vec::new(),
+        moved: Vec::new(),
         notes: Vec::new(),
         digest: Digest::of(environment),
     }

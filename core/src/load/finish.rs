@@ -8,6 +8,7 @@ use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::normalize::normalize;
 use crate::schema::{Side, Substitution};
+use crate::snapshot::Broken;
 use crate::substitute::{Secrets, Substituted, SubstitutionFault, substitute};
 use crate::value::{Map, Secret, Value};
 
@@ -27,6 +28,7 @@ impl Loader<'_> {
         let before = self.broken.len();
         self.substitute(&key, &mut spec, &origin);
         let mut faults = self.schema.check_written(key.kind, &spec);
+        let previous = self.previous(&key, &spec, &origin);
         let mut spec = normalize(self.schema, key.kind, Side::Desired, spec);
         faults.extend(self.schema.check(&key, &spec));
         for fault in faults {
@@ -44,6 +46,11 @@ impl Loader<'_> {
             }
         }
         if self.broken.len() > before {
+            // What is live under the old name is this document's.
+            self.broken.extend(previous.map(|name| Broken {
+                key: Some(key.sibling(&name)),
+                kind: Some(key.kind),
+            }));
             return None;
         }
         let references = self.schema.references(&key, &spec);
@@ -53,6 +60,7 @@ impl Loader<'_> {
             key,
             spec,
             references,
+            previous,
             origin,
             by_slug,
         })

@@ -6,6 +6,7 @@ mod finish;
 mod leaf;
 mod lost;
 pub mod named;
+mod previous;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::value::{Map, Value};
 use crate::yaml::Parsed;
 pub(crate) use excerpt::show_lines;
 use lost::Lost;
+pub(crate) use previous::declared;
 
 /// The folders of an environment within its source; `""` is the root.
 #[derive(Clone, Copy, Debug)]
@@ -75,11 +77,12 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         loader.merge(&mut documents, raws, layer);
     }
     loader.hold_back(&mut documents);
-    let documents: BTreeMap<Key, Document> = documents
+    let mut documents: BTreeMap<Key, Document> = documents
         .into_values()
         .filter_map(|raw| loader.finish(raw))
         .map(|doc| (doc.key.clone(), doc))
         .collect();
+    loader.settle_previous(&mut documents);
     let Loader {
         mut diagnostics,
         broken,

@@ -10,12 +10,13 @@ use crate::diagnostic::Diagnostic;
 use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
 use crate::document::{Document, Reference};
 use crate::field::FieldPath;
-use crate::key::{Digest, EnvironmentName, Key, Kind, Revision};
+use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
 use crate::policy::Policy;
-use crate::resolve::{Resolved, resolve};
+use crate::resolve::{Matched, Resolved, match_live, resolve};
 use crate::schema::{KindSpec, Schema};
+use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource};
 use crate::value::Map;
 
@@ -47,24 +48,32 @@ pub struct Planned {
     pub plan: Plan,
     /// Faults of documents that could not be planned.
     pub diagnostics: Vec<Diagnostic>,
+    /// Numbers of what the instance has under another name than Git: the plan's steps call it as Git does.
+    pub numbers: Vec<(Key, RemoteId)>,
 }
 
 /// Plans. Equal inputs give equal plans, to the byte of the digest.
 pub fn plan(inputs: Inputs<'_>) -> Planned {
     let revision = inputs.desired.revision.clone();
     let left_out = inputs.desired.left_out.clone();
+    let mut sides = Sides::new(inputs.live, inputs.ledger);
     let Resolved {
         documents,
+        ambiguous: spelled_alike,
+        broken,
+        mut diagnostics,
+    } = resolve(inputs.desired, &mut sides, inputs.schema);
+    let Matched {
         matches,
         ambiguous,
         unidentified,
-        broken,
-        mut diagnostics,
-    } = resolve(inputs.desired, inputs.live, inputs.schema);
+        diagnostics: unmatched,
+    } = match_live(&documents, &sides.live, inputs.schema);
+    diagnostics.extend(unmatched);
     let mut planner = Planner {
         schema: inputs.schema,
-        live: inputs.live,
-        ledger: inputs.ledger,
+        live: &sides.live,
+        sides: &sides,
         fingerprints: inputs.fingerprints,
         policy: inputs.policy,
         revision,
@@ -83,6 +92,9 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         if ambiguous.contains(key) {
             let message = "several live resources without identity look like it; see the warning at its file";
             planner.block(BlockReason::Ambiguous, message.to_owned(), key);
+        } else if spelled_alike.contains(key) {
+            let message = "several live resources have its name but for case; see the warning at its file";
+            planner.block(BlockReason::Ambiguous, message.to_owned(), key);
         } else {
             planner.consider(document, matches.get(key).copied());
         }
@@ -91,7 +103,8 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
     if planner.block_unresolved(&needed) {
         needed = planner.needed(); // What is kept back needs nothing.
     }
-    let steps = planner.steps(needed);
+    let mut steps = planner.steps(needed);
+    let moved = planner.moves(&mut steps);
     let (unmanaged, orphaned, gone) = planner.remainder(&matches, &unidentified);
     let Planner {
         reported,
@@ -130,12 +143,17 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         gone,
         unchanged,
         agreed,
+        moved,
         notes,
         digest: Digest(String::new()),
     };
     plan.digest = digest(&plan);
     diagnostics.sort();
-    Planned { plan, diagnostics }
+    Planned {
+        plan,
+        diagnostics,
+        numbers: sides.numbers(),
+    }
 }
 
 /// The digest of everything that apply would do and everything that waits; the revision and what is in sync do not count.
@@ -172,7 +190,7 @@ struct Link<'a> {
 struct Planner<'a> {
     schema: &'a dyn Schema,
     live: &'a Live,
-    ledger: Option<&'a Ledger>,
+    sides: &'a Sides<'a>,
     fingerprints: Option<&'a FingerprintKey>,
     policy: &'a Policy,
     revision: Revision,
@@ -199,10 +217,12 @@ impl<'a> Planner<'a> {
         keys.entry(key.clone()).or_insert(field);
     }
 
-    fn memory(&self, key: &Key) -> Memory<'a> {
-        match self.ledger {
-            None => Memory::None,
-            Some(ledger) => ledger.entries.get(key).map_or(Memory::Unknown, Memory::Entry),
+    /// What was last agreed on, and the key under which that is stored.
+    fn memory(&self, key: &'a Key) -> (Memory<'a>, &'a Key) {
+        match (self.sides.agreed(key), &self.sides.ledger) {
+            (Some((entry, stored)), _) => (Memory::Entry(entry), stored),
+            (None, Some(_)) => (Memory::Unknown, key),
+            (None, None) => (Memory::None, key),
         }
     }
 
@@ -210,12 +230,14 @@ impl<'a> Planner<'a> {
         let Some(table) = self.schema.spec(document.key.kind) else {
             return;
         };
+        let (memory, sealed) = self.memory(&document.key);
         let terms = Terms {
             table,
             schema: self.schema,
             policy: self.policy,
             fingerprints: self.fingerprints,
-            memory: self.memory(&document.key),
+            memory,
+            sealed,
         };
         match (live, self.live.gap(&document.key)) {
             (Some(live), _) => self.consider_existing(terms, document, live),
@@ -310,7 +332,8 @@ impl<'a> Planner<'a> {
         let same = known.is_some_and(|known| {
             known.spec == entry.spec && known.fingerprints == entry.fingerprints && known.remote == entry.remote
         });
-        if !same {
+        // An entry that is to move with a step must not stand under its new key before.
+        if !same && !self.sides.awaits(key) {
             self.agreed.push((key.clone(), entry));
         }
     }

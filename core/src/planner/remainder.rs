@@ -17,7 +17,7 @@ impl Planner<'_> {
         let mut unmanaged: Vec<Key> = unidentified.iter().map(|key| (*key).clone()).collect();
         let mut orphaned = Vec::new();
         let mut gone = Vec::new();
-        let entries = self.ledger.map(|ledger| &ledger.entries);
+        let entries = self.sides.ledger.as_ref().map(|ledger| &ledger.entries);
         for (key, resource) in &self.live.resources {
             let declared = self.documents.contains_key(key) || matches.contains_key(key);
             if declared || self.uncertain(key) || resource.presence == Presence::Archived {
@@ -44,7 +44,7 @@ impl Planner<'_> {
     fn uncertain(&self, key: &Key) -> bool {
         self.left_out.contains(&key.kind)
             || self.broken.iter().any(|broken| match (&broken.key, broken.kind) {
-                (Some(other), _) => other == key,
+                (Some(other), _) => other == key || key.is_below(other),
                 (None, Some(kind)) => kind == key.kind,
                 (None, None) => true,
             })

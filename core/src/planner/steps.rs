@@ -6,7 +6,7 @@ use super::{Decision, Planner, change};
 use crate::document::{Reference, Strength};
 use crate::key::Key;
 use crate::order::sort;
-use crate::plan::{Action, BlockReason, Change, Class, Operation, Step};
+use crate::plan::{Action, BlockReason, Change, Class, Moved, Operation, Step};
 use crate::schema::Needed;
 use crate::value::{Map, Value};
 
@@ -51,6 +51,7 @@ impl Planner<'_> {
                 remote: live.map(|live| live.id),
                 base: live.and_then(|live| live.base.clone()),
                 agreement: Some(agreement),
+                moves: Vec::new(),
             });
         }
         let mut after: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); steps.len()];
@@ -59,14 +60,24 @@ impl Planner<'_> {
                 .iter()
                 .filter(|reference| reference.strength == Strength::Before)
             {
-                // What exists does not wait for settings of the top-level place that it lies in, nor fail with them.
+                // What exists does not wait for settings of the top-level place that it lies in, nor fail with them. For its
+                // name it does.
                 let to = &reference.to;
-                let apart = existing.contains(key) && existing.contains(to) && to.path().len() == 1 && key.is_below(to);
+                let apart = existing.contains(key)
+                    && existing.contains(to)
+                    && to.path().len() == 1
+                    && key.is_below(to)
+                    && !self.sides.renamed.contains(to);
                 if let (Some(node), Some(target)) = (index.get(key), index.get(to))
                     && !apart
                 {
                     after[*node].insert(*target);
                 }
+            }
+        }
+        for (key, other) in &self.sides.behind {
+            if let (Some(node), Some(target)) = (index.get(key), index.get(other)) {
+                after[*node].insert(*target);
             }
         }
         for Needed {
@@ -101,6 +112,7 @@ impl Planner<'_> {
                 remote,
                 base: None,
                 agreement: None,
+                moves: Vec::new(),
             });
         }
         for link in std::mem::take(&mut self.links) {
@@ -134,9 +146,36 @@ impl Planner<'_> {
                 remote: link.live.map(|live| live.id),
                 base: None,
                 agreement: Some(link.agreement),
+                moves: Vec::new(),
             });
         }
         self.ordered(steps, &ranks, &after)
+    }
+
+    /// Tells each step which ledger entries move with it; returns those that move at once.
+    pub(super) fn moves(&self, steps: &mut [Step]) -> Vec<Moved> {
+        if self.sides.ledger.is_none() {
+            return Vec::new();
+        }
+        let renames = |step: &Step| {
+            let name = self.schema.name_field(step.change.key.kind);
+            let named = step.change.fields.iter().any(|change| change.path == name);
+            named && step.change.action == Action::Update && self.sides.renamed.contains(&step.change.key)
+        };
+        let written: BTreeSet<Key> = steps
+            .iter()
+            .filter(|step| renames(step))
+            .map(|step| step.change.key.clone())
+            .collect();
+        let mut moves = self.sides.moves(&written);
+        for step in steps.iter_mut().filter(|step| step.agreement.is_some()) {
+            let key = &step.change.key;
+            step.moves.extend(moves.own.remove(key));
+            if renames(step) {
+                step.moves.extend(moves.with.remove(key).unwrap_or_default());
+            }
+        }
+        moves.now
     }
 
     fn ordered(&mut self, steps: Vec<Step>, ranks: &[(usize, u8, Key)], after: &[BTreeSet<usize>]) -> Vec<Step> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::document::{Reference, Strength};
+use driftless_core::document::{PREVIOUS_NAME, Reference, Strength};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind, RemoteId, Revision};
 use driftless_core::plan::Operation;
@@ -36,7 +36,7 @@ const PLAIN: KindSpec = KindSpec {
     vault: None,
     substitution: Substitution::Scalars,
     granularity: Granularity::Each,
-    directives: &[],
+    directives: &[PREVIOUS_NAME],
 };
 
 const KINDS: &[KindSpec] = &[
@@ -143,6 +143,31 @@ impl Schema for Library {
             refer("mirror", Key::new(VAULT, [mirror]), Strength::Link);
         }
         references
+    }
+
+    fn is_found_without_case(&self, kind: Kind) -> bool {
+        kind != NOTE
+    }
+
+    fn readdress(&self, key: &Key, spec: &mut Map, to: &dyn Fn(&Key) -> Option<Key>) {
+        for (field, kind) in [("shelf", SHELF), ("mirror", VAULT)] {
+            let Some(name) = spec.get(field).and_then(Value::as_str) else {
+                continue;
+            };
+            let parents = key.path()[..1].iter().filter(|_| kind == SHELF);
+            let old = Key::new(kind, parents.cloned().chain([name.to_owned()]));
+            if let Some(new) = to(&old) {
+                spec.insert(field.to_owned(), Value::from(new.name()));
+            }
+        }
+    }
+
+    /// A note that is called after its shelf is called otherwise with it.
+    fn former_name(&self, key: &Key, spec: &Map, former: &dyn Fn(&Key) -> Option<Key>) -> Option<String> {
+        let shelf = spec.get("shelf")?.as_str()?;
+        let old = former(&Key::new(SHELF, [key.path()[0].as_str(), shelf]))?;
+        let rest = key.name().strip_prefix(shelf).filter(|_| key.kind == NOTE)?;
+        Some(format!("{}{rest}", old.name()))
     }
 
     fn check(&self, _: &Key, spec: &Map) -> Vec<FieldFault> {

@@ -39,6 +39,7 @@ pub(in crate::engine) fn step(action: Action, name: &Key, after: &[usize]) -> St
             remote: None,
             revision: Revision("r1".into()),
         }),
+        moves: Vec::new(),
     }
 }
 
@@ -59,6 +60,7 @@ pub(in crate::engine) fn plan(steps: Vec<Step>) -> Plan {
         gone: Vec::new(),
         unchanged: Default::default(),
         agreed: Vec::new(),
+        moved: Vec::new(),
         notes: Vec::new(),
         digest: Digest::of("plan"),
     }

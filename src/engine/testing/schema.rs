@@ -85,6 +85,9 @@ impl Schema for TestSchema {
         }
     }
 
+    /// Items name their box in their key alone.
+    fn readdress(&self, _: &Key, _: &mut Map, _: &dyn Fn(&Key) -> Option<Key>) {}
+
     fn check(&self, _: &Key, _: &Map) -> Vec<FieldFault> {
         Vec::new()
     }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use driftless_core::key::{EnvironmentName, Key};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
+use driftless_core::plan::Moved;
 use driftless_core::schema::Schema;
 
 use super::Log;
-use crate::store::{Intent, RunId, RunRecord, Store, StoreError};
+use crate::store::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
 pub(in crate::engine) struct TestStore {
     log: Log,
@@ -61,9 +62,15 @@ impl Store for TestStore {
         Ok(self.state().ledgers.get(environment).cloned().unwrap_or_default())
     }
 
-    async fn agree(&self, environment: &EnvironmentName, entries: &[(Key, LedgerEntry)]) -> Result<(), StoreError> {
+    async fn agree(
+        &self,
+        environment: &EnvironmentName,
+        moved: &[Moved],
+        entries: &[(Key, LedgerEntry)],
+    ) -> Result<(), StoreError> {
         let mut state = self.state();
         let ledger = state.ledgers.entry(environment.clone()).or_default();
+        move_entries(ledger, moved);
         ledger.entries.extend(entries.iter().cloned());
         Ok(())
     }
@@ -88,17 +95,13 @@ impl Store for TestStore {
         Ok(())
     }
 
-    async fn settle(
-        &self,
-        environment: &EnvironmentName,
-        key: &Key,
-        entry: Option<&LedgerEntry>,
-    ) -> Result<(), StoreError> {
+    async fn settle(&self, environment: &EnvironmentName, key: &Key, settled: &Settled) -> Result<(), StoreError> {
         self.log.add(format!("settle {key}"));
         let mut state = self.state();
         state.intents.remove(&(environment.clone(), key.clone()));
-        if let Some(entry) = entry {
-            let ledger = state.ledgers.entry(environment.clone()).or_default();
+        let ledger = state.ledgers.entry(environment.clone()).or_default();
+        move_entries(ledger, &settled.moved);
+        if let Some(entry) = &settled.entry {
             ledger.entries.insert(key.clone(), entry.clone());
         }
         Ok(())
@@ -124,5 +127,13 @@ impl Store for TestStore {
 
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.state().runs.get(id).cloned())
+    }
+}
+
+fn move_entries(ledger: &mut Ledger, moved: &[Moved]) {
+    for Moved { from, to } in moved {
+        if let Some(entry) = ledger.entries.remove(from) {
+            ledger.entries.insert(to.clone(), entry);
+        }
     }
 }

@@ -67,7 +67,8 @@ impl Qualytics {
             CHECK => {
                 let container = home(step, ids)?;
                 let body = target.check_creation(container)?;
-                made_with_number(self.write(&CREATE_CHECK, &[], body).await?, step)
+                let made = self.write(&CREATE_CHECK, &[], body).await;
+                made_with_number(made.map_err(overlaps)?, step)
             }
             _ => Err(unknown_kind(key)),
         }
@@ -185,6 +186,16 @@ fn taken(mut failure: Failure, step: &Step) -> Failure {
             "{}; a {} of this name was not to be seen before: it was made since, or lies outside of the teams of this token",
             failure.message, step.change.key.kind
         );
+    }
+    failure
+}
+
+/// A check that the platform does not tell from another one is that one as a rule, under another id.
+fn overlaps(mut failure: Failure) -> Failure {
+    if failure.meaning == Meaning::Conflict {
+        failure
+            .message
+            .push_str("; if this check had another `_qualytics_check_uid` before, say that one as its `previous_name`");
     }
     failure
 }

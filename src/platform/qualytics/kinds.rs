@@ -1,5 +1,6 @@
 //! The table of Qualytics kinds: one entry a kind, in dependency order.
 
+use driftless_core::document::PREVIOUS_NAME;
 use driftless_core::key::Kind;
 use driftless_core::schema::{Granularity, KindSpec, Substitution};
 
@@ -96,7 +97,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: Some("secrets_manager"),
         substitution: Substitution::Scalars,
         granularity: Granularity::Each,
-        directives: &["protect"],
+        directives: &["protect", PREVIOUS_NAME],
     },
     KindSpec {
         kind: DATASTORE,
@@ -175,7 +176,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         substitution: Substitution::Scalars,
         granularity: Granularity::Each,
         // `trigger_*` ask for a sync on creation: the plan has its own, visible one.
-        directives: &["protect", "trigger_sync", "trigger_catalog"],
+        directives: &["protect", PREVIOUS_NAME, "trigger_sync", "trigger_catalog"],
     },
     KindSpec {
         kind: CONTAINER,
@@ -240,7 +241,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
-        directives: &["protect"],
+        directives: &["protect", PREVIOUS_NAME],
     },
     KindSpec {
         kind: COMPUTED_FIELD,
@@ -272,7 +273,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
-        directives: &["protect"],
+        directives: &["protect", PREVIOUS_NAME],
     },
     KindSpec {
         kind: CHECK,
@@ -328,6 +329,6 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
-        directives: &["protect"],
+        directives: &["protect", PREVIOUS_NAME],
     },
 ];

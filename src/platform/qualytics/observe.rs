@@ -87,7 +87,7 @@ impl Qualytics {
                 live.discovered.insert(key, RemoteId(id));
             }
         }
-        to_list.extend(referenced(&wanted, &names));
+        to_list.extend(referenced(desired, &wanted, &names));
         let parts = self.listings(to_list, &names).await?;
         for part in &parts {
             if let Ok(containers) = &part.containers {

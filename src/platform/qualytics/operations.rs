@@ -140,6 +140,7 @@ mod tests {
         let key = Key::new(kind, path.iter().copied());
         Document {
             references: references::references(&key, &spec),
+            previous: None,
             key,
             spec,
             origin: Origin::of("f"),

@@ -20,30 +20,48 @@ use super::{layout, schema};
 pub(super) struct Wanted<'a> {
     pub(super) documents: Vec<&'a Document>,
     pub(super) owned: Vec<&'a Key>,
+    /// The names that containers have had, by those that Git gives them.
+    former: BTreeMap<&'a str, &'a str>,
 }
 
 impl Wanted<'_> {
-    /// What Git says of each resource of `kind`, by its own name.
+    /// What Git says of each resource of `kind`, by its own name, and by the one that it has had where that is nobody's.
     pub(super) fn specs(&self, kind: Kind) -> BTreeMap<&str, &Map> {
-        let documents = self.documents.iter().filter(|document| document.key.kind == kind);
-        documents
+        let documents = || self.documents.iter().filter(|document| document.key.kind == kind);
+        let mut specs: BTreeMap<&str, &Map> = documents()
             .map(|document| (document.key.name(), &document.spec))
-            .collect()
+            .collect();
+        for document in documents() {
+            if let Some(previous) = &document.previous {
+                specs.entry(previous).or_insert(&document.spec);
+            }
+        }
+        specs
+    }
+
+    /// What Git says of computed fields in the container that has this name on the instance.
+    fn fields_of<'w>(&'w self, container: &'w str) -> impl Iterator<Item = &'w Document> {
+        let slug = layout::slug(container);
+        let fields = self
+            .documents
+            .iter()
+            .filter(|document| document.key.kind == COMPUTED_FIELD);
+        fields.copied().filter(move |document| {
+            let by_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 1);
+            document.key.path().get(1).is_some_and(|name| {
+                name == container
+                    || (by_slug && *name == slug)
+                    || self
+                        .former
+                        .get(name.as_str())
+                        .is_some_and(|former| *former == container)
+            })
+        })
     }
 
     /// Whether Git or the ledger has a computed field in a container of this name.
     pub(super) fn has_computed_fields(&self, container: &str) -> bool {
-        let slug = layout::slug(container);
-        let written = self.documents.iter().any(|document| {
-            let by_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 1);
-            document.key.kind == COMPUTED_FIELD
-                && document
-                    .key
-                    .path()
-                    .get(1)
-                    .is_some_and(|name| name == container || (by_slug && *name == slug))
-        });
-        written
+        self.fields_of(container).next().is_some()
             || self
                 .owned
                 .iter()
@@ -51,28 +69,72 @@ impl Wanted<'_> {
     }
 }
 
+/// The datastores of an instance, by the names by which Git may call them.
+struct Datastores<'a> {
+    by_name: BTreeMap<&'a str, i64>,
+    /// In small letters.
+    by_folded: BTreeMap<String, Vec<i64>>,
+    by_slug: BTreeMap<String, Vec<i64>>,
+    /// The names that they have had, by those that Git gives them.
+    former: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Datastores<'a> {
+    fn new(documents: impl Iterator<Item = &'a Document>, names: &'a Names) -> Self {
+        let mut all = Self {
+            by_name: BTreeMap::new(),
+            by_folded: BTreeMap::new(),
+            by_slug: BTreeMap::new(),
+            former: documents
+                .filter(|document| document.key.kind == DATASTORE)
+                .filter_map(|document| Some((document.key.name(), document.previous.as_deref()?)))
+                .collect(),
+        };
+        for (id, name) in &names.datastores {
+            all.by_name.insert(name, *id);
+            all.by_folded.entry(name.to_lowercase()).or_default().push(*id);
+            all.by_slug.entry(layout::slug(name)).or_default().push(*id);
+        }
+        all
+    }
+
+    /// All that may be meant by a name: which of them is, the plan tells.
+    fn called(&self, name: &str) -> Vec<i64> {
+        let names = [Some(name), self.former.get(name).copied()];
+        let ids = names.into_iter().flatten().filter_map(|name| self.by_name.get(name));
+        let ids: Vec<i64> = ids.copied().collect();
+        if ids.is_empty() {
+            return self.by_folded.get(&name.to_lowercase()).cloned().unwrap_or_default();
+        }
+        ids
+    }
+}
+
 /// The datastores of this instance that Git or the ledger names, with what they say of each.
 pub(super) fn wanted<'a>(desired: &'a Desired, scope: &'a Scope, names: &Names) -> BTreeMap<i64, Wanted<'a>> {
-    let mut by_name: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut by_slug: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for (id, name) in &names.datastores {
-        by_name.insert(name, *id);
-        by_slug.entry(layout::slug(name)).or_default().push(*id);
-    }
+    let datastores = Datastores::new(desired.documents.values(), names);
     let mut wanted: BTreeMap<i64, Wanted<'a>> = BTreeMap::new();
     for (key, document) in desired.documents.iter().filter(|(key, _)| key.kind != CONNECTION) {
         let Some(name) = key.path().first() else { continue };
         let is_slug = document.by_slug.iter().any(|by_slug| by_slug.segment == 0);
         let ids = match is_slug {
-            true => by_slug.get(name.as_str()).cloned().unwrap_or_default(),
-            false => by_name.get(name.as_str()).copied().into_iter().collect(),
+            true => datastores.by_slug.get(name.as_str()).cloned().unwrap_or_default(),
+            false => datastores.called(name),
         };
         for id in ids {
-            wanted.entry(id).or_default().documents.push(document);
+            let wanted = wanted.entry(id).or_default();
+            wanted.documents.push(document);
+            if let (CONTAINER, Some(previous)) = (key.kind, &document.previous) {
+                wanted.former.insert(key.name(), previous);
+            }
         }
     }
     for key in scope.owned.iter().filter(|key| key.kind != CONNECTION) {
-        if let Some(id) = key.path().first().and_then(|name| by_name.get(name.as_str())) {
+        if let Some(id) = key
+            .path()
+            .first()
+            .and_then(|name| datastores.by_name.get(name.as_str()))
+        {
             wanted.entry(*id).or_default().owned.push(key);
         }
     }
@@ -80,7 +142,8 @@ pub(super) fn wanted<'a>(desired: &'a Desired, scope: &'a Scope, names: &Names) 
 }
 
 /// The datastores whose containers Git refers to, wherever they are.
-pub(super) fn referenced(wanted: &BTreeMap<i64, Wanted<'_>>, names: &Names) -> BTreeSet<i64> {
+pub(super) fn referenced(desired: &Desired, wanted: &BTreeMap<i64, Wanted<'_>>, names: &Names) -> BTreeSet<i64> {
+    let datastores = Datastores::new(desired.documents.values(), names);
     let targets: BTreeSet<&str> = wanted
         .values()
         .flat_map(|wanted| &wanted.documents)
@@ -89,11 +152,7 @@ pub(super) fn referenced(wanted: &BTreeMap<i64, Wanted<'_>>, names: &Names) -> B
         .filter_map(|reference| reference.to.path().first())
         .map(String::as_str)
         .collect();
-    let named = names
-        .datastores
-        .iter()
-        .filter(|(_, name)| targets.contains(name.as_str()));
-    named.map(|(id, _)| *id).collect()
+    targets.into_iter().flat_map(|name| datastores.called(name)).collect()
 }
 
 /// What could not be read; a token that is refused altogether is no gap.
@@ -147,7 +206,8 @@ pub(super) fn put_container(
         let mut path = key.path().to_vec();
         path.push(name.to_owned());
         let field_key = Key::new(COMPUTED_FIELD, path);
-        let desired = wanted.documents.iter().find(|document| document.key == field_key);
+        let is_it = |document: &&Document| document.key.name() == name || document.previous.as_deref() == Some(name);
+        let desired = wanted.fields_of(key.name()).find(is_it);
         let context = Context {
             desired: desired.map(|document| &document.spec),
             ..of

@@ -6,7 +6,7 @@ use driftless_core::key::Key;
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
-use super::rules;
+use super::{layout, rules};
 
 /// A pair of fields that together name a container, which may lie in another datastore.
 pub(super) struct ContainerName {
@@ -93,11 +93,7 @@ pub(super) fn references(key: &Key, spec: &Map) -> Vec<Reference> {
             }
             let sources = spec.get("sources").and_then(Value::as_list).unwrap_or_default();
             for source in sources.iter().filter_map(Value::as_map) {
-                let names = ContainerName {
-                    container: "container_name",
-                    datastore: "datastore_name",
-                };
-                if let Some(to) = named_container(owner, source, &names) {
+                if let Some(to) = named_container(owner, source, &SOURCE_NAME) {
                     add(FieldPath::top("sources"), to, before);
                 }
             }
@@ -134,6 +130,76 @@ pub(super) fn unfit(reference: &Reference, target: &Map) -> Option<String> {
              `enrichment_only: true` in its document"
         )
     })
+}
+
+/// The container fields of one of a join's `sources`.
+const SOURCE_NAME: ContainerName = ContainerName {
+    container: "container_name",
+    datastore: "datastore_name",
+};
+
+/// Gives everything that the document refers to the name that it has at its new address.
+pub(super) fn readdress(key: &Key, spec: &mut Map, to: &dyn Fn(&Key) -> Option<Key>) {
+    let owner = key.path().first().map(String::as_str).unwrap_or_default();
+    match key.kind {
+        DATASTORE => {
+            for (field, kind) in [("connection_name", CONNECTION), ("enrich_datastore_name", DATASTORE)] {
+                let old = text(spec, field).map(|name| Key::new(kind, [name]));
+                rename_in(spec, field, old, to);
+            }
+        }
+        CONTAINER => {
+            for names in &CONTAINER_NAMES {
+                repoint(owner, spec, names, to);
+            }
+            if let Some(Value::List(sources)) = spec.get_mut("sources") {
+                for source in sources {
+                    if let Value::Map(source) = source {
+                        repoint(owner, source, &SOURCE_NAME, to);
+                    }
+                }
+            }
+        }
+        CHECK => {
+            let old = home_of(key, spec);
+            rename_in(spec, "container", old, to);
+        }
+        _ => {}
+    }
+    if let Some(Value::Map(properties)) = spec.get_mut("properties") {
+        repoint(owner, properties, &PROPERTY_NAME, to);
+    }
+}
+
+fn rename_in(map: &mut Map, field: &str, old: Option<Key>, to: &dyn Fn(&Key) -> Option<Key>) {
+    if let Some(new) = old.and_then(|old| to(&old)) {
+        map.insert(field.to_owned(), Value::from(new.name()));
+    }
+}
+
+/// Lets `names` of `map` say the new name of the container that they point at, and of its datastore where they say that.
+fn repoint(owner: &str, map: &mut Map, names: &ContainerName, to: &dyn Fn(&Key) -> Option<Key>) {
+    let Some(new) = named_container(owner, map, names).and_then(|old| to(&old)) else {
+        return;
+    };
+    map.insert(names.container.to_owned(), Value::from(new.name()));
+    if text(map, names.datastore).is_some()
+        && let Some(datastore) = datastore_of(&new)
+    {
+        map.insert(names.datastore.to_owned(), Value::from(datastore.name()));
+    }
+}
+
+/// The uid that a check would have been given when its container had its former name.
+pub(super) fn former_uid(key: &Key, spec: &Map, former: &dyn Fn(&Key) -> Option<Key>) -> Option<String> {
+    if key.kind != CHECK {
+        return None;
+    }
+    let home = home_of(key, spec)?;
+    let slug = layout::slug(former(&home)?.name());
+    let rest = key.name().strip_prefix(&layout::slug(home.name()))?;
+    let uid = format!("{slug}{rest}");
+    (rest.starts_with("__") && uid != key.name()).then_some(uid)
 }
 
 /// What tells the checks of a datastore apart: the platform accepts one check for a container, rule, set of fields, filter and
@@ -183,7 +249,7 @@ impl Bucket {
 }
 
 fn fields(spec: &Map) -> Vec<&str> {
-    let mut names: Vec<&str> = super::layout::field_names(spec).collect();
+    let mut names: Vec<&str> = layout::field_names(spec).collect();
     names.sort_unstable();
     names.dedup();
     names

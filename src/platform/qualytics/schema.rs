@@ -10,7 +10,7 @@ use driftless_core::normalize as core;
 use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
 use driftless_core::value::{Map, Value};
 
-use super::kinds::{CHECK, CONTAINER, KINDS};
+use super::kinds::{CHECK, CONNECTION, CONTAINER, DATASTORE, KINDS, UID};
 use super::{faults, layout, meaning, mentions, normalize, operations, references, together};
 
 /// What is known of Qualytics offline.
@@ -54,10 +54,7 @@ impl Schema for QualyticsSchema {
             };
         }
         match spec.get("name") {
-            Some(Value::String(name)) if !name.trim().is_empty() => Ok(match kind {
-                CONTAINER => normalize::container_name(name),
-                _ => name.clone(),
-            }),
+            Some(Value::String(name)) if !name.trim().is_empty() => Ok(self.canonical_name(kind, name)),
             // A name of digits alone is an integer to YAML.
             Some(Value::Number(_)) => Err(Box::new(FieldFault {
                 at: FieldPath::top("name"),
@@ -81,6 +78,22 @@ impl Schema for QualyticsSchema {
             ],
             _ => &["name"],
         }
+    }
+
+    fn name_field(&self, kind: Kind) -> FieldPath {
+        FieldPath::top(if kind == CHECK { UID } else { "name" })
+    }
+
+    fn canonical_name(&self, kind: Kind, name: &str) -> String {
+        match kind {
+            CONTAINER => normalize::container_name(name),
+            _ => name.to_owned(),
+        }
+    }
+
+    // As the official client finds datastores and containers; connections beside them, since nobody tells two apart by case.
+    fn is_found_without_case(&self, kind: Kind) -> bool {
+        matches!(kind, CONNECTION | DATASTORE | CONTAINER)
     }
 
     fn canonical(&self, kind: Kind, side: Side, spec: &mut Map) {
@@ -123,6 +136,14 @@ impl Schema for QualyticsSchema {
         references::unfit(reference, target)
     }
 
+    fn readdress(&self, key: &Key, spec: &mut Map, to: &dyn Fn(&Key) -> Option<Key>) {
+        references::readdress(key, spec, to);
+    }
+
+    fn former_name(&self, key: &Key, spec: &Map, former: &dyn Fn(&Key) -> Option<Key>) -> Option<String> {
+        references::former_uid(key, spec, former)
+    }
+
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {
         faults::check(key, &core::meaning(self, key.kind, spec))
     }
@@ -147,7 +168,6 @@ fn missing(field: &str, help: &str) -> Box<FieldFault> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
-    use super::super::kinds::{CONNECTION, DATASTORE};
     use super::*;
 
     fn identity(kind: Kind, json: &str) -> Result<String, String> {

@@ -3,29 +3,29 @@
 use std::sync::{Mutex, PoisonError};
 
 use driftless_core::key::{EnvironmentName, Key};
-use driftless_core::ledger::LedgerEntry;
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::oneshot;
 
 use super::fault::Faults;
 use super::rows;
-use crate::store::{Intent, StoreError};
+use crate::store::{Intent, Settled, StoreError};
 
 /// A change that must be on the disk before its caller goes on.
 #[derive(Debug)]
 pub(super) enum Change {
     /// A write is about to be tried.
     Intend(EnvironmentName, Intent),
-    /// A write has ended, and the resource has this entry if it took effect.
-    Settle(EnvironmentName, Key, Option<Box<LedgerEntry>>),
+    /// A write has ended, and leaves this behind.
+    Settle(EnvironmentName, Key, Box<Settled>),
 }
 
 impl Change {
     async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         match self {
             Change::Intend(environment, intent) => rows::put_intent(connection, environment, intent).await,
-            Change::Settle(environment, key, entry) => {
-                if let Some(entry) = entry {
+            Change::Settle(environment, key, settled) => {
+                rows::move_entries(connection, environment, &settled.moved).await?;
+                if let Some(entry) = &settled.entry {
                     rows::put_entry(connection, environment, key, entry).await?;
                 }
                 rows::delete_intent(connection, environment, key).await

@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::{Fingerprint, FingerprintKey, LedgerEntry};
+use driftless_core::plan::Moved;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::Schema;
 use driftless_core::value::{Secret, Value};
@@ -62,6 +63,24 @@ fn path(keys: Vec<String>) -> Option<FieldPath> {
     let mut keys = keys.into_iter();
     let head = FieldPath::top(keys.next()?);
     Some(keys.fold(head, |path, key| path.child(key)))
+}
+
+/// Gives entries other keys, in this order. Fingerprints are of a key: those of an entry that no write follows are made anew
+/// when its secrets are sent once more.
+pub(super) async fn move_entries(
+    connection: &mut SqliteConnection,
+    environment: &EnvironmentName,
+    moved: &[Moved],
+) -> Result<(), sqlx::Error> {
+    for Moved { from, to } in moved {
+        sqlx::query("UPDATE OR REPLACE ledger SET key = ? WHERE environment = ? AND key = ?")
+            .bind(to.to_string())
+            .bind(&environment.0)
+            .bind(from.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Writes an entry over whatever the key had.

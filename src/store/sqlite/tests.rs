@@ -66,6 +66,7 @@ impl Schema for OneKind {
     fn references(&self, _key: &Key, _spec: &Map) -> Vec<Reference> {
         Vec::new()
     }
+    fn readdress(&self, _key: &Key, _spec: &mut Map, _to: &dyn Fn(&Key) -> Option<Key>) {}
     fn check(&self, _key: &Key, _spec: &Map) -> Vec<FieldFault> {
         Vec::new()
     }
@@ -124,6 +125,13 @@ fn key(name: &str) -> Key {
     Key::new(CHECK, ["warehouse/prod", name])
 }
 
+fn settled(description: &str) -> Settled {
+    Settled {
+        moved: Vec::new(),
+        entry: Some(entry(description)),
+    }
+}
+
 fn entry(description: &str) -> LedgerEntry {
     let spec: Map = [
         ("z".to_owned(), Value::from(description)),
@@ -173,10 +181,10 @@ async fn an_entry_reads_back_as_it_was_written_after_reopening() {
     let place = Place::new();
     let store = place.open().await;
     store
-        .agree(&prod(), &[(key("a"), entry("first")), (key("b"), entry("other"))])
+        .agree(&prod(), &[], &[(key("a"), entry("first")), (key("b"), entry("other"))])
         .await
         .unwrap();
-    store.agree(&prod(), &[(key("a"), entry("second"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("second"))]).await.unwrap();
     drop(store);
 
     let ledger = place.open().await.ledger(&prod(), &OneKind).await.unwrap();
@@ -189,7 +197,7 @@ async fn an_entry_reads_back_as_it_was_written_after_reopening() {
 #[tokio::test]
 async fn the_keys_of_a_spec_keep_their_order() {
     let store = SqliteStore::open("sqlite::memory:", Limits::default()).await.unwrap();
-    store.agree(&prod(), &[(key("a"), entry("x"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("x"))]).await.unwrap();
     let ledger = store.ledger(&prod(), &OneKind).await.unwrap();
     let keys: Vec<&String> = ledger.entries[&key("a")].spec.keys().collect();
     assert_eq!(keys, ["z", "big", "a", "list"]);
@@ -201,7 +209,7 @@ async fn environments_have_ledgers_of_their_own_and_closing_removes_only_what_wa
     let dev = EnvironmentName("dev".into());
     for environment in [&prod(), &dev] {
         store
-            .agree(environment, &[(key("a"), entry("x")), (key("b"), entry("x"))])
+            .agree(environment, &[], &[(key("a"), entry("x")), (key("b"), entry("x"))])
             .await
             .unwrap();
     }
@@ -217,6 +225,40 @@ async fn environments_have_ledgers_of_their_own_and_closing_removes_only_what_wa
         [key("b")]
     );
     assert_eq!(store.ledger(&dev, &OneKind).await.unwrap().entries.len(), 2);
+}
+
+#[tokio::test]
+async fn entries_move_before_others_are_written_and_only_those_that_are_there() {
+    let store = SqliteStore::open("sqlite::memory:", Limits::default()).await.unwrap();
+    let moved = |from: &str, to: &str| Moved {
+        from: key(from),
+        to: key(to),
+    };
+    let entries = [(key("a"), entry("of a")), (key("b"), entry("of b"))];
+    store.agree(&prod(), &[], &entries).await.unwrap();
+    let moves = [moved("b", "c"), moved("a", "b"), moved("never there", "d")];
+    store
+        .agree(&prod(), &moves, &[(key("e"), entry("of e"))])
+        .await
+        .unwrap();
+    let ledger = store.ledger(&prod(), &OneKind).await.unwrap();
+    assert_eq!(
+        ledger.entries.into_iter().collect::<Vec<_>>(),
+        [
+            (key("b"), entry("of a")),
+            (key("c"), entry("of b")),
+            (key("e"), entry("of e"))
+        ]
+    );
+    let settled = Settled {
+        moved: vec![moved("b", "f")],
+        entry: Some(entry("new")),
+    };
+    store.settle(&prod(), &key("f"), &settled).await.unwrap();
+    let ledger = store.ledger(&prod(), &OneKind).await.unwrap();
+    let keys: Vec<Key> = ledger.entries.keys().cloned().collect();
+    assert_eq!(keys, [key("c"), key("e"), key("f")]);
+    assert_eq!(ledger.entries[&key("f")], entry("new"));
 }
 
 #[tokio::test]
@@ -240,7 +282,7 @@ async fn an_intent_survives_a_process_that_dies_and_is_gone_once_settled() {
         store.intents(&prod(), &OneKind).await.unwrap(),
         std::slice::from_ref(&again)
     );
-    store.settle(&prod(), &key("a"), Some(&entry("written"))).await.unwrap();
+    store.settle(&prod(), &key("a"), &settled("written")).await.unwrap();
     assert_eq!(store.intents(&prod(), &OneKind).await.unwrap(), []);
     assert_eq!(
         store.ledger(&prod(), &OneKind).await.unwrap().entries[&key("a")],
@@ -251,13 +293,13 @@ async fn an_intent_survives_a_process_that_dies_and_is_gone_once_settled() {
 #[tokio::test]
 async fn a_write_that_took_no_effect_settles_without_touching_the_entry() {
     let store = SqliteStore::open("sqlite::memory:", Limits::default()).await.unwrap();
-    store.agree(&prod(), &[(key("a"), entry("old"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("old"))]).await.unwrap();
     let intent = Intent {
         key: key("a"),
         digest: Digest("d".into()),
     };
     store.intend(&prod(), &intent).await.unwrap();
-    store.settle(&prod(), &key("a"), None).await.unwrap();
+    store.settle(&prod(), &key("a"), &Settled::default()).await.unwrap();
     assert_eq!(store.intents(&prod(), &OneKind).await.unwrap(), []);
     assert_eq!(
         store.ledger(&prod(), &OneKind).await.unwrap().entries[&key("a")],
@@ -273,13 +315,20 @@ async fn settling_moves_the_entry_and_the_intent_together_or_neither() {
         key: key("a"),
         digest: Digest("d".into()),
     };
-    store.agree(&prod(), &[(key("a"), entry("old"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("old"))]).await.unwrap();
     store.intend(&prod(), &intent).await.unwrap();
     // The second half of the transaction fails: the first must not stand.
     place
         .raw("CREATE TRIGGER refuse BEFORE DELETE ON intents BEGIN SELECT RAISE(ABORT, 'no'); END")
         .await;
-    assert!(store.settle(&prod(), &key("a"), Some(&entry("new"))).await.is_err());
+    let settled = Settled {
+        moved: vec![Moved {
+            from: key("a"),
+            to: key("b"),
+        }],
+        ..settled("new")
+    };
+    assert!(store.settle(&prod(), &key("a"), &settled).await.is_err());
     assert_eq!(
         store.ledger(&prod(), &OneKind).await.unwrap().entries[&key("a")],
         entry("old")
@@ -303,10 +352,10 @@ async fn changes_that_come_together_are_all_committed() {
     let intended = intents.iter().map(|intent| store.intend(&environment, intent));
     assert!(futures::future::join_all(intended).await.iter().all(Result::is_ok));
     assert_eq!(store.intents(&environment, &OneKind).await.unwrap(), intents);
-    let written = entry("written");
+    let written = settled("written");
     let settled = intents[..60]
         .iter()
-        .map(|intent| store.settle(&environment, &intent.key, Some(&written)));
+        .map(|intent| store.settle(&environment, &intent.key, &written));
     assert!(futures::future::join_all(settled).await.iter().all(Result::is_ok));
     drop(store);
     let store = place.open().await;
@@ -338,7 +387,7 @@ async fn kinds_that_this_version_does_not_know_are_kept_and_not_returned() {
     let place = Place::new();
     let store = place.open().await;
     let other = Key::new(Kind("monitor"), ["m"]);
-    store.agree(&prod(), &[(other.clone(), entry("x"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(other.clone(), entry("x"))]).await.unwrap();
     let intent = Intent {
         key: other,
         digest: Digest("d".into()),
@@ -346,7 +395,7 @@ async fn kinds_that_this_version_does_not_know_are_kept_and_not_returned() {
     store.intend(&prod(), &intent).await.unwrap();
     assert!(store.ledger(&prod(), &OneKind).await.unwrap().entries.is_empty());
     assert!(store.intents(&prod(), &OneKind).await.unwrap().is_empty());
-    store.agree(&prod(), &[(key("a"), entry("y"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("y"))]).await.unwrap();
     let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger WHERE key = 'monitor/m'")
         .fetch_one(&store.readers)
         .await
@@ -463,7 +512,7 @@ async fn the_fingerprint_key_is_made_once_for_its_owner_alone() {
 async fn fingerprints_of_a_lost_key_are_forgotten_and_the_rest_of_the_ledger_stays() {
     let place = Place::new();
     let store = place.open().await;
-    store.agree(&prod(), &[(key("a"), entry("x"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("x"))]).await.unwrap();
     drop(store);
     std::fs::remove_file(place.file("state.db.key")).unwrap();
     let ledger = place.open().await.ledger(&prod(), &OneKind).await.unwrap();
@@ -519,7 +568,7 @@ async fn a_database_with_overwritten_pages_is_called_damaged_and_not_empty() {
     let store = place.open().await;
     for number in 0..200 {
         store
-            .agree(&prod(), &[(key(&number.to_string()), entry("x"))])
+            .agree(&prod(), &[], &[(key(&number.to_string()), entry("x"))])
             .await
             .unwrap();
     }
@@ -539,7 +588,7 @@ async fn a_database_with_overwritten_pages_is_called_damaged_and_not_empty() {
 async fn an_unreadable_entry_is_an_error_and_never_an_absence() {
     let place = Place::new();
     let store = place.open().await;
-    store.agree(&prod(), &[(key("a"), entry("x"))]).await.unwrap();
+    store.agree(&prod(), &[], &[(key("a"), entry("x"))]).await.unwrap();
     place.raw("UPDATE ledger SET spec = '[broken'").await;
     let message = store.ledger(&prod(), &OneKind).await.unwrap_err().message;
     assert!(

@@ -41,7 +41,7 @@ pub(super) struct Around {
 pub(super) fn field(shape: Shape, items: Items, around: Around) -> Map<String, Json> {
     let placeholders = around.substitution == Substitution::Scalars;
     let mut schema = match shape {
-        Shape::Text => object(json!({ "type": ["string", "null"] })),
+        Shape::Text | Shape::Moment | Shape::OneOf(_) => object(json!({ "type": ["string", "null"] })),
         // Texts that say a number or a truth are taken, since that is what variables become.
         Shape::Truth if placeholders => object(json!({
             "type": ["boolean", "string", "null"], "pattern": format!("^(true|false)$|{PLACEHOLDER}"),
@@ -61,6 +61,10 @@ pub(super) fn field(shape: Shape, items: Items, around: Around) -> Map<String, J
             };
             object(json!({ "type": ["array", "null"], "items": item }))
         }
+        Shape::SomeOf(_) => object(json!({ "type": ["array", "null"], "items": { "type": "string" } })),
+        Shape::Scalars => object(json!({
+            "type": ["array", "null"], "items": { "type": ["string", "number", "boolean", "null"] },
+        })),
         Shape::Maps => object(json!({ "type": ["array", "null"], "items": { "type": "object" } })),
         Shape::Map => object(json!({ "type": ["object", "null"] })),
         Shape::Any => Map::new(),
