@@ -83,6 +83,12 @@ impl Origin {
         self.0.first().map_or("", |(file, _)| file)
     }
 
+    /// The file that declares the document and its text, where that is known.
+    pub fn text(&self) -> Option<(Arc<str>, Arc<Parsed>)> {
+        let (file, parsed) = self.0.first()?;
+        Some((file.clone(), parsed.clone()?))
+    }
+
     /// The place of `field` in the text that spoke last of it, of its nearest parent that has one, or of the document.
     pub fn place(&self, field: &FieldPath) -> Place {
         for depth in (1..=field.keys().len()).rev() {

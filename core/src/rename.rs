@@ -7,7 +7,7 @@ use crate::document::{Document, PREVIOUS_NAME};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::ledger::Ledger;
-use crate::load::declared;
+use crate::load::name_is_taken;
 use crate::schema::Schema;
 use crate::snapshot::Live;
 
@@ -110,7 +110,7 @@ pub(crate) fn find(
                 );
             }
         } else if let (true, Some(other)) = (is_live, documents.get(&from)) {
-            renames.diagnostics.push(declared(&from, other).at(place));
+            renames.diagnostics.push(name_is_taken(&from, other).at(place));
             renames.refused.push((to, from));
         }
     }

@@ -254,6 +254,12 @@ pub trait Schema: Send + Sync {
     /// a kind has nothing of the sort. For normalised fields of either side.
     fn likeness(&self, kind: Kind, spec: &Map) -> Option<String>;
 
+    /// For each of several documents of one identity what a person could write into it to tell it apart. `None` where it may keep
+    /// that identity, or where nothing tells them apart.
+    fn apart(&self, _kind: Kind, specs: &[&Map]) -> Vec<Option<String>> {
+        vec![None; specs.len()]
+    }
+
     /// Operations that a plan needs besides its writes.
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed>;
 

@@ -98,6 +98,8 @@ pub(crate) struct Scope {
 pub(crate) struct Instance {
     pub(crate) platform: Arc<Qualytics>,
     pub(crate) left_out: Vec<Kind>,
+    /// What placeholders in files stand for.
+    pub(crate) variables: Arc<dyn Values>,
 }
 
 impl Scope {
@@ -111,7 +113,11 @@ impl Scope {
             bail!("nothing says what is desired: pass --input DIR, or --config FILE --environment NAME");
         };
         let variables = variables(process)?;
-        let Instance { platform, left_out } = Instance::bare(&args.instance, &variables)?;
+        let Instance {
+            platform,
+            left_out,
+            variables,
+        } = Instance::bare(&args.instance, variables)?;
         let source = LayeredSource::open(input, &args.overlays)?;
         let (folder, overlays) = source.folders();
         let memory = match &args.store {
@@ -125,8 +131,6 @@ impl Scope {
             (Some(Secrets::Send), _) | (None, Some(_)) => UnknownSecrets::Send,
             (Some(Secrets::Keep), _) | (None, None) => UnknownSecrets::Keep,
         };
-        // The instance's own token is nobody's description.
-        let sensitive = BTreeSet::from([URL_VARIABLE.to_owned(), TOKEN_VARIABLE.to_owned()]);
         let environment = Environment {
             name: None,
             source: Arc::new(source),
@@ -134,9 +138,7 @@ impl Scope {
             memory,
             folder,
             overlays,
-            variables: Arc::new(BareValues {
-                variables: Variables::new(variables, sensitive),
-            }),
+            variables,
             left_out,
             policy: Policy {
                 unknown_secrets,
@@ -181,12 +183,13 @@ impl Instance {
             return Ok(Some(Self {
                 platform: Arc::new(platform),
                 left_out: left_out(&args.include)?,
+                variables: wire::values(&config, name, &process)?,
             }));
         }
-        Self::bare(args, &variables(process)?).map(Some)
+        Self::bare(args, variables(process)?).map(Some)
     }
 
-    fn bare(args: &InstanceArgs, variables: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+    fn bare(args: &InstanceArgs, variables: BTreeMap<String, String>) -> anyhow::Result<Self> {
         let PlatformName::Qualytics = args.platform;
         let given = |flag: &Option<String>, variable: &str, option: &str, what: &str| {
             flag.clone()
@@ -215,9 +218,14 @@ impl Instance {
             };
             wire::failed(failure).context(place)
         })?;
+        // The instance's own token is nobody's description.
+        let sensitive = BTreeSet::from([URL_VARIABLE.to_owned(), TOKEN_VARIABLE.to_owned()]);
         Ok(Self {
             platform: Arc::new(platform),
             left_out: left_out(&args.include)?,
+            variables: Arc::new(BareValues {
+                variables: Variables::new(variables, sensitive),
+            }),
         })
     }
 }

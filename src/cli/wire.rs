@@ -23,7 +23,7 @@ use crate::server::{self, Webhook};
 use crate::source::git::{self, GitOptions, GitSource, Reference};
 use crate::source::{EXCHANGE, Source, file};
 use crate::store::sqlite::{self, SqliteStore};
-use crate::variables::Values as _;
+use crate::variables::Values;
 
 /// Reads a config file against the platforms of this build.
 ///
@@ -135,6 +135,26 @@ pub(crate) fn one_instance(config: &Config, name: &str) -> anyhow::Result<Qualyt
     instance(target, Pace::uncounted(limiter(target)))
 }
 
+/// What placeholders stand for in one environment.
+pub(crate) fn values(
+    config: &Config,
+    name: &str,
+    process: &BTreeMap<String, String>,
+) -> anyhow::Result<Arc<dyn Values>> {
+    environment_values(config, find(config, name)?, process)
+}
+
+fn environment_values(
+    config: &Config,
+    environment: &EnvironmentConfig,
+    process: &BTreeMap<String, String>,
+) -> anyhow::Result<Arc<dyn Values>> {
+    let values = EnvironmentValues::new(environment.clone(), process.clone(), config.sensitive.clone());
+    // What is wrong with the files that the config names is told at the start, not in the first pass.
+    values.read(&BTreeSet::new()).map_err(|found| faults(&found))?;
+    Ok(Arc::new(values))
+}
+
 fn find<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a EnvironmentConfig> {
     let known = || {
         config
@@ -184,9 +204,6 @@ fn bare_environment(
     source: Arc<dyn Source>,
     platform: Arc<Qualytics>,
 ) -> anyhow::Result<Environment> {
-    let variables = EnvironmentValues::new(environment.clone(), process.clone(), config.sensitive.clone());
-    // What is wrong with the files that the config names is told at the start, not in the first pass.
-    variables.read(&BTreeSet::new()).map_err(|found| faults(&found))?;
     Ok(Environment {
         name: None,
         source,
@@ -194,7 +211,7 @@ fn bare_environment(
         memory: None,
         folder: environment.path.clone(),
         overlays: environment.overlays.clone(),
-        variables: Arc::new(variables),
+        variables: environment_values(config, environment, process)?,
         left_out: Vec::new(),
         policy: environment.policy(),
     })

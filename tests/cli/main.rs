@@ -13,6 +13,7 @@ mod bad_instance;
 mod config_file;
 mod daemon;
 mod export;
+mod export_folder;
 mod plan;
 #[path = "../support/git_repo.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]

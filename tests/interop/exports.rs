@@ -9,7 +9,7 @@ use driftless::sandbox::qualytics::example_seed;
 use serde_json::Value as Json;
 
 use super::hostile;
-use super::official::{Bench, assert_same, tree};
+use super::official::{Bench, Tree, assert_same, tree};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/s");
 
@@ -116,7 +116,7 @@ async fn hostile_names_and_strings_are_the_same_bytes_and_read_back_as_what_is_l
     }
 }
 
-/// The two documented exceptions: a path is never overwritten, a generated uid never given twice.
+/// Documented exceptions: a path is never overwritten, a generated uid never given twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_paths_or_uids_collide_nothing_is_lost() {
     let bench = Bench::start(&hostile::collisions()).await;
@@ -152,6 +152,101 @@ async fn where_paths_or_uids_collide_nothing_is_lost() {
         .collect();
     let distinct: BTreeSet<_> = uids.iter().collect();
     assert_eq!((uids.len(), distinct.len()), (5, 5));
+}
+
+/// The official client gives checks of one container, rule and fields one uid in all of their files, by which its own import
+/// lets the last one win. Its folder is refused with what to write, and is mended by an export into it: each check in its file.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_official_folder_with_one_uid_twice_is_told_and_mended_in_place() {
+    let bench = Bench::start(&hostile::filters()).await;
+    let official = bench.official_export("config").await;
+    let numbered = "datastores/dw/checks/orders/notnull__id_2.yaml";
+    assert!(official[numbered].contains("_qualytics_check_uid: orders__notnull__id\n"));
+    let said = bench.driftless(&["validate", "config"]).await;
+    assert_eq!(said.code, Some(1));
+    for part in [
+        "notnull__id.yaml",
+        "notnull__id_2.yaml",
+        "notnull__id_3.yaml",
+        "`_qualytics_check_uid: orders__notnull__id_",
+    ] {
+        assert!((said.out.clone() + &said.err).contains(part), "{part}: {said:?}");
+    }
+    let ours = bench.our_export("config").await;
+    assert_eq!(ours.keys().collect::<Vec<_>>(), official.keys().collect::<Vec<_>>());
+    for (path, text) in &official {
+        let differing = text
+            .lines()
+            .zip(ours[path].lines())
+            .filter(|(theirs, ours)| theirs != ours);
+        let differing: Vec<_> = differing.collect();
+        let at_most = usize::from(path.contains("notnull__id"));
+        assert!(differing.len() <= at_most, "{path}: {differing:?}");
+        assert!(
+            differing
+                .iter()
+                .all(|(theirs, _)| theirs.contains("_qualytics_check_uid")),
+            "{path}"
+        );
+    }
+    // Elsewhere all of them are made, and there they have the same ids.
+    let folder = bench.path("config");
+    let empty = bench.empty_like(&hostile::filters()).await;
+    empty.apply(&folder).await;
+    // Only the numbers of their files are in the order in which they were made there.
+    let texts = |files: &Tree| files.values().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(texts(&ours), texts(&empty.our_export("again").await));
+    assert_eq!(bench.plan(&folder).await.1["summary"]["create"], 0);
+}
+
+/// The client's other pair of commands: checks alone, into a folder of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_alone_go_both_ways() {
+    let seed = example_seed(1, 3, 30);
+    let bench = Bench::start(&seed).await;
+    let ours = bench.our_export("config").await;
+    let full = bench.side("GET", "state?full=1", Json::Null).await;
+    let stores = full["datastores"].as_array().unwrap();
+    let store = stores
+        .iter()
+        .find(|row| row["name"].as_str().unwrap().to_lowercase().starts_with("warehouse"))
+        .unwrap();
+    let id = store["id"].to_string();
+    bench
+        .official(&["checks", "export", "--datastore-id", &id, "--output", "theirs"])
+        .await
+        .succeeds();
+    let theirs = tree(&bench.path("theirs"));
+    let root = ours
+        .keys()
+        .find_map(|path| Some(path.split_once("/checks/")?.0.to_owned()))
+        .unwrap();
+    let below: Tree = ours
+        .iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix(&format!("{root}/checks/"))?.to_owned(), text.clone())))
+        .collect();
+    assert_same(&theirs, &below);
+    // Theirs, read by ours.
+    let folder = bench.path(&format!("partial/{root}/checks"));
+    std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    std::fs::rename(bench.path("theirs"), &folder).unwrap();
+    assert_eq!(bench.plan(&bench.path("partial")).await.0, Some(0));
+    // Ours, read by theirs: nothing but what is there already.
+    let before = bench.state().await;
+    let folder = bench.path(&format!("config/{root}/checks"));
+    let said = bench
+        .official(&[
+            "checks",
+            "import",
+            "--datastore-id",
+            &id,
+            "--input",
+            folder.to_str().unwrap(),
+        ])
+        .await
+        .succeeds();
+    assert!(!said.out.contains("ailed: 1"), "{}", said.out);
+    assert_eq!(bench.state().await, before);
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {

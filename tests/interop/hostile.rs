@@ -218,3 +218,19 @@ pub(crate) fn collisions() -> Json {
         ],
     })
 }
+
+/// Checks of one container, rule and fields that the platform tells apart by filter and coverage.
+pub(crate) fn filters() -> Json {
+    let check = |filter: Json, coverage: Json| {
+        json!({
+            "datastore": "dw", "container": "orders", "rule": "notNull", "fields": ["id"], "description": "There",
+            "filter": filter, "coverage": coverage, "properties": {}, "tags": [],
+        })
+    };
+    json!({
+        "warehouse": {"a|s": [{"name": "orders", "kind": "table", "fields": [["id", "Integral"]]}]},
+        "connections": [{"name": "pg", "type": "postgresql", "host": "db.example.com", "port": 5432, "username": "u", "password": "p"}],
+        "datastores": [{"name": "dw", "connection_name": "pg", "database": "a", "schema": "s"}],
+        "checks": [check(json!("id > 1"), json!(1.0)), check(Json::Null, json!(1.0)), check(Json::Null, json!(0.5))],
+    })
+}

@@ -156,7 +156,7 @@ pub(crate) async fn exported(instance: &Instance) -> BTreeMap<String, String> {
         datastores: Vec::new(),
         kinds: Vec::new(),
     };
-    let Exported { files, gaps } = export(&platform, &options).await.unwrap();
+    let Exported { files, gaps, .. } = export(&platform, &options).await.unwrap();
     assert!(gaps.is_empty(), "{gaps:?}");
     files
         .into_iter()

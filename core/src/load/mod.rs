@@ -1,6 +1,8 @@
 //! Files become documents: located, identified, merged over their overlays, substituted, normalised, checked. Faults are
 //! collected; a file that has one is left out, and nothing of it is ever called removed.
 
+mod apart;
+mod declared;
 mod excerpt;
 mod finish;
 mod leaf;
@@ -22,9 +24,10 @@ use crate::substitute::Variables;
 use crate::tree::{Content, File, Refusal, Tree};
 use crate::value::{Map, Value};
 use crate::yaml::Parsed;
+pub use declared::{Declared, declared};
 pub(crate) use excerpt::show_lines;
 use lost::Lost;
-pub(crate) use previous::declared;
+pub(crate) use previous::name_is_taken;
 
 /// The folders of an environment within its source; `""` is the root.
 #[derive(Clone, Copy, Debug)]
@@ -46,18 +49,8 @@ pub struct Loaded {
 
 /// Reads the documents of an environment. Equal inputs give equal results.
 pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &[Kind], schema: &dyn Schema) -> Loaded {
-    let mut loader = Loader {
-        schema,
-        variables,
-        left_out,
-        diagnostics: Vec::new(),
-        broken: Vec::new(),
-        names: BTreeMap::new(),
-        by_path: BTreeMap::new(),
-        keys: BTreeMap::new(),
-        lost: Vec::new(),
-        sensitive_uses: named::secret_variables(tree, layers, variables, schema),
-    };
+    let mut loader = Loader::new(schema, variables, left_out);
+    loader.sensitive_uses = named::secret_variables(tree, layers, variables, schema);
     let mut documents: BTreeMap<Key, Raw> = BTreeMap::new();
     let folders = std::iter::once(layers.base).chain(layers.overlays.iter().map(String::as_str));
     for (depth, folder) in folders.enumerate() {
@@ -147,6 +140,23 @@ struct Loader<'a> {
     lost: Vec<Lost>,
     /// Variables that stand in a secret field somewhere.
     sensitive_uses: BTreeSet<String>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(schema: &'a dyn Schema, variables: &'a Variables, left_out: &'a [Kind]) -> Self {
+        Self {
+            schema,
+            variables,
+            left_out,
+            diagnostics: Vec::new(),
+            broken: Vec::new(),
+            names: BTreeMap::new(),
+            by_path: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            lost: Vec::new(),
+            sensitive_uses: BTreeSet::new(),
+        }
+    }
 }
 
 impl Loader<'_> {
@@ -373,6 +383,7 @@ impl Loader<'_> {
             places.entry(raw.key.clone()).or_default().push(raw.origin.start());
         }
         let mut dropped = Vec::new();
+        let apart = self.apart(&raws, &places);
         for raw in raws {
             let same = places.get(&raw.key).map_or(&[][..], Vec::as_slice);
             if same.len() > 1 {
@@ -389,7 +400,10 @@ impl Loader<'_> {
                 );
                 let fault = Diagnostic::error("duplicate_identity", message).at(here);
                 documents.remove(&raw.key);
-                let help = format!("{}; none of them is used", self.schema.distinct(raw.key.kind));
+                let help = match apart.get(&raw.origin.start()) {
+                    Some(own) => format!("keep one of them, or write {own} here; none of them is used"),
+                    None => format!("{}; none of them is used", self.schema.distinct(raw.key.kind)),
+                };
                 self.fail(raw.key.kind, Some(raw.key.clone()), fault.help(help));
                 continue;
             }

@@ -60,7 +60,7 @@ impl Loader<'_> {
             let stands = documents.get(&from).filter(|other| other.previous.is_none());
             for key in &by {
                 let fault = match (stands, by.iter().find(|other| *other != key)) {
-                    (Some(other), _) => declared(&from, other),
+                    (Some(other), _) => name_is_taken(&from, other),
                     (None, Some(other)) => {
                         let message = format!("`{other}` says that its previous name was `{}` too", from.name());
                         Diagnostic::error("duplicate_previous_name", message)
@@ -85,7 +85,7 @@ impl Loader<'_> {
 }
 
 /// The fault of a document whose previous name, as `from`, is that of `other`.
-pub(crate) fn declared(from: &Key, other: &Document) -> Diagnostic {
+pub(crate) fn name_is_taken(from: &Key, other: &Document) -> Diagnostic {
     let message = format!(
         "`{from}` is declared still, in {}: it cannot have become this",
         other.origin.file()

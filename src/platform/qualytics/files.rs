@@ -1,9 +1,10 @@
-//! Writes an instance as files, byte for byte as the official client does, but for two things: resources that would share a path
-//! each get one of their own, and no two checks share a generated id.
+//! Writes an instance as files, byte for byte as the official client does, but for this: resources that would share a path, or
+//! have one that could not be written or read back, each get one of their own; no two checks of a datastore share an id; a secret
+//! that the platform shows is not written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driftless_core::key::Kind;
+use driftless_core::key::{Key, Kind};
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::value::Value;
 use driftless_core::yaml;
@@ -12,7 +13,9 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use super::calls::{GET_CONNECTION, GET_CONTAINER, GET_DATASTORE, LIST_CHECKS};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::normalize::container_name;
 use super::portable::{self, ExportedCheck};
+use super::uid;
 use super::wire::{self, Names};
 use super::{Qualytics, layout};
 use crate::codec;
@@ -36,8 +39,21 @@ pub struct ExportOptions {
 pub struct ExportedFile {
     /// Its path from the export's root, with `/`.
     pub path: String,
+    /// The resource.
+    pub key: Key,
+    /// Where its identity comes from.
+    pub identity: Identity,
     /// Its text.
     pub text: String,
+}
+
+/// Where the identity of an exported resource comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// The instance says it.
+    Live,
+    /// It was made for the file: the instance knows none.
+    Generated,
 }
 
 /// What an export gave.
@@ -47,6 +63,10 @@ pub struct Exported {
     pub files: Vec<ExportedFile>,
     /// What could not be read, one sentence each.
     pub gaps: Vec<String>,
+    /// What is not written as it is live, one sentence each.
+    pub notes: Vec<String>,
+    /// What is live and in no file: connections and datastores that were not asked for, or that nothing uses.
+    pub others: BTreeSet<Key>,
 }
 
 /// Reads an instance and gives it as files.
@@ -85,10 +105,15 @@ pub async fn export(platform: &Qualytics, options: &ExportOptions) -> Result<Exp
     in_order.sort_by(|a, b| names.datastores.get(a).cmp(&names.datastores.get(b)));
     for id in &in_order {
         let name = names.datastores.get(id).cloned().unwrap_or_default();
-        let folder = folders.claim("datastores/", &name);
+        let folder = folders.claim("datastores/", &folder_name(&name));
         if asked(DATASTORE) {
             let raw = platform.http.fetch(&Request::new(&GET_DATASTORE, &[*id])).await?;
-            out.put(format!("{folder}/_datastore.yaml"), portable::datastore(&raw, &names));
+            let key = Key::new(DATASTORE, [&name]);
+            out.put(
+                format!("{folder}/_datastore.yaml"),
+                key,
+                portable::datastore(&raw, &names),
+            );
         }
         if asked(CONTAINER) || asked(COMPUTED_FIELD) || asked(CHECK) {
             let listed = soft(
@@ -111,9 +136,21 @@ pub async fn export(platform: &Qualytics, options: &ExportOptions) -> Result<Exp
             platform.export_checks(&part, &mut names, &mut out, &mut gaps).await?;
         }
     }
-    let mut files = out.0;
+    let Files { mut files, notes } = out;
     files.sort();
-    Ok(Exported { files, gaps })
+    let live = names.connections.values().map(|name| Key::new(CONNECTION, [name]));
+    let mut others: BTreeSet<Key> = live
+        .chain(names.datastores.values().map(|name| Key::new(DATASTORE, [name])))
+        .collect();
+    for file in &files {
+        others.remove(&file.key);
+    }
+    Ok(Exported {
+        files,
+        gaps,
+        notes,
+        others,
+    })
 }
 
 /// One datastore of an export.
@@ -148,8 +185,22 @@ impl Qualytics {
         let mut folders = Folders::default();
         for raw in &found {
             if let Some(name) = wire::text_of(raw, "name") {
-                let stem = folders.claim("connections/", name);
-                out.put(format!("{stem}.yaml"), portable::connection(raw, name));
+                let stem = folders.claim("connections/", &file_name(name));
+                let path = format!("{stem}.yaml");
+                let portable::ExportedConnection { content, hidden } = portable::connection(raw, name);
+                for field in hidden {
+                    out.notes.push(format!(
+                        "{path}: the instance shows the secret `{field}` of connection `{name}`; the file has a placeholder in its \
+                         place"
+                    ));
+                }
+                if raw.get("access_key").is_some_and(Json::is_null) {
+                    out.notes.push(format!(
+                        "{path}: connection `{name}` has no `access_key`, and the file has a placeholder for one: if it is to have \
+                         none, write `access_key: null` there, which an export leaves as it is"
+                    ));
+                }
+                out.put(path, Key::new(CONNECTION, [name]), content);
             }
         }
         Ok(())
@@ -197,10 +248,11 @@ impl Qualytics {
             if !is_computed && fields.is_empty() {
                 continue;
             }
-            let folder = folders.claim(&root, name);
+            let folder = folders.claim(&root, &folder_name(name));
             if is_computed && containers {
-                let text = portable::container(raw, part.id, names);
-                out.put(format!("{folder}/_container.yaml"), text);
+                let key = Key::new(CONTAINER, [part.name.clone(), container_name(name)]);
+                let content = portable::container(raw, part.id, names);
+                out.put(format!("{folder}/_container.yaml"), key, content);
             }
             if !computed_fields {
                 continue;
@@ -209,9 +261,10 @@ impl Qualytics {
             let mut fields: Vec<&Json> = fields.iter().collect();
             fields.sort_by(|a, b| wire::text_of(a, "name").cmp(&wire::text_of(b, "name")));
             for field in fields {
-                let name = wire::text_of(field, "name").unwrap_or("unknown");
-                let stem = stems.claim(&format!("{folder}/computed_fields/"), name);
-                out.put(format!("{stem}.yaml"), portable::computed_field(field, names));
+                let own = wire::text_of(field, "name").unwrap_or("unknown");
+                let stem = stems.claim(&format!("{folder}/computed_fields/"), &file_name(own));
+                let key = Key::new(COMPUTED_FIELD, [&part.name, name, own]);
+                out.put(format!("{stem}.yaml"), key, portable::computed_field(field, names));
             }
         }
         Ok(())
@@ -234,24 +287,24 @@ impl Qualytics {
         let elsewhere = raws.iter().flat_map(portable::containers_of).collect();
         self.learn(elsewhere, names).await?;
         raws.sort_by_key(wire::id_of);
-        let mut uids: BTreeSet<String> = BTreeSet::new();
-        let mut checks: Vec<(Option<i64>, ExportedCheck)> = Vec::new();
-        // Stored ids first, the oldest check first: a generated one must not take what another has.
-        let (stored, generated): (Vec<Json>, Vec<Json>) =
-            raws.into_iter().partition(|raw| portable::stored_uid(raw).is_some());
-        for raw in stored.into_iter().chain(generated) {
-            let check = portable::check(&raw, names, |uid| free(uid, &uids));
-            uids.insert(check.uid.clone());
-            checks.push((wire::id_of(&raw), check));
-        }
-        // Files of one name are numbered in the order in which their checks were made, as the official client has them.
-        checks.sort_by_key(|(id, _)| *id);
+        let claims: Vec<_> = raws.iter().map(portable::claim).collect();
+        let uids = uid::distinct(&claims);
         let mut taken: BTreeSet<String> = BTreeSet::new();
-        for (_, check) in checks {
-            let path = format!("{}/checks/{}/{}", part.folder, check.folder, check.stem);
-            let path = free(&path, &taken);
+        // Files of one name are numbered in the order in which their checks were made, as the official client has them.
+        for (raw, uid) in raws.iter().zip(uids) {
+            let ExportedCheck { folder, stem, content } = portable::check(raw, names, &uid);
+            let folder = uid::fitting(&folder);
+            let path = free(
+                &format!("{}/checks/{folder}/{}", part.folder, uid::fitting(&stem)),
+                &taken,
+            );
             taken.insert(path.clone());
-            out.put(format!("{path}.yaml"), check.content);
+            let identity = match portable::stored_uid(raw) {
+                Some(stored) if stored == uid => Identity::Live,
+                Some(_) | None => Identity::Generated,
+            };
+            let key = Key::new(CHECK, [&part.name, &uid]);
+            out.put_as(format!("{path}.yaml"), key, identity, content);
         }
         Ok(())
     }
@@ -287,12 +340,39 @@ impl Qualytics {
 
 /// Files as they are made.
 #[derive(Default)]
-struct Files(Vec<ExportedFile>);
+struct Files {
+    files: Vec<ExportedFile>,
+    notes: Vec<String>,
+}
 
 impl Files {
-    fn put(&mut self, path: String, content: JsonMap<String, Json>) {
+    fn put(&mut self, path: String, key: Key, content: JsonMap<String, Json>) {
+        self.put_as(path, key, Identity::Live, content);
+    }
+
+    fn put_as(&mut self, path: String, key: Key, identity: Identity, content: JsonMap<String, Json>) {
         let text = yaml::emit(&Value::Map(codec::map_from_json(&content)));
-        self.0.push(ExportedFile { path, text });
+        // An empty folder name is none to a file system.
+        let path = path.replace("//", "/");
+        self.files.push(ExportedFile {
+            path,
+            key,
+            identity,
+            text,
+        });
+    }
+}
+
+/// The file name of a resource, without ending.
+fn file_name(name: &str) -> String {
+    uid::fitting(&layout::slug(name))
+}
+
+/// The folder of a resource, which has a name in any case: without one its file would be read as another thing.
+fn folder_name(name: &str) -> String {
+    match layout::slug(name).as_str() {
+        "" => format!("_{}", uid::short(name)),
+        slug => uid::fitting(slug),
     }
 }
 
@@ -302,7 +382,7 @@ struct Folders(BTreeSet<String>);
 
 impl Folders {
     fn claim(&mut self, root: &str, name: &str) -> String {
-        let path = free(&format!("{root}{}", layout::slug(name)), &self.0);
+        let path = free(&format!("{root}{name}"), &self.0);
         self.0.insert(path.clone());
         path
     }

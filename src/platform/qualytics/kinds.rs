@@ -40,7 +40,7 @@ pub const CREATE_TAG: &str = "create_tag";
 
 /// Fields that the platform never returns, or that must not be shown. The readable `access_key` is one of them because the
 /// official client masks it; the names inside of `parameters` are those that it hides on screen.
-const CONNECTION_SECRETS: &[&str] = &[
+pub(super) const CONNECTION_SECRETS: &[&str] = &[
     "password",
     "passphrase",
     "access_key",

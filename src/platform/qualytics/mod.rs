@@ -27,6 +27,7 @@ mod run;
 mod schema;
 mod shapes;
 mod together;
+mod uid;
 mod wire;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 pub use editor::document_schemas;
 pub use layout::{generated_uid, slug};
+pub use portable::UNEXPORTED;
 pub use schema::{QualyticsSchema, schema};
 
 /// What a [`Qualytics`] is made of.

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::kinds::UID;
+use super::kinds::{CONNECTION_SECRETS, UID};
 use super::layout::{self, NO_CONTAINER};
 use super::normalize::{PROMOTION_METADATA, generated_description};
+use super::uid::Claim;
 use super::wire::{self, Names};
+use crate::codec;
 
 /// Secrets of a connection that become placeholders.
 const PLACEHOLDERS: [&str; 5] = [
@@ -109,13 +111,26 @@ const CROSS_RULES: [&str; 5] = [
     "aggregationComparison",
 ];
 
+/// Fields of a check that a file may have and that no export writes: what is live of them is not portable.
+pub const UNEXPORTED: [&str; 3] = ["owner_id", "default_anomaly_assignee_id", "template_id"];
+
 type Object = Map<String, Json>;
 
-/// A connection. Secrets become `${…}` of its slug and their name.
-pub(super) fn connection(raw: &Json, name: &str) -> Object {
+/// A connection as a file.
+pub(super) struct ExportedConnection {
+    /// What its file says.
+    pub(super) content: Object,
+    /// Secrets (dotted) that the platform shows and the file does not.
+    pub(super) hidden: Vec<String>,
+}
+
+/// A connection. Secrets become `${…}` of its slug and their name; so do those that the platform shows, which the official
+/// client writes as they are.
+pub(super) fn connection(raw: &Json, name: &str) -> ExportedConnection {
     let slug = layout::slug(name).to_uppercase();
     let placeholder = |field: &str| json!(format!("${{{slug}_{}}}", field.to_uppercase()));
     let mut out = Object::new();
+    let mut hidden = Vec::new();
     for (field, value) in object(raw).filter(|(field, _)| !CONNECTION_STRIPPED.contains(&field.as_str())) {
         let value = match field.as_str() {
             secret if PLACEHOLDERS.contains(&secret) => placeholder(secret),
@@ -123,11 +138,35 @@ pub(super) fn connection(raw: &Json, name: &str) -> Object {
                 Json::Object(vault) => {
                     let mut vault = vault.clone();
                     let payload = "credentials_payload";
+                    if vault.get(payload).is_some_and(|shown| !shown.is_null()) {
+                        hidden.push(format!("{field}.{payload}"));
+                        vault.insert(payload.to_owned(), placeholder(payload));
+                    }
                     vault.entry(payload).or_insert_with(|| placeholder(payload));
                     Json::Object(vault)
                 }
                 other => other.clone(),
             },
+            "parameters" => match value {
+                Json::Object(parameters) => {
+                    let mut parameters = parameters.clone();
+                    for (name, shown) in &mut parameters {
+                        let path = format!("{field}.{name}");
+                        if !shown.is_null() && CONNECTION_SECRETS.contains(&path.as_str()) {
+                            // A field of that name beside `parameters` is another secret.
+                            let is_both = CONNECTION_SECRETS.contains(&name.as_str());
+                            *shown = placeholder(if is_both { path.replace('.', "_") } else { name.clone() }.as_str());
+                            hidden.push(path);
+                        }
+                    }
+                    Json::Object(parameters)
+                }
+                other => other.clone(),
+            },
+            secret if CONNECTION_SECRETS.contains(&secret) && !value.is_null() => {
+                hidden.push(secret.to_owned());
+                placeholder(secret)
+            }
             _ => value.clone(),
         };
         out.insert(field.clone(), value);
@@ -140,7 +179,7 @@ pub(super) fn connection(raw: &Json, name: &str) -> Object {
             out.entry(secret).or_insert_with(|| placeholder(secret));
         }
     }
-    out
+    ExportedConnection { content: out, hidden }
 }
 
 /// A datastore, its connection and enrichment by name.
@@ -259,8 +298,6 @@ pub(super) struct ExportedCheck {
     pub(super) folder: String,
     /// Its file's name, without number and ending.
     pub(super) stem: String,
-    /// The id that its file says.
-    pub(super) uid: String,
     /// What its file says.
     pub(super) content: Object,
 }
@@ -306,21 +343,25 @@ pub(super) fn stored_uid(raw: &Json) -> Option<String> {
     }
 }
 
-/// A check, trimmed before. `free` makes an id of its own of one that may be taken.
-pub(super) fn check(raw: &Json, names: &Names, free: impl Fn(&str) -> String) -> ExportedCheck {
+/// What a check, trimmed before, brings to the question which id it has.
+pub(super) fn claim(raw: &Json) -> Claim {
+    let text = |field: &str| wire::text_of(raw, field).unwrap_or_default();
+    let generated = layout::generated_uid(text("container"), text("rule_type"), field_names(raw));
+    let spec = raw.as_object().map(codec::map_from_json).unwrap_or_default();
+    Claim::new(stored_uid(raw), generated, spec)
+}
+
+fn field_names(raw: &Json) -> Vec<&str> {
+    let fields = raw.get("fields").and_then(Json::as_array);
+    fields.into_iter().flatten().filter_map(Json::as_str).collect()
+}
+
+/// A check, trimmed before, under its id.
+pub(super) fn check(raw: &Json, names: &Names, uid: &str) -> ExportedCheck {
     let rule = wire::text_of(raw, "rule_type").unwrap_or_default();
     let container = wire::text_of(raw, "container").unwrap_or_default();
     let at = |field: &str| raw.get(field).cloned().unwrap_or(Json::Null);
-    let fields: Vec<&str> = raw
-        .get("fields")
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .collect();
-    let stored = stored_uid(raw);
-    let known = stored.unwrap_or_else(|| layout::generated_uid(container, rule, fields.iter().copied()));
-    let uid = free(&known);
+    let fields = field_names(raw);
     let description = match wire::text_of(raw, "description").filter(|text| !text.is_empty()) {
         Some(text) => text.to_owned(),
         None => generated_description(rule),
@@ -337,7 +378,8 @@ pub(super) fn check(raw: &Json, names: &Names, free: impl Fn(&str) -> String) ->
     let mut metadata = Object::new();
     // A number stays one, unless it had to give way.
     let kept = raw.get("additional_metadata").and_then(|own| own.get(UID));
-    let shown = kept.filter(|kept| kept.is_number() && uid == known).cloned();
+    let is_own = stored_uid(raw).as_deref() == Some(uid);
+    let shown = kept.filter(|kept| kept.is_number() && is_own).cloned();
     metadata.insert(UID.to_owned(), shown.unwrap_or_else(|| json!(uid)));
     for (key, value) in raw.get("additional_metadata").into_iter().flat_map(object) {
         if key != UID && !PROMOTION_METADATA.contains(&key.as_str()) {
@@ -371,7 +413,6 @@ pub(super) fn check(raw: &Json, names: &Names, free: impl Fn(&str) -> String) ->
             false => layout::slug(container),
         },
         stem: layout::check_stem(rule, fields),
-        uid,
         content,
     }
 }

@@ -229,6 +229,16 @@ pub(super) fn likeness(spec: &Map) -> String {
     ]))
 }
 
+/// Whether a check is the one at full coverage, without filter and element context, of its container, rule and fields: the
+/// platform accepts one such. For a check in the form that is compared.
+pub(super) fn is_plain(spec: &Map) -> bool {
+    let properties = value(spec, "properties").as_map();
+    let elements = properties.and_then(|map| map.get("is_element_context"));
+    value(spec, "filter").is_null()
+        && Bucket::of(value(spec, "coverage")) == Bucket::Full
+        && elements.is_none_or(|own| own.as_bool() != Some(true))
+}
+
 /// The share of rows that must pass, as the platform tells checks apart.
 #[derive(Debug, PartialEq, Eq)]
 enum Bucket {

@@ -11,7 +11,7 @@ use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Sche
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, CONNECTION, CONTAINER, DATASTORE, KINDS, UID};
-use super::{faults, layout, meaning, mentions, normalize, operations, references, together};
+use super::{faults, layout, meaning, mentions, normalize, operations, references, together, uid};
 
 /// What is known of Qualytics offline.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +151,14 @@ impl Schema for QualyticsSchema {
     fn likeness(&self, kind: Kind, spec: &Map) -> Option<String> {
         // Most kinds have none: only a check is worth a form of its own.
         (kind == CHECK).then(|| references::likeness(&core::meaning(self, kind, spec)))
+    }
+
+    fn apart(&self, kind: Kind, specs: &[&Map]) -> Vec<Option<String>> {
+        let written = |uid| format!("`{UID}: {uid}` under `additional_metadata`");
+        uid::apart(kind, specs)
+            .into_iter()
+            .map(|own| own.map(written))
+            .collect()
     }
 
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {
