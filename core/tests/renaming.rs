@@ -203,6 +203,15 @@ fn what_changes_below_waits_for_the_new_name() {
 }
 
 #[test]
+fn nothing_is_remembered_under_a_new_name_before_it_is_written() {
+    let mut case = renamed().live("note/A/n", 3, "name: n\nshelf: s\ntext: both\n");
+    case.files[2].1 = "name: n\nshelf: s\ntext: both\n";
+    let (planned, _) = case.planned();
+    assert_eq!(steps(&planned), [r#"update vault/B: name "A" -> "B""#]);
+    assert_eq!(planned.plan.agreed, []);
+}
+
+#[test]
 fn a_rename_that_is_only_shown_moves_nothing_and_what_is_below_goes_on() {
     let mut case = renamed().live("note/A/n", 3, "name: n\nshelf: s\ntext: old\n");
     case.files[2].1 = "name: n\nshelf: s\ntext: new\n";
