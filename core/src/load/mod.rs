@@ -7,6 +7,7 @@ mod excerpt;
 mod finish;
 mod leaf;
 mod lost;
+mod merge;
 pub mod named;
 mod previous;
 
@@ -17,7 +18,7 @@ use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::{BySlug, Document, Origin};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
-use crate::overlay::{self, DELETE, is_deletion, overlay};
+use crate::overlay;
 use crate::schema::{Location, Schema};
 use crate::snapshot::{Broken, Desired};
 use crate::substitute::Variables;
@@ -374,91 +375,6 @@ impl Loader<'_> {
             by_slug,
             spec: document.spec,
             origin,
-        }
-    }
-
-    fn merge(&mut self, documents: &mut BTreeMap<Key, Raw>, raws: Vec<Raw>, layer: Layer) {
-        let mut places: BTreeMap<Key, Vec<Place>> = BTreeMap::new();
-        for raw in &raws {
-            places.entry(raw.key.clone()).or_default().push(raw.origin.start());
-        }
-        let mut dropped = Vec::new();
-        let apart = self.apart(&raws, &places);
-        for raw in raws {
-            let same = places.get(&raw.key).map_or(&[][..], Vec::as_slice);
-            if same.len() > 1 {
-                let here = raw.origin.start();
-                let others: Vec<_> = same
-                    .iter()
-                    .filter(|place| **place != here)
-                    .map(|p| p.file.as_ref())
-                    .collect();
-                let message = format!(
-                    "`{}` is declared more than once: also in {}",
-                    raw.key,
-                    others.join(", ")
-                );
-                let fault = Diagnostic::error("duplicate_identity", message).at(here);
-                documents.remove(&raw.key);
-                let help = match apart.get(&raw.origin.start()) {
-                    Some(own) => format!("keep one of them, or write {own} here; none of them is used"),
-                    None => format!("{}; none of them is used", self.schema.distinct(raw.key.kind)),
-                };
-                self.fail(raw.key.kind, Some(raw.key.clone()), fault.help(help));
-                continue;
-            }
-            match (layer, documents.remove(&raw.key)) {
-                (Layer::Overlay, Some(_)) if is_deletion(&raw.spec) => dropped.push(raw.key),
-                (Layer::Overlay, Some(mut base)) => {
-                    let absent = overlay(&mut base.spec, raw.spec);
-                    self.nothing_to_delete(&absent, &raw.origin);
-                    base.origin = base.origin.overlaid(&raw.origin);
-                    documents.insert(base.key.clone(), base);
-                }
-                (_, None) if is_deletion(&raw.spec) => {
-                    let message = format!("`{}` is not declared below this overlay: nothing to delete", raw.key);
-                    let place = raw.origin.place(&FieldPath::top(DELETE));
-                    self.diagnostics
-                        .push(Diagnostic::warning("nothing_to_delete", message).at(place));
-                }
-                (Layer::Base | Layer::Overlay, _) => {
-                    let overlay_alone = layer == Layer::Overlay;
-                    let mut spec = Map::new();
-                    let absent = overlay(&mut spec, raw.spec);
-                    self.nothing_to_delete(&absent, &raw.origin);
-                    documents.insert(
-                        raw.key.clone(),
-                        Raw {
-                            overlay_alone,
-                            spec,
-                            ..raw
-                        },
-                    );
-                }
-            }
-        }
-        for key in dropped {
-            self.drop_below(&key, documents, &places);
-        }
-    }
-
-    /// Drops what the layers below declare within a dropped resource: without it, it can be nowhere. What the overlay itself says
-    /// stays.
-    fn drop_below(&self, key: &Key, documents: &mut BTreeMap<Key, Raw>, said: &BTreeMap<Key, Vec<Place>>) {
-        documents.retain(|below, _| {
-            let parents = self.schema.spec(below.kind).map_or(&[][..], |spec| spec.parents);
-            let depth = key.path().len();
-            let is_within = parents.get(..depth).and_then(<[Kind]>::last) == Some(&key.kind)
-                && below.path().starts_with(key.path());
-            !is_within || said.contains_key(below)
-        });
-    }
-
-    fn nothing_to_delete(&mut self, absent: &[FieldPath], origin: &Origin) {
-        for field in absent {
-            let message = format!("`{field}` is not there: nothing to delete");
-            let fault = Diagnostic::warning("nothing_to_delete", message);
-            self.diagnostics.push(fault.at(origin.place(field)));
         }
     }
 
