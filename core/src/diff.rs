@@ -4,7 +4,7 @@ use crate::document::Document;
 use crate::field::FieldPath;
 use crate::key::Key;
 use crate::ledger::{FingerprintKey, LedgerEntry};
-use crate::normalize::meaning;
+use crate::normalize::{meaning, same_set};
 use crate::plan::{Class, FieldChange};
 use crate::policy::{Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
 use crate::schema::{KindSpec, Schema};
@@ -263,7 +263,8 @@ fn leaves<'a>(map: &'a Map, parent: Option<&FieldPath>, whole: &[&str], found: &
     }
 }
 
-/// What is written to a resource that exists: live overlaid with the changes, and the secrets inside maps that are sent whole. A
+/// What is written to a resource that exists: live overlaid with the changes, the secrets inside maps that are sent whole, and
+/// sets in the order that Git has. A
 /// map that Git owns whole and that changes is put down the way Git has it: in its order, with the nulls that it names.
 pub(crate) fn overlaid(table: &KindSpec, document: &Document, live: &LiveResource, changes: &[FieldChange]) -> Map {
     let mut write = live.spec.clone();
@@ -289,6 +290,15 @@ pub(crate) fn overlaid(table: &KindSpec, document: &Document, live: &LiveResourc
             && let Some(Value::Map(map)) = write.get_mut(*head)
         {
             *map = put_down(said, std::mem::take(map));
+        }
+    }
+    for path in table.sets.iter().map(|field| FieldPath::dotted(field)) {
+        if let (Some(said @ Value::List(items)), Some(Value::List(found))) =
+            (path.get(&document.spec), path.get(&write))
+            && same_set(items, found)
+        {
+            let said = said.clone();
+            path.set(&mut write, said);
         }
     }
     write

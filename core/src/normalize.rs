@@ -94,6 +94,11 @@ fn sorted_set(mut items: Vec<Value>) -> Value {
     Value::List(items)
 }
 
+/// Whether two lists mean the same where order means nothing.
+pub(crate) fn same_set(a: &[Value], b: &[Value]) -> bool {
+    sorted_set(a.to_vec()).agrees(&sorted_set(b.to_vec()))
+}
+
 /// Text that is the same for what agrees: a float without a fraction is its integer.
 fn member(item: &Value) -> String {
     match (item, item.as_i64()) {
