@@ -98,6 +98,14 @@ impl Bench {
         self.folder.path().join(name)
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.sandbox.url()
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.sandbox.token()
+    }
+
     /// A request to the side door.
     pub(crate) async fn side(&self, method: &str, path: &str, body: Json) -> Json {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
