@@ -7,6 +7,6 @@
 mod exports;
 mod hostile;
 mod imports;
-mod page;
 #[path = "../support/official.rs"]
 mod official;
+mod page;

@@ -124,7 +124,8 @@ async fn every_command_of_the_page_does_what_the_page_says() {
 /// A shell in the folder of `bench`, as a person has one who follows the page: both clients on the path, `QUALYTICS_URL` and
 /// `QUALYTICS_TOKEN` for the instance, `NEW_URL` and `NEW_TOKEN` for an empty one.
 fn shell(bench: &Bench, empty: &Bench, text: &str) -> Command {
-    let client = std::env::var("DRIFTLESS_QUALYTICS_CLI").expect("set DRIFTLESS_QUALYTICS_CLI: scripts/test does");
+    let client = std::env::var("DRIFTLESS_QUALYTICS_CLI")
+        .unwrap_or_else(|_| panic!("set DRIFTLESS_QUALYTICS_CLI: scripts/test does"));
     let folders = [env!("CARGO_BIN_EXE_driftless"), &client]
         .map(|program| Path::new(program).parent().unwrap().to_str().unwrap().to_owned());
     let mut command = Command::new("bash");
@@ -133,7 +134,10 @@ fn shell(bench: &Bench, empty: &Bench, text: &str) -> Command {
         .current_dir(bench.path(""))
         .stdin(Stdio::null())
         .env_clear()
-        .env("PATH", format!("{}:{}", folders.join(":"), std::env::var("PATH").unwrap()))
+        .env(
+            "PATH",
+            format!("{}:{}", folders.join(":"), std::env::var("PATH").unwrap()),
+        )
         .env("HOME", bench.path("home"))
         .env("QUALYTICS_CONFIG_HOME", bench.path("home"))
         .env("QUALYTICS_URL", bench.url())
@@ -151,7 +155,10 @@ fn shell(bench: &Bench, empty: &Bench, text: &str) -> Command {
 
 /// Starts the daemon, waits until it has tried its first pass, and ends it as a terminal would.
 fn runs_until_stopped(mut command: Command, text: &str) {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let mut daemon = command
         .env("LISTEN", address.to_string())
         .process_group(0)
