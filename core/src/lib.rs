@@ -6,6 +6,7 @@
 //! become a [`report`].
 
 mod address;
+pub mod counterpart;
 pub mod diagnostic;
 mod diff;
 pub mod document;

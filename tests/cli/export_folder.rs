@@ -256,3 +256,95 @@ async fn an_instance_without_datastores_makes_the_folder_and_empties_none() {
     export(&rig, &["--prune-files"]).await.exits(0);
     assert!(rig.path(CHECKS).exists());
 }
+
+#[tokio::test]
+async fn what_git_is_about_to_rename_stays_in_its_files_under_its_new_name() {
+    let rig = Rig::new().await;
+    export(&rig, &[]).await.exits(0);
+    let store = "out/datastores/warehouse/_datastore.yaml";
+    let renamed = |text: &str, old: &str, new: &str| {
+        text.replace(
+            &format!("\nname: {old}\n"),
+            &format!("\nname: {new} # as agreed\nprevious_name: {old}\n"),
+        )
+    };
+    let connection = renamed(&format!("\n{}", rig.read(PG)), "pg", "pg-main");
+    rig.write(PG, &connection);
+    let by_hand =
+        renamed(&rig.read(store), "Warehouse", "dwh").replace("connection_name: pg\n", "connection_name: pg-main\n");
+    assert!(
+        by_hand.contains("previous_name") && by_hand.contains("pg-main"),
+        "{by_hand}"
+    );
+    rig.write(store, &by_hand);
+    for more in [&[][..], &["--prune-files"]] {
+        let ran = export(&rig, more).await;
+        ran.exits(0).shows(&["7 files in out: 0 written, 7 unchanged"]);
+        assert!(
+            !ran.err.contains("stale") && !ran.err.contains("removed"),
+            "{}",
+            ran.err
+        );
+        assert_eq!(rig.read(PG), connection);
+        assert_eq!(rig.read(store), by_hand);
+    }
+    // What changed beside is written, and the rename stays.
+    edit(
+        &rig,
+        "datastore",
+        json!({"name": "Warehouse"}),
+        json!({"description": "by hand"}),
+    )
+    .await;
+    export(&rig, &["--prune-files"]).await.exits(0).shows(&["1 written"]);
+    let text = rig.read(store);
+    for line in [
+        "name: dwh\n",
+        "previous_name: Warehouse\n",
+        "connection_name: pg-main\n",
+        "description: by hand\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    rig.run(&["plan", "--input", "out"])
+        .await
+        .exits(0)
+        .shows(&["name: \"Warehouse\" -> \"dwh\"", "name: \"pg\" -> \"pg-main\""]);
+}
+
+#[tokio::test]
+async fn a_file_that_spells_a_name_with_other_capitals_is_corrected_and_keeps_the_rest() {
+    let rig = Rig::new().await;
+    export(&rig, &[]).await.exits(0);
+    let store = "out/datastores/warehouse/_datastore.yaml";
+    let text = rig.read(store);
+    let spelled = format!(
+        "# ours\nprotect: true\n{}",
+        text.replace("name: Warehouse\n", "name: WAREHOUSE\n")
+    );
+    rig.write(store, &spelled);
+    let ran = export(&rig, &["--prune-files"]).await;
+    ran.exits(0).shows(&["7 files in out: 1 written, 6 unchanged"]);
+    assert!(!ran.err.contains("removed"), "{}", ran.err);
+    let after = rig.read(store);
+    assert!(
+        after.starts_with("# ours\n") && after.contains("protect: true\n") && after.contains("\nname: Warehouse\n"),
+        "{after}"
+    );
+}
+
+#[tokio::test]
+async fn a_datastore_that_is_not_there_any_more_is_told_and_its_folder_stays() {
+    let rig = Rig::new().await;
+    export(&rig, &[]).await.exits(0);
+    edit(&rig, "datastore", json!({"name": "Warehouse"}), json!({"name": "dwh"})).await;
+    let ran = export(&rig, &["--prune-files"]).await;
+    ran.exits(0).says(&[
+        "note: datastores/warehouse/_datastore.yaml and what is beside it stay as they are",
+        "no `datastore/Warehouse` is there that the token may see",
+    ]);
+    assert!(rig.path("out/datastores/warehouse/_datastore.yaml").exists());
+    assert!(rig.path("out/datastores/dwh/_datastore.yaml").exists());
+    let ran = export(&rig, &["--datastore", "dwh"]).await;
+    assert!(!ran.exits(0).err.contains("stay as they are"));
+}

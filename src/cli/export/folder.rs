@@ -209,6 +209,17 @@ impl Folder {
         keeps.then(|| declared.key.name())
     }
 
+    /// Datastores that the folder declares and of which nothing was exported: gone, renamed, or not to be seen.
+    pub(super) fn without_datastore<'a>(&'a self, files: &[ExportedFile]) -> Vec<(&'a str, &'a Key)> {
+        let live: BTreeSet<&Key> = files.iter().map(|file| &file.key).collect();
+        self.declared
+            .iter()
+            .filter(|one| one.key.kind == qualytics::kinds::DATASTORE && !live.contains(&one.key))
+            .filter(|one| !merge::map(&one.parsed).is_some_and(|spec| is_deletion(&spec)))
+            .map(|one| (one.path.as_ref(), &one.key))
+            .collect()
+    }
+
     /// Files of the folders that were read which declare nothing that is live.
     pub(super) fn stale(&self, exported: &super::Read<'_>) -> Vec<&Declared> {
         let keys: BTreeSet<&Key> = exported.files.iter().map(|file| &file.key).collect();

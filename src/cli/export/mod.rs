@@ -3,6 +3,7 @@
 mod disk;
 mod folder;
 mod merge;
+mod names;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -66,17 +67,18 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
     let exported = export(&instance.platform, &options).await;
     bar.finish();
     let Exported {
-        files,
+        mut files,
         gaps,
         notes,
-        others,
+        mut others,
     } = exported.map_err(wire::failed)?;
     for gap in &gaps {
         out::error(gap);
     }
     let root = &args.output;
     std::fs::create_dir_all(root).with_context(|| format!("cannot write {}/", root.display()))?;
-    let folder = Folder::read(root, instance.variables.as_ref()).await?;
+    let mut folder = Folder::read(root, instance.variables.as_ref()).await?;
+    names::align(&mut folder.declared, &mut files, &mut others);
     let mut targets = folder.places(&files, &BTreeSet::new());
     // What could not be read, or was not asked for, may well exist: only a whole export tells what is stale.
     let stale: Vec<&Declared> = if gaps.is_empty() && instance.left_out.is_empty() {
@@ -135,6 +137,14 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
             let path = &declared.path;
             out::say(&format!(
                 "stale: {path} corresponds to nothing any more; --prune-files removes it"
+            ));
+        }
+    }
+    if gaps.is_empty() && instance.left_out.is_empty() && args.datastores.is_empty() {
+        for (path, key) in folder.without_datastore(&files) {
+            out::say(&format!(
+                "note: {path} and what is beside it stay as they are: no `{key}` is there that the token may see; remove the \
+                 folder if it is gone for good"
             ));
         }
     }
