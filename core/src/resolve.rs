@@ -134,6 +134,7 @@ impl Resolved {
         let renames = crate::rename::find(kind, &self.documents, &sides.live, sides.ledger.as_deref(), schema);
         for (key, from) in &renames.refused {
             self.documents.remove(key);
+            self.documents.remove(from);
             self.broken.extend([key, from].map(broken));
         }
         self.broken.extend(renames.unsure.iter().map(broken));

@@ -326,6 +326,10 @@ fn a_previous_name_that_cannot_be_one_is_told_at_its_line() {
             assert_eq!(planned.plan.unmanaged, [] as [Key; 0], "{files:?}");
         }
     }
+    // Where the rename was never written, the new document of the old name would be written over what is to be renamed.
+    let newer = ("vaults/a/_vault.yaml", "name: A\nsize: 7\n");
+    let (planned, _) = case(&[newer, first]).live("vault/A", 1, "name: A\nsize: 1\n").planned();
+    assert_eq!(steps(&planned), [] as [String; 0]);
     let (planned, diagnostics) = case(&[("vaults/b/_vault.yaml", "name: B\nprevious_name: B\n")])
         .live("vault/B", 1, "name: B\n")
         .planned();

@@ -75,6 +75,8 @@ impl Loader<'_> {
             if let Some(document) = documents.remove(&key) {
                 let place = document.origin.place(&FieldPath::top(PREVIOUS_NAME));
                 self.fail(key.kind, Some(key), fault.at(place));
+                // Where the rename has not been written yet, the old name is that of the other resource.
+                documents.remove(&from);
                 self.broken.push(Broken {
                     kind: Some(from.kind),
                     key: Some(from),
@@ -90,6 +92,8 @@ pub(crate) fn name_is_taken(from: &Key, other: &Document) -> Diagnostic {
         "`{from}` is declared still, in {}: it cannot have become this",
         other.origin.file()
     );
-    Diagnostic::error("declared_previous_name", message)
-        .help("remove that document if it was renamed to this one; drop `previous_name` if both are meant")
+    Diagnostic::error("declared_previous_name", message).help(
+        "remove that document if it was renamed to this one; drop `previous_name` if both are meant; \
+             neither is planned",
+    )
 }
