@@ -1,6 +1,7 @@
 //! Names that Git spells with other capitals than the instance: they are taken for the one that differs in case only.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Addresses, holder};
 use crate::diagnostic::Diagnostic;
@@ -20,7 +21,8 @@ pub(crate) struct Spellings {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Finds names of `kind` that nothing has as they are spelled, neither declared (but for a document's own) nor live.
+/// Finds names of `kind` that nothing has as they are spelled, neither declared (but for a document's own) nor live. A document's
+/// own is that of something live which no other document declares; one that is referred to is that of anything.
 pub(crate) fn find(kind: Kind, documents: &BTreeMap<Key, Document>, live: &Live, schema: &dyn Schema) -> Spellings {
     let mut found = Spellings {
         live: BTreeMap::new(),
@@ -31,28 +33,18 @@ pub(crate) fn find(kind: Kind, documents: &BTreeMap<Key, Document>, live: &Live,
         return found;
     }
     let is_live = |key: &Key| live.resources.contains_key(key) || live.discovered.contains_key(key);
-    let mut index: Option<BTreeMap<Key, Vec<&Key>>> = None;
-    let mut alike = |key: &Key| -> Vec<&Key> {
-        let index = index.get_or_insert_with(|| {
-            let mut index: BTreeMap<Key, Vec<&Key>> = BTreeMap::new();
-            let known = live.resources.keys().chain(live.discovered.keys());
-            for key in known.filter(|key| key.kind == kind && !documents.contains_key(*key)) {
-                index.entry(folded(key)).or_default().push(key);
-            }
-            index
-        });
-        index.get(&folded(key)).cloned().unwrap_or_default()
-    };
+    let known = || live.resources.keys().chain(live.discovered.keys());
+    let undeclared = LazyCell::new(|| alike(known().filter(|key| key.kind == kind && !documents.contains_key(*key))));
     let mut own: BTreeMap<Key, Key> = BTreeMap::new();
     for (key, document) in documents.iter().filter(|(key, _)| key.kind == kind && !is_live(key)) {
         // A table is no computed container, however it is spelled.
-        let mut candidates = alike(key);
+        let mut candidates = undeclared.get(&folded(key)).cloned().unwrap_or_default();
         candidates.retain(|other| live.resources.contains_key(*other));
         if candidates.is_empty() || live.gap(key).is_some() {
             continue;
         }
         let at = schema.name_field(kind);
-        found.diagnostics.push(told(document, &at, key, &candidates));
+        found.diagnostics.push(told(document, &at, key, &candidates, live));
         match candidates.as_slice() {
             [one] => {
                 own.insert(key.clone(), (*one).clone());
@@ -60,6 +52,8 @@ pub(crate) fn find(kind: Kind, documents: &BTreeMap<Key, Document>, live: &Live,
             _ => found.ambiguous.push(key.clone()),
         }
     }
+    let declared = || documents.keys().map(|key| own.get(key).unwrap_or(key));
+    let anything = LazyCell::new(|| alike(known().chain(declared()).filter(|key| key.kind == kind)));
     for (key, document) in documents.iter().filter(|(_, document)| document.by_slug.is_empty()) {
         for reference in &document.references {
             let Some(to) = holder(kind, &reference.to, schema) else {
@@ -70,11 +64,13 @@ pub(crate) fn find(kind: Kind, documents: &BTreeMap<Key, Document>, live: &Live,
             {
                 continue;
             }
-            let candidates = alike(&to);
+            let candidates = anything.get(&folded(&to)).cloned().unwrap_or_default();
             if candidates.is_empty() {
                 continue;
             }
-            found.diagnostics.push(told(document, &reference.at, &to, &candidates));
+            found
+                .diagnostics
+                .push(told(document, &reference.at, &to, &candidates, live));
             if let [one] = candidates.as_slice() {
                 found.live.insert(to, (*one).clone());
             }
@@ -89,9 +85,25 @@ fn folded(key: &Key) -> Key {
     key.sibling(&key.name().to_lowercase())
 }
 
-fn told(document: &Document, at: &FieldPath, key: &Key, candidates: &[&Key]) -> Diagnostic {
+/// The names that are alike, in their order.
+fn alike<'k>(keys: impl Iterator<Item = &'k Key>) -> BTreeMap<Key, Vec<&'k Key>> {
+    let mut index: BTreeMap<Key, Vec<&Key>> = BTreeMap::new();
+    for key in keys.collect::<BTreeSet<_>>() {
+        index.entry(folded(key)).or_default().push(key);
+    }
+    index
+}
+
+fn told(document: &Document, at: &FieldPath, key: &Key, candidates: &[&Key], live: &Live) -> Diagnostic {
     let name = key.name();
     let fault = match candidates {
+        [one] if !live.resources.contains_key(*one) && !live.discovered.contains_key(*one) => {
+            let message = format!(
+                "`{name}` is taken for `{}`, which is how its document spells it",
+                one.name()
+            );
+            Diagnostic::warning("name_differs_in_case", message).help("spell it so")
+        }
         [one] => {
             let message = format!(
                 "`{name}` is taken for `{}`, which is how the instance spells it",
