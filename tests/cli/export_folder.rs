@@ -348,3 +348,27 @@ async fn a_datastore_that_is_not_there_any_more_is_told_and_its_folder_stays() {
     let ran = export(&rig, &["--datastore", "dwh"]).await;
     assert!(!ran.exits(0).err.contains("stay as they are"));
 }
+
+#[tokio::test]
+async fn a_datastore_never_goes_to_the_folder_of_another_whose_name_leads_there_too() {
+    let rig = Rig::new().await;
+    export(&rig, &[]).await.exits(0);
+    let store = "out/datastores/warehouse/_datastore.yaml";
+    let theirs = rig.read(store).replace("database: an", "database: other");
+    rig.write("second/connections/pg.yaml", &rig.read(PG));
+    rig.write(
+        "second/datastores/warehouse/_datastore.yaml",
+        &theirs.replace("name: Warehouse", "name: Warehouse!"),
+    );
+    let ran = rig
+        .run(&["apply", "--input", "second", "--include", "datastores", "--yes"])
+        .await;
+    ran.exits(0).shows(&["1 created"]);
+    let before = rig.read(store);
+    let ran = export(&rig, &[]).await;
+    ran.exits(0).shows(&["8 files in out: 1 written"]);
+    assert_eq!(rig.read(store), before);
+    let other = rig.read("out/datastores/warehouse_2/_datastore.yaml");
+    assert!(other.contains("name: Warehouse!\n"), "{other}");
+    settled(&rig).await;
+}

@@ -91,7 +91,7 @@ impl Folder {
     /// path of the export, in the folder that its datastore and container have here, numbered where that is taken.
     pub(super) fn places(&self, files: &[ExportedFile], free: &BTreeSet<String>) -> Vec<Target<'_>> {
         let found = self.matches(files);
-        let folders = self.folders(files, &found);
+        let folders = self.folders(files, &found, free);
         let mut taken: BTreeSet<String> = self.occupied.difference(free).cloned().collect();
         let mut targets = Vec::new();
         for (file, found) in files.iter().zip(found) {
@@ -167,21 +167,36 @@ impl Folder {
         found.into_iter().map(|index| self.declared.get(index?)).collect()
     }
 
-    /// The folders of the export that are called otherwise here, the deepest first.
-    fn folders(&self, files: &[ExportedFile], found: &[Option<&Declared>]) -> Vec<(String, String)> {
+    /// The folders of the export that are called otherwise here, the deepest first: as the folder has them, and numbered where
+    /// what stands in their place belongs to something else, and is not among what is `free`.
+    fn folders(
+        &self,
+        files: &[ExportedFile],
+        found: &[Option<&Declared>],
+        free: &BTreeSet<String>,
+    ) -> Vec<(String, String)> {
         let mut own: BTreeMap<(Kind, &[String]), &Declared> = BTreeMap::new();
         for declared in &self.declared {
             own.entry((declared.key.kind, declared.key.path())).or_insert(declared);
         }
         let mut folders: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut nameless: BTreeSet<String> = BTreeSet::new();
         for file in files {
             let theirs: Vec<&str> = file.path.split('/').collect();
             for (depth, kind) in [(1, qualytics::kinds::DATASTORE), (2, qualytics::kinds::CONTAINER)] {
                 let parents = file.key.path().get(..depth).unwrap_or_default();
                 let own = own.get(&(kind, parents));
                 let folder = theirs.get(..2 * depth).unwrap_or_default().join("/");
-                if let (Some(own), true) = (own, file.path.starts_with("datastores/") && theirs.len() > 2 * depth) {
-                    folders.insert((folder, parent(&own.path).to_owned()));
+                let names_both = ["datastores", "containers"].iter().zip(theirs.iter().step_by(2));
+                let is_folder = theirs.len() > 2 * depth && names_both.take(depth).all(|(one, other)| one == other);
+                match own {
+                    Some(own) if is_folder => {
+                        folders.insert((folder, parent(&own.path).to_owned()));
+                    }
+                    None if is_folder => {
+                        nameless.insert(folder);
+                    }
+                    Some(_) | None => {}
                 }
             }
         }
@@ -191,8 +206,29 @@ impl Folder {
                 folders.insert((parent(&file.path).to_owned(), parent(&found.path).to_owned()));
             }
         }
-        let mut folders: Vec<_> = folders.into_iter().filter(|(theirs, ours)| theirs != ours).collect();
-        folders.sort_by_key(|(theirs, _)| std::cmp::Reverse(theirs.len()));
+        let mut taken: BTreeSet<String> = own
+            .values()
+            .filter(|own| matches!(own.key.kind, qualytics::kinds::DATASTORE | qualytics::kinds::CONTAINER))
+            .filter(|own| !free.contains(own.path.as_ref()))
+            .map(|own| parent(&own.path).to_owned())
+            .collect();
+        taken.extend(folders.iter().map(|(_, ours)| ours.clone()));
+        let by_depth = |folders: &mut Vec<(String, String)>| {
+            folders.sort_by_key(|(theirs, _)| std::cmp::Reverse(theirs.len()));
+        };
+        let mut folders: Vec<_> = folders.into_iter().collect();
+        by_depth(&mut folders);
+        // A datastore's folder stands before those in it.
+        for theirs in nameless {
+            if folders.iter().any(|(known, _)| *known == theirs) {
+                continue;
+            }
+            let ours = vacant(&relocated(&theirs, &folders), &taken);
+            taken.insert(ours.clone());
+            folders.push((theirs, ours));
+            by_depth(&mut folders);
+        }
+        folders.retain(|(theirs, ours)| theirs != ours);
         folders
     }
 
@@ -296,10 +332,10 @@ fn relocated(path: &str, folders: &[(String, String)]) -> String {
     found.unwrap_or_else(|| path.to_owned())
 }
 
-/// `path`, or what it is with the first number that makes it free.
+/// The path of a file or folder, or what it is with the first number that makes it free.
 fn vacant(path: &str, taken: &BTreeSet<String>) -> String {
-    let stem = path.strip_suffix(".yaml").unwrap_or(path);
-    let numbered = (2_u64..).map(|number| format!("{stem}_{number}.yaml"));
+    let (stem, end) = path.strip_suffix(".yaml").map_or((path, ""), |stem| (stem, ".yaml"));
+    let numbered = (2_u64..).map(|number| format!("{stem}_{number}{end}"));
     let mut candidates = std::iter::once(path.to_owned()).chain(numbered);
     candidates
         .find(|candidate| !taken.contains(candidate))
