@@ -10,7 +10,7 @@ use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::schema::{KindSpec, Schema};
 use crate::sides::Sides;
-use crate::snapshot::{Broken, Desired, Live, LiveResource};
+use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 
 /// Documents with final keys.
 #[derive(Debug, Default)]
@@ -272,7 +272,14 @@ pub(crate) fn match_live<'a>(documents: &BTreeMap<Key, Document>, live: &'a Live
             None => matched.unidentified.push(key),
         }
     }
-    for (likeness, found) in candidates {
+    for (likeness, mut found) in candidates {
+        // What was put away is no rival of what is in use.
+        if found
+            .iter()
+            .any(|(_, resource)| resource.presence != Presence::Archived)
+        {
+            found.retain(|(_, resource)| resource.presence != Presence::Archived);
+        }
         match (wanted.get(&likeness).map_or(&[][..], Vec::as_slice), found.as_slice()) {
             ([key], [(_, resource)]) => {
                 matched.matches.insert((*key).clone(), resource);

@@ -31,9 +31,11 @@ async fn an_official_dry_run_writes_nothing() {
 async fn both_fill_an_empty_instance(seed: &Json) {
     let bench = Bench::start(seed).await;
     bench.our_export("config").await;
-    let folder = bench.path("config");
+    bench.official_export("official").await;
+    let (folder, official) = (bench.path("config"), bench.path("official"));
     let (theirs, ours) = (bench.empty_like(seed).await, bench.empty_like(seed).await);
-    tokio::join!(theirs.official_import(&folder), ours.apply(&folder));
+    // Each what the other wrote.
+    tokio::join!(theirs.official_import(&folder), ours.apply(&official));
     // The files name the uid of every check. Where it came from, not every check has it yet.
     bench.apply(&folder).await;
     let expected = bench.state().await;
@@ -73,6 +75,11 @@ async fn the_golden_folder_fills_an_empty_instance_alike() {
 #[tokio::test(flavor = "multi_thread")]
 async fn computed_containers_fields_and_enrichment_fill_an_empty_instance_alike() {
     both_fill_an_empty_instance(&example_seed(2, 4, 60)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_checks_fill_an_empty_instance_alike() {
+    both_fill_an_empty_instance(&example_seed(5, 10, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

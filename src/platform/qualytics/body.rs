@@ -249,7 +249,12 @@ impl Target<'_> {
         if let Some(properties @ Value::Null) = map.get_mut("properties") {
             *properties = Value::Map(Map::new());
         }
-        let mut metadata = Map::from([(UID.to_owned(), Value::from(self.step.change.key.name()))]);
+        // A number that is the id stays one.
+        let written = self.step.write.get(UID).filter(|uid| matches!(uid, Value::Number(_)));
+        let uid = written
+            .cloned()
+            .unwrap_or_else(|| Value::from(self.step.change.key.name()));
+        let mut metadata = Map::from([(UID.to_owned(), uid)]);
         if let Some(Value::Map(own)) = map.get("additional_metadata") {
             metadata.extend(own.clone());
         }

@@ -17,7 +17,7 @@ use super::normalize::container_name;
 use super::portable::{self, ExportedCheck};
 use super::uid;
 use super::wire::{self, Names};
-use super::{Qualytics, layout};
+use super::{Qualytics, layout, notes};
 use crate::codec;
 use crate::platform::failures::failure;
 use crate::platform::http::Request;
@@ -109,11 +109,10 @@ pub async fn export(platform: &Qualytics, options: &ExportOptions) -> Result<Exp
         if asked(DATASTORE) {
             let raw = platform.http.fetch(&Request::new(&GET_DATASTORE, &[*id])).await?;
             let key = Key::new(DATASTORE, [&name]);
-            out.put(
-                format!("{folder}/_datastore.yaml"),
-                key,
-                portable::datastore(&raw, &names),
-            );
+            let path = format!("{folder}/_datastore.yaml");
+            let content = portable::datastore(&raw, &names);
+            out.notes.extend(notes::of_texts(&path, &raw, &content));
+            out.put(path, key, content);
         }
         if asked(CONTAINER) || asked(COMPUTED_FIELD) || asked(CHECK) {
             let listed = soft(
@@ -187,20 +186,9 @@ impl Qualytics {
             if let Some(name) = wire::text_of(raw, "name") {
                 let stem = folders.claim("connections/", &file_name(name));
                 let path = format!("{stem}.yaml");
-                let portable::ExportedConnection { content, hidden } = portable::connection(raw, name);
-                for field in hidden {
-                    out.notes.push(format!(
-                        "{path}: the instance shows the secret `{field}` of connection `{name}`; the file has a placeholder in its \
-                         place"
-                    ));
-                }
-                if raw.get("access_key").is_some_and(Json::is_null) {
-                    out.notes.push(format!(
-                        "{path}: connection `{name}` has no `access_key`, and the file has a placeholder for one: if it is to have \
-                         none, write `access_key: null` there, which an export leaves as it is"
-                    ));
-                }
-                out.put(path, Key::new(CONNECTION, [name]), content);
+                let exported = portable::connection(raw, name);
+                out.notes.extend(notes::of_connection(&path, name, raw, &exported));
+                out.put(path, Key::new(CONNECTION, [name]), exported.content);
             }
         }
         Ok(())
@@ -233,7 +221,7 @@ impl Qualytics {
             whole.extend(soft(raw, &what, gaps)?.map(|raw| (name, raw)));
         }
         let elsewhere = whole.iter().flat_map(|(_, raw)| portable::containers_of(raw)).collect();
-        self.learn(elsewhere, names).await?;
+        self.learn(elsewhere, names, gaps).await?;
         let mut folders = Folders::default();
         let root = format!("{}/containers/", part.folder);
         // Computed containers first: theirs is the folder that names them.
@@ -256,6 +244,11 @@ impl Qualytics {
             }
             if !computed_fields {
                 continue;
+            }
+            if !is_computed {
+                let beside = names.containers.values().filter(|(owner, _)| *owner == part.id);
+                out.notes
+                    .extend(notes::of_folder(&folder, name, beside.map(|(_, other)| other.as_str())));
             }
             let mut stems = Folders::default();
             let mut fields: Vec<&Json> = fields.iter().collect();
@@ -285,7 +278,7 @@ impl Qualytics {
             return Ok(());
         };
         let elsewhere = raws.iter().flat_map(portable::containers_of).collect();
-        self.learn(elsewhere, names).await?;
+        self.learn(elsewhere, names, gaps).await?;
         raws.sort_by_key(wire::id_of);
         let claims: Vec<_> = raws.iter().map(portable::claim).collect();
         let uids = uid::distinct(&claims);
@@ -309,29 +302,24 @@ impl Qualytics {
         Ok(())
     }
 
-    /// Reads the names of containers that lie elsewhere. One that cannot be read keeps its number in the files.
-    async fn learn(&self, containers: BTreeSet<i64>, names: &mut Names) -> Result<(), Failure> {
+    /// Reads the names of containers that lie elsewhere. One that cannot be read is a gap, and keeps its number in the files.
+    async fn learn(&self, containers: BTreeSet<i64>, names: &mut Names, gaps: &mut Vec<String>) -> Result<(), Failure> {
         let unknown: Vec<i64> = containers
             .into_iter()
             .filter(|id| !names.containers.contains_key(id))
             .collect();
         let read: Vec<_> = stream::iter(unknown)
-            .map(|id| async move { self.http.fetch(&Request::new(&GET_CONTAINER, &[id])).await })
+            .map(|id| async move { (id, self.http.fetch(&Request::new(&GET_CONTAINER, &[id])).await) })
             .buffered(AT_ONCE)
             .collect()
             .await;
-        for raw in read {
-            match raw {
-                Ok(raw) => {
-                    let datastore = raw.get("datastore").and_then(wire::id_of);
-                    if let (Some(id), Some(name), Some(datastore)) =
-                        (wire::id_of(&raw), wire::text_of(&raw, "name"), datastore)
-                    {
-                        names.containers.insert(id, (datastore, name.to_owned()));
-                    }
-                }
-                Err(refused) if refused.meaning == Meaning::Unauthorized => return Err(refused),
-                Err(_) => {}
+        for (id, raw) in read {
+            let what = format!("container {id}, to which files refer by this number since its name is not known,");
+            let Some(raw) = soft(raw, &what, gaps)? else { continue };
+            let datastore = raw.get("datastore").and_then(wire::id_of);
+            if let (Some(id), Some(name), Some(datastore)) = (wire::id_of(&raw), wire::text_of(&raw, "name"), datastore)
+            {
+                names.containers.insert(id, (datastore, name.to_owned()));
             }
         }
         Ok(())

@@ -13,10 +13,10 @@ use super::calls::{
     GET_CHECK, GET_CONNECTION, GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_DATASTORES,
 };
 use super::execute::is_written;
-use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, LINK_ENRICHMENT, UID};
+use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, LINK_ENRICHMENT};
 use super::references::{self, text};
 use super::wire::{self, Context, Names};
-use super::{Qualytics, schema};
+use super::{Qualytics, portable, schema};
 use crate::platform::failures::failure;
 use crate::platform::http::{Call, Request};
 use crate::platform::{Found, Ids};
@@ -153,11 +153,7 @@ impl Qualytics {
             .query("datastore", datastore.0)
             .query("container", container.0)
             .query("archived", "include");
-        let stored = |raw: &Json| {
-            raw.get("additional_metadata")
-                .and_then(|metadata| wire::text_of(metadata, UID))
-                == Some(key.name())
-        };
+        let stored = |raw: &Json| portable::stored_uid(raw).as_deref() == Some(key.name());
         let found = self.http.pages(&request, |raw| stored(&raw).then_some(raw)).await?;
         let mut found: Vec<Json> = found.into_iter().flatten().collect();
         found.sort_by_key(|raw| {

@@ -60,10 +60,15 @@ pub(super) fn uid(spec: &Map) -> String {
     })
 }
 
+/// What stands where a check says its id.
+pub(super) fn written_uid(spec: &Map) -> Option<&Value> {
+    let metadata = spec.get("additional_metadata").and_then(Value::as_map);
+    spec.get(UID).or_else(|| metadata?.get(UID))
+}
+
 /// The id that a check has of its own.
 pub(super) fn stored_uid(spec: &Map) -> Option<String> {
-    let metadata = spec.get("additional_metadata").and_then(Value::as_map);
-    let stored = spec.get(UID).or_else(|| metadata?.get(UID))?;
+    let stored = written_uid(spec)?;
     match stored {
         Value::String(text) if text.is_empty() => None,
         Value::String(text) => Some(text.clone()),

@@ -3,7 +3,7 @@
 use driftless_core::key::Kind;
 use driftless_core::value::{Map, Number, Value};
 
-use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
+use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
 use super::normalize::GENERATED;
 use super::rules::{self, Support};
 
@@ -110,6 +110,9 @@ fn check(spec: &mut Map) {
     let rule = rules::current_name(&written);
     if rule != written {
         spec.insert("rule_type".to_owned(), Value::from(rule));
+    }
+    if let Some(uid @ Value::Number(_)) = spec.get_mut(UID) {
+        *uid = Value::String(driftless_core::json::write(uid));
     }
     no_description_is_null(spec, rule);
     if rules::is_calculated(rule) {

@@ -14,6 +14,7 @@ mod layout;
 mod meaning;
 mod mentions;
 mod normalize;
+mod notes;
 mod observe;
 mod operations;
 mod pattern;

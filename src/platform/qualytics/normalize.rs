@@ -76,6 +76,8 @@ fn take_uid_out(side: Side, spec: &mut Map) {
         Side::Desired => Some(layout::uid(spec)),
         Side::Live => layout::stored_uid(spec),
     };
+    let number = layout::written_uid(spec).filter(|written| matches!(written, Value::Number(_)));
+    let uid = number.cloned().or(uid.map(Value::String));
     if let Some(Value::Map(metadata)) = spec.get_mut("additional_metadata") {
         metadata.shift_remove(UID);
         for promoted in PROMOTION_METADATA {
@@ -83,7 +85,7 @@ fn take_uid_out(side: Side, spec: &mut Map) {
         }
     }
     if let Some(uid) = uid {
-        spec.insert(UID.to_owned(), Value::String(uid));
+        spec.insert(UID.to_owned(), uid);
     }
 }
 

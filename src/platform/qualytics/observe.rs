@@ -8,7 +8,6 @@ use driftless_core::snapshot::{Desired, Live, Scope};
 use futures::stream::{self, StreamExt as _};
 use serde_json::Value as Json;
 
-use super::Qualytics;
 use super::body::collect_secrets;
 use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
@@ -16,6 +15,7 @@ use super::labels::Seen;
 use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
 use super::references::container_key;
 use super::wire::{self, Context, LiveCheck, Names};
+use super::{Qualytics, portable};
 use crate::platform::http::Request;
 
 /// Reads under way at once, before the gate: enough that the gate alone decides.
@@ -266,13 +266,11 @@ impl Qualytics {
             .query("archived", "include")
             .query("sort_created", "asc");
         let read = |raw: Json| {
-            let uid = raw
-                .get("additional_metadata")
-                .and_then(|metadata| wire::text_of(metadata, super::kinds::UID));
+            let uid = portable::stored_uid(&raw);
             let context = Context {
                 names,
                 datastore,
-                desired: uid.and_then(|uid| by_uid.get(uid).copied()),
+                desired: uid.and_then(|uid| by_uid.get(uid.as_str()).copied()),
             };
             wire::check(&raw, &further, context)
         };

@@ -243,7 +243,12 @@ pub(super) fn put_checks(datastore: &str, mut found: Vec<LiveCheck>, wanted: Opt
     let mut strangers: Vec<(String, LiveResource)> = Vec::new();
     for mut check in found {
         let key = check.stored.as_ref().map(|uid| Key::new(CHECK, [datastore, uid]));
-        let desired = match &check.stored {
+        // Another check that stores its id is not what the document with this id means.
+        let own = check
+            .stored
+            .as_ref()
+            .filter(|_| key.as_ref().is_some_and(|key| !live.resources.contains_key(key)));
+        let desired = match own {
             Some(uid) => by_uid.get(uid.as_str()).copied(),
             None => schema()
                 .likeness(CHECK, &check.resource.spec)

@@ -260,7 +260,7 @@ pub(super) const CHECK_FIELDS: &[(&str, Shape)] = &[
     ("owner_id", Shape::Integer),
     ("default_anomaly_assignee_id", Shape::Integer),
     ("template_id", Shape::Integer),
-    (UID, Shape::Text),
+    (UID, Shape::Any),
 ];
 
 /// Properties of checks whose shape is the same for every rule.
