@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{Document, PREVIOUS_NAME};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
@@ -49,7 +49,51 @@ pub(crate) fn find(
     if claims.is_empty() {
         return renames;
     }
-    let taken = |key: &Key| live.resources.contains_key(key) || live.discovered.contains_key(key);
+    renames.pending = pending(&claims, documents, live);
+    let circle: BTreeSet<Key> = renames
+        .pending
+        .keys()
+        .filter(|from| returns(from, &renames.pending))
+        .cloned()
+        .collect();
+    renames.pending.retain(|from, _| !circle.contains(from));
+    for (from, (to, source)) in claims {
+        if renames.pending.contains_key(&from) {
+            continue;
+        }
+        let is_live = live.resources.contains_key(&from);
+        if is_live && !live.has(&to) && live.gap(&to).is_some() {
+            renames.unsure.push(from);
+            continue;
+        }
+        if live.has(&to) && (!is_live || is_remembered(&from, &to, live, ledger)) {
+            renames.done.insert(from, to);
+            continue;
+        }
+        let (Source::Said, Some(document)) = (source, documents.get(&to)) else {
+            continue;
+        };
+        let fault = match (documents.get(&from), live.has(&to)) {
+            _ if circle.contains(&from) => circular(&from, &to),
+            (None, true) if is_live => both_live(&from, &to),
+            (Some(other), false) if is_live => name_is_taken(&from, other),
+            _ => continue,
+        };
+        if fault.severity == Severity::Error {
+            renames.refused.push((to, from));
+        }
+        let place = document.origin.place(&FieldPath::top(PREVIOUS_NAME));
+        renames.diagnostics.push(fault.at(place));
+    }
+    renames
+}
+
+/// The claims that can be written: what has the old name is live, and the new one is free, or becomes so in the same plan.
+fn pending(
+    claims: &BTreeMap<Key, (Key, Source)>,
+    documents: &BTreeMap<Key, Document>,
+    live: &Live,
+) -> BTreeMap<Key, Key> {
     let mut pending: BTreeMap<Key, Key> = claims
         .iter()
         .filter(|(from, (to, _))| live.resources.contains_key(*from) && live.gap(to).is_none())
@@ -58,64 +102,34 @@ pub(crate) fn find(
     // Each may count on the others, until one of them turns out to stay.
     loop {
         let stays = |(from, to): &(&Key, &Key)| {
-            let occupied = taken(to) && !pending.contains_key(*to);
+            let occupied = live.has(to) && !pending.contains_key(*to);
             let kept = documents.contains_key(*from) && !pending.values().any(|other| other == *from);
             occupied || kept
         };
         let Some(from) = pending.iter().find(stays).map(|(from, _)| from.clone()) else {
-            break;
+            return pending;
         };
         pending.remove(&from);
     }
-    let circle: BTreeSet<Key> = pending.keys().filter(|from| returns(from, &pending)).cloned().collect();
-    pending.retain(|from, _| !circle.contains(from));
-    for (from, (to, source)) in claims {
-        if pending.contains_key(&from) {
-            continue;
-        }
-        if live.resources.contains_key(&from) && !taken(&to) && live.gap(&to).is_some() {
-            renames.unsure.push(from);
-            continue;
-        }
-        let number = live.resources.get(&to).map(|resource| resource.id);
-        let remembered = ledger.and_then(|ledger| ledger.entries.get(&from)?.remote);
-        if taken(&to) && (!live.resources.contains_key(&from) || number.is_some() && number == remembered) {
-            renames.done.insert(from, to);
-            continue;
-        }
-        if source == Source::Followed {
-            continue;
-        }
-        let Some(document) = documents.get(&to) else { continue };
-        let place = document.origin.place(&FieldPath::top(PREVIOUS_NAME));
-        let is_live = live.resources.contains_key(&from);
-        if circle.contains(&from) {
-            let message =
-                format!("`{from}` and `{to}` cannot change places: each name is taken until the other is free");
-            let help = "give one of them a name of its own first, and the wanted one with the next commit";
-            renames.diagnostics.push(
-                Diagnostic::error("circular_previous_name", message)
-                    .at(place)
-                    .help(help),
-            );
-            renames.refused.push((to, from));
-        } else if is_live && taken(&to) {
-            if !documents.contains_key(&from) {
-                let message = format!("`{from}` and `{to}` are both live: nothing is renamed");
-                let help = "remove on the platform the one that is not wanted, or drop `previous_name`";
-                renames.diagnostics.push(
-                    Diagnostic::warning("previous_name_is_live", message)
-                        .at(place)
-                        .help(help),
-                );
-            }
-        } else if let (true, Some(other)) = (is_live, documents.get(&from)) {
-            renames.diagnostics.push(name_is_taken(&from, other).at(place));
-            renames.refused.push((to, from));
-        }
-    }
-    renames.pending = pending;
-    renames
+}
+
+/// Whether what is live as `to` is what was known as `from`, by its number.
+fn is_remembered(from: &Key, to: &Key, live: &Live, ledger: Option<&Ledger>) -> bool {
+    let number = live.resources.get(to).map(|resource| resource.id);
+    let remembered = ledger.and_then(|ledger| ledger.entries.get(from)?.remote);
+    number.is_some() && number == remembered
+}
+
+fn circular(from: &Key, to: &Key) -> Diagnostic {
+    let message = format!("`{from}` and `{to}` cannot change places: each name is taken until the other is free");
+    Diagnostic::error("circular_previous_name", message)
+        .help("give one of them a name of its own first, and the wanted one with the next commit")
+}
+
+fn both_live(from: &Key, to: &Key) -> Diagnostic {
+    let message = format!("`{from}` and `{to}` are both live: nothing is renamed");
+    Diagnostic::warning("previous_name_is_live", message)
+        .help("remove on the platform the one that is not wanted, or drop `previous_name`")
 }
 
 /// The documents of `kind` that claim a previous name, by the key that they claim.

@@ -112,7 +112,7 @@ fn fault(document: &Document, message: String, help: String) -> Box<Diagnostic> 
 /// Whether the parent (of something of `kind`) with the names `path` is live, or hidden by a gap.
 fn exists(live: &Live, schema: &dyn Schema, kind: Kind, path: &[String]) -> bool {
     let key = parent(schema, kind, path);
-    live.resources.contains_key(&key) || live.discovered.contains_key(&key) || live.gap(&key).is_some()
+    live.has(&key) || live.gap(&key).is_some()
 }
 
 /// Whether that parent shows nothing yet, of any kind.

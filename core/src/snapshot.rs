@@ -98,6 +98,11 @@ pub struct Gap {
 }
 
 impl Live {
+    /// Whether something has this key: a resource of ours, or one that is only referred to.
+    pub fn has(&self, key: &Key) -> bool {
+        self.resources.contains_key(key) || self.discovered.contains_key(key)
+    }
+
     /// The gap that hides `key`, if there is one.
     pub fn gap(&self, key: &Key) -> Option<&Gap> {
         self.gaps

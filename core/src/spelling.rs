@@ -32,11 +32,10 @@ pub(crate) fn find(kind: Kind, documents: &BTreeMap<Key, Document>, live: &Live,
     if !schema.is_found_without_case(kind) {
         return found;
     }
-    let is_live = |key: &Key| live.resources.contains_key(key) || live.discovered.contains_key(key);
     let known = || live.resources.keys().chain(live.discovered.keys());
     let undeclared = LazyCell::new(|| alike(known().filter(|key| key.kind == kind && !documents.contains_key(*key))));
     let mut own: BTreeMap<Key, Key> = BTreeMap::new();
-    for (key, document) in documents.iter().filter(|(key, _)| key.kind == kind && !is_live(key)) {
+    for (key, document) in documents.iter().filter(|(key, _)| key.kind == kind && !live.has(key)) {
         // A table is no computed container, however it is spelled.
         let mut candidates = undeclared.get(&folded(key)).cloned().unwrap_or_default();
         candidates.retain(|other| live.resources.contains_key(*other));
@@ -60,7 +59,11 @@ pub(crate) fn find(kind: Kind, documents: &BTreeMap<Key, Document>, live: &Live,
                 continue;
             };
             // Of its own parents the folder, or their own documents, speak.
-            if to == *key || key.is_below(&to) || documents.contains_key(&to) || is_live(&to) || live.gap(&to).is_some()
+            if to == *key
+                || key.is_below(&to)
+                || documents.contains_key(&to)
+                || live.has(&to)
+                || live.gap(&to).is_some()
             {
                 continue;
             }
@@ -97,7 +100,7 @@ fn alike<'k>(keys: impl Iterator<Item = &'k Key>) -> BTreeMap<Key, Vec<&'k Key>>
 fn told(document: &Document, at: &FieldPath, key: &Key, candidates: &[&Key], live: &Live) -> Diagnostic {
     let name = key.name();
     let fault = match candidates {
-        [one] if !live.resources.contains_key(*one) && !live.discovered.contains_key(*one) => {
+        [one] if !live.has(one) => {
             let message = format!(
                 "`{name}` is taken for `{}`, which is how its document spells it",
                 one.name()

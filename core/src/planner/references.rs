@@ -18,11 +18,7 @@ type Obstacle = (BlockReason, String, Option<FieldPath>);
 impl<'a> Planner<'a> {
     /// Whether what `key` names is declared without fault, or exists.
     fn satisfied(&self, key: &Key) -> bool {
-        self.documents.contains_key(key) || self.exists(key)
-    }
-
-    fn exists(&self, key: &Key) -> bool {
-        self.live.discovered.contains_key(key) || self.is_live(key)
+        self.documents.contains_key(key) || self.live.has(key)
     }
 
     fn is_live(&self, key: &Key) -> bool {
@@ -31,7 +27,7 @@ impl<'a> Planner<'a> {
 
     /// Whether what `key` names is there by the time that something which needs it is written.
     fn will_exist(&self, key: &Key) -> bool {
-        self.drafts.contains_key(key) || self.exists(key)
+        self.drafts.contains_key(key) || self.live.has(key)
     }
 
     /// What a write mentions and what does not exist. What the live resource mentions already need not be asked about.
