@@ -162,7 +162,7 @@ impl fmt::Display for EnvironmentName {
     }
 }
 
-/// A SHA-256 in hexadecimal: of a plan's content.
+/// A SHA-256 in hexadecimal: of a plan's content, or of what tells resources apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub String);
 

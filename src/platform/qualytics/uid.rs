@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driftless_core::key::Kind;
+use driftless_core::key::{Digest, Kind};
 use driftless_core::normalize::{meaning, normalize};
 use driftless_core::schema::Side;
 use driftless_core::value::Map;
-use sha2::{Digest as _, Sha256};
 
 use super::kinds::CHECK;
 use super::{layout, references, schema};
@@ -86,7 +85,7 @@ pub(super) fn distinct(claims: &[Claim]) -> Vec<String> {
         rest.extend(members.into_iter().filter(|(index, _)| Some(*index) != keeper));
     }
     for (index, claim) in rest {
-        let digest = digest(&claim.likeness());
+        let Digest(digest) = Digest::of(&claim.likeness());
         // A stored id may look like one of these; checks that are alike in everything are numbered.
         let longer =
             (DIGITS..=digest.len()).filter_map(|digits| Some(format!("{}_{}", claim.uid, digest.get(..digits)?)));
@@ -138,14 +137,7 @@ pub(super) fn fitting(name: &str) -> String {
 
 /// The digest of a text, as short as one in an id.
 pub(super) fn short(text: &str) -> String {
-    digest(text).chars().take(DIGITS).collect()
-}
-
-fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Digest::of(text).0.chars().take(DIGITS).collect()
 }
 
 #[cfg(test)]
