@@ -1,5 +1,7 @@
 //! Compares one resource field by field over three sides: what Git says, what is live, what was last agreed on.
 
+use std::cell::LazyCell;
+
 use crate::document::Document;
 use crate::field::FieldPath;
 use crate::key::Key;
@@ -35,6 +37,16 @@ pub(crate) enum Memory<'a> {
     Entry(&'a LedgerEntry),
 }
 
+impl<'a> Memory<'a> {
+    /// What was last agreed on, where anything was.
+    fn entry(self) -> Option<&'a LedgerEntry> {
+        match self {
+            Memory::Entry(entry) => Some(entry),
+            Memory::None | Memory::Unknown => None,
+        }
+    }
+}
+
 /// The differences of one resource that exists on both sides.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
@@ -55,10 +67,13 @@ pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource
     let kind = document.key.kind;
     let wanted = meaning(terms.schema, kind, &document.spec);
     let found = meaning(terms.schema, kind, &live.spec);
-    let agreed = match terms.memory {
-        Memory::Entry(entry) => Some(meaning(terms.schema, kind, &entry.spec)),
-        Memory::None | Memory::Unknown => None,
-    };
+    // Most resources have no difference, and then what was agreed on is not asked for.
+    let agreed = LazyCell::new(|| {
+        terms
+            .memory
+            .entry()
+            .map(|entry| meaning(terms.schema, kind, &entry.spec))
+    });
     let gone = (live.presence == Presence::Archived).then(|| gone_class(terms, document));
     for path in paths(terms.table, &wanted, &found) {
         let unread = live.unread.iter().any(|field| field == path.head());
@@ -94,12 +109,14 @@ pub(crate) fn compare(terms: Terms<'_>, document: &Document, live: &LiveResource
         };
         comparison.put(terms, live, change);
     }
-    for field in agreed.iter().flat_map(|agreed| agreed.keys()) {
-        if !wanted.contains_key(field) {
-            comparison.notes.push(format!(
-                "field `{field}` is no longer in Git: released, the last value stays"
-            ));
-        }
+    let has_more = |entry: &LedgerEntry| entry.spec.keys().any(|field| !document.spec.contains_key(field));
+    if terms.memory.entry().is_some_and(has_more) {
+        let released = agreed
+            .iter()
+            .flat_map(|agreed| agreed.keys())
+            .filter(|field| !wanted.contains_key(*field));
+        let note = |field| format!("field `{field}` is no longer in Git: released, the last value stays");
+        comparison.notes.extend(released.map(note));
     }
     comparison
 }
@@ -156,7 +173,7 @@ impl Comparison {
         };
         if lets_through(terms.policy, change.class, of_platform) {
             if of_platform {
-                let note = "the platform manages this check itself: with this change it becomes authored".to_owned();
+                let note = "the platform manages it by itself: with this change it becomes authored".to_owned();
                 if !self.notes.contains(&note) {
                     self.notes.push(note);
                 }
@@ -328,10 +345,7 @@ pub(crate) fn agreement(
 ) -> LedgerEntry {
     let mut spec = document.spec.clone();
     let mut fingerprints = std::collections::BTreeMap::new();
-    let known = match terms.memory {
-        Memory::Entry(entry) => Some(entry),
-        Memory::None | Memory::Unknown => None,
-    };
+    let known = terms.memory.entry();
     let mut all = Vec::new();
     leaves(&document.spec, None, &[], &mut all);
     for (path, value) in all {
