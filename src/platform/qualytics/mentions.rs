@@ -7,6 +7,7 @@ use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, CONTAINER, DATASTORE, ELSEWHERE, NUMBER, TAG, TEAM};
 use super::references::{PROPERTY_NAME, text};
+use super::rules::NUMBERS;
 
 /// The lists of names, and what they name.
 const LISTS: [(&str, Kind); 2] = [("tags", TAG), ("teams", TEAM)];
@@ -40,7 +41,7 @@ pub(super) fn mentions(key: &Key, spec: &Map) -> Vec<Reference> {
     }
     let properties = spec.get("properties").and_then(Value::as_map);
     if let Some(properties) = properties.filter(|map| text(map, PROPERTY_NAME.container).is_none()) {
-        for field in ["ref_container_id", "ref_datastore_id"] {
+        for field in NUMBERS {
             if let Some(number) = properties.get(field).filter(|number| !number.is_null()) {
                 let at = FieldPath::top("properties").child(field);
                 add(at, NUMBER, &driftless_core::json::write(number));

@@ -164,7 +164,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Properties that a rule may have besides those it cannot do without. `is_element_context` goes with every rule about fields, and
 /// what names another container goes with its datastore, by name or by number.
-pub(super) const OPTIONAL: &[(&str, &[&str])] = &[
+const OPTIONAL: &[(&str, &[&str])] = &[
     ("aggregationComparison", &["ref_filter"]),
     (
         "dataDiff",
@@ -271,13 +271,16 @@ pub(super) const PROPERTIES: &[&str] = &[
     "window_size",
 ];
 
+/// Rules that were renamed, `(older name, present name)`: files that were written long ago have the older one.
+pub(super) const RENAMED: [(&str, &str); 2] = [("dataType", "isType"), ("isReplicaOf", "dataDiff")];
+
+/// Properties that hold a number of one instance, where an export knows no name.
+pub(super) const NUMBERS: [&str; 2] = ["ref_container_id", "ref_datastore_id"];
+
 /// The present name of a rule that was renamed; any other name as it is.
 pub(super) fn current_name(rule: &str) -> &str {
-    match rule {
-        "dataType" => "isType",
-        "isReplicaOf" => "dataDiff",
-        other => other,
-    }
+    let renamed = RENAMED.iter().find(|(older, _)| *older == rule);
+    renamed.map_or(rule, |(_, present)| present)
 }
 
 /// The row of a rule, under its present or an older name.
@@ -298,11 +301,22 @@ impl Rule {
         let optional = OPTIONAL.iter().find(|(rule, _)| *rule == self.name);
         match property {
             "is_element_context" => self.arity != Container,
-            "ref_container_id" | "ref_datastore_id" | "ref_datastore_name" => names_container,
+            "ref_datastore_name" => names_container,
+            number if NUMBERS.contains(&number) => names_container,
             _ => {
                 self.required.contains(&property) || optional.is_some_and(|(_, optional)| optional.contains(&property))
             }
         }
+    }
+
+    /// Properties that somebody may want to write: those that it cannot do without first, and none that the platform sets by
+    /// itself or that means something else on each instance.
+    pub(super) fn offered(&self) -> impl Iterator<Item = &'static str> {
+        let by_itself = |name: &str| name == "is_element_context" && has_automatic_elements(self.name);
+        let optional = PROPERTIES.iter().copied().filter(move |name| {
+            self.takes(name) && !self.required.contains(name) && !NUMBERS.contains(name) && !by_itself(name)
+        });
+        self.required.iter().copied().chain(optional)
     }
 }
 

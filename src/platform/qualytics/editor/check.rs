@@ -2,18 +2,16 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::super::rules::{Arity, Evidence, PROPERTIES, RULES, Rule, Support, current_name};
+use super::super::rules::{Arity, Evidence, PROPERTIES, RENAMED, RULES, Rule, Support};
 use super::super::shapes::{PROPERTY_SHAPES, Shape};
 use super::field::{self, Around, Items};
 use super::{present, rule_hover};
 use crate::platform::document_schema::Layer;
 
-/// Older names of rules: files that were written long ago have them.
-const OLDER: [&str; 2] = ["dataType", "isReplicaOf"];
-
 /// Every name that a rule has or had.
 pub(super) fn rule_names() -> Vec<&'static str> {
-    RULES.iter().map(|row| row.name).chain(OLDER).collect()
+    let older = RENAMED.iter().map(|(older, _)| *older);
+    RULES.iter().map(|row| row.name).chain(older).collect()
 }
 
 /// What each of [`rule_names`] checks.
@@ -21,9 +19,7 @@ pub(super) fn rule_sentences() -> Vec<String> {
     let present = RULES
         .iter()
         .map(|row| rule_hover::rule(row.name).unwrap_or_default().to_owned());
-    let older = OLDER
-        .iter()
-        .map(|older| format!("The older name of {}.", current_name(older)));
+    let older = RENAMED.iter().map(|(_, name)| format!("The older name of {name}."));
     present.chain(older).collect()
 }
 
@@ -56,7 +52,12 @@ pub(super) fn by_rule(around: Around) -> Vec<Json> {
         .iter()
         .map(|row| {
             let names: Vec<&str> = std::iter::once(row.name)
-                .chain(OLDER.into_iter().filter(|older| current_name(older) == row.name))
+                .chain(
+                    RENAMED
+                        .iter()
+                        .filter(|(_, name)| *name == row.name)
+                        .map(|(older, _)| *older),
+                )
                 .collect();
             // Not `enum`: to an editor that completes, the beginning of a word is the word.
             let is = json!({ "type": "string", "pattern": format!("^({})$", names.join("|")) });
@@ -126,8 +127,8 @@ fn bounds(arity: Arity) -> Option<(u32, Option<u32>)> {
 fn inside(row: &Rule, around: Around) -> (Json, bool) {
     let needs = row.evidence == Evidence::Client && around.layer == Layer::Base && !row.required.is_empty();
     let mut own = Map::new();
-    for name in row.required.iter().chain(rule_hover::optional(row.name)) {
-        own.insert((*name).to_owned(), Json::Object(property(name, around)));
+    for name in row.offered() {
+        own.insert(name.to_owned(), Json::Object(property(name, around)));
     }
     if !needs {
         return (json!({ "properties": own }), false);

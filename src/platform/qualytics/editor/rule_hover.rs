@@ -1,4 +1,4 @@
-//! What an editor shows of rule types and of their properties, and which properties it offers for which rule.
+//! What an editor shows of rule types and of their properties.
 
 /// What a rule checks.
 pub(super) fn rule(name: &str) -> Option<&'static str> {
@@ -8,11 +8,6 @@ pub(super) fn rule(name: &str) -> Option<&'static str> {
 /// What a property of a check is.
 pub(super) fn property(name: &str) -> Option<&'static str> {
     PROPERTY_HOVER.iter().find(|row| row.0 == name).map(|row| row.1)
-}
-
-/// Properties that a rule takes besides those that it cannot do without.
-pub(super) fn optional(rule: &str) -> &'static [&'static str] {
-    OPTIONAL.iter().find(|row| row.0 == rule).map_or(&[], |row| row.1)
 }
 
 const RULE_HOVER: &[(&str, &str)] = &[
@@ -173,47 +168,9 @@ const PROPERTY_HOVER: &[(&str, &str)] = &[
     ("window_size", "Days that one measurement spans."),
 ];
 
-const OPTIONAL: &[(&str, &[&str])] = &[
-    ("aggregationComparison", &["ref_datastore_name", "ref_filter"]),
-    (
-        "dataDiff",
-        &[
-            "ref_datastore_name",
-            "id_field_names",
-            "passthrough_field_names",
-            "diff_change_types",
-            "numeric_comparator",
-            "duration_comparator",
-            "string_comparator",
-        ],
-    ),
-    ("distinctCount", &["comparison"]),
-    (
-        "entityResolution",
-        &["pair_substrings", "pair_homophones", "spelling_similarity_threshold"],
-    ),
-    ("equalTo", &["inclusive"]),
-    (
-        "equalToField",
-        &["numeric_comparator", "duration_comparator", "string_comparator"],
-    ),
-    ("existsIn", &["ref_datastore_name", "ref_filter"]),
-    ("fieldCount", &["comparison"]),
-    ("maxLength", &["is_element_context"]),
-    ("maxValue", &["inclusive"]),
-    ("metric", &["min", "max"]),
-    ("minLength", &["is_element_context"]),
-    ("minValue", &["inclusive"]),
-    ("notEmpty", &["is_element_context"]),
-    ("notExistsIn", &["ref_datastore_name", "ref_filter"]),
-    ("notNull", &["is_element_context"]),
-    ("unique", &["is_element_context"]),
-    ("volumetric", &["min", "max"]),
-];
-
 #[cfg(test)]
 mod tests {
-    use super::super::super::rules::{self, PROPERTIES, RULES};
+    use super::super::super::rules::{PROPERTIES, RULES};
     use super::*;
 
     #[test]
@@ -222,16 +179,5 @@ mod tests {
         assert_eq!(described, RULES.iter().map(|row| row.name).collect::<Vec<_>>());
         let described: Vec<&str> = PROPERTY_HOVER.iter().map(|row| row.0).collect();
         assert_eq!(described, PROPERTIES);
-    }
-
-    #[test]
-    fn what_a_rule_is_offered_is_a_property_that_it_does_not_need() {
-        for (name, properties) in OPTIONAL {
-            let row = rules::find(name).unwrap_or_else(|| panic!("{name}"));
-            for property in *properties {
-                assert!(PROPERTIES.contains(property), "{name} {property}");
-                assert!(!row.required.contains(property), "{name} {property}");
-            }
-        }
     }
 }
