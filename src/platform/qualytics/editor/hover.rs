@@ -46,6 +46,10 @@ const DIRECTIVE_HOVER: &[(&str, &str)] = &[
         "`true` keeps the resource from being deleted or replaced. Never sent to the platform.",
     ),
     (
+        "previous_name",
+        "The name that the resource had before: it is renamed, and not made a second time. Never sent to the platform.",
+    ),
+    (
         "trigger_sync",
         "Ignored: where a new datastore needs a sync, the plan shows one as a step of its own.",
     ),
