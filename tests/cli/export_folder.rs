@@ -79,7 +79,7 @@ async fn a_placeholder_stays_where_its_value_is_live_or_not_to_be_told_and_is_na
         .replace("port: 5432", "port: ${PG_PORT:-5432}");
     assert!(by_hand.contains("VAULT_PG") && by_hand.contains("PG_PORT"), "{by_hand}");
     rig.write(PG, &by_hand);
-    rig.write(".env", &format!("PG_HOST={value}\n"));
+    rig.write(".env", format!("PG_HOST={value}\n"));
     export(&rig, &[]).await.exits(0).shows(&["0 written"]);
     // Nobody can tell whether it is live: what somebody wrote stays.
     rig.write(".env", "");
@@ -87,7 +87,7 @@ async fn a_placeholder_stays_where_its_value_is_live_or_not_to_be_told_and_is_na
     assert_eq!(rig.read(PG), by_hand);
     // Something else differs: what means what is live stays as it is written.
     edit(&rig, "connection", json!({"name": "pg"}), json!({"username": "moved"})).await;
-    rig.write(".env", &format!("PG_HOST={value}\n"));
+    rig.write(".env", format!("PG_HOST={value}\n"));
     export(&rig, &[]).await.exits(0).shows(&["1 written"]);
     let text = rig.read(PG);
     for kept in [
@@ -122,7 +122,7 @@ async fn a_file_that_must_change_keeps_its_head_and_directives_and_says_what_it_
     let rig = Rig::new().await;
     export(&rig, &[]).await.exits(0);
     let head = "# Copyright of nobody\n# vim: ts=2\n\n";
-    rig.write(PG, &format!("{head}protect: true\n{}", rig.read(PG)));
+    rig.write(PG, format!("{head}protect: true\n{}", rig.read(PG)));
     edit(&rig, "connection", json!({"name": "pg"}), json!({"username": "moved"})).await;
     let ran = export(&rig, &[]).await;
     ran.exits(0);
@@ -133,7 +133,7 @@ async fn a_file_that_must_change_keeps_its_head_and_directives_and_says_what_it_
         "{text}"
     );
     settled(&rig).await;
-    rig.write(PG, &text.replace("username: moved", "username: moved # since may"));
+    rig.write(PG, text.replace("username: moved", "username: moved # since may"));
     edit(&rig, "connection", json!({"name": "pg"}), json!({"username": "again"})).await;
     export(&rig, &[])
         .await

@@ -48,7 +48,8 @@ impl Files {
     }
 
     pub(crate) fn text(&self, path: &str) -> String {
-        self.inner.lock().unwrap().texts.get(path).expect(path).clone()
+        let held = self.inner.lock().unwrap();
+        held.texts.get(path).unwrap_or_else(|| panic!("no {path}")).clone()
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
