@@ -57,6 +57,14 @@ pub struct KindSpec {
     pub directives: &'static [&'static str],
 }
 
+impl KindSpec {
+    /// Whether `spec` has what reserves `${…}` outside of secret fields for the platform.
+    pub fn leaves_to_vault(&self, spec: &Map) -> bool {
+        self.vault
+            .is_some_and(|field| spec.get(field).is_some_and(|value| !value.is_null()))
+    }
+}
+
 /// A default of a table.
 #[derive(Clone, Copy, Debug)]
 pub enum Default {

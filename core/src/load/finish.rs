@@ -84,9 +84,7 @@ impl Loader<'_> {
         let substitution = self.variables.substitution(table);
         let secrets: Vec<FieldPath> = table.secrets.iter().map(|field| FieldPath::dotted(field)).collect();
         let identity = self.identity_paths(key.kind);
-        let vault = table
-            .vault
-            .is_some_and(|field| spec.get(field).is_some_and(|value| !value.is_null()));
+        let vault = table.leaves_to_vault(spec);
         let mut leaves = Vec::new();
         scalars(spec, None, &mut leaves);
         for (leaf, text) in leaves {

@@ -53,15 +53,11 @@ pub(super) fn merge(key: &Key, old: &Parsed, live: &str, uid: Option<&str>, vari
     let (Some(table), Some(written)) = (qualytics::schema().spec(key.kind), map(old)) else {
         return Outcome::Same;
     };
-    let vault = table.vault.is_some_and(|field| {
-        [&written, &live]
-            .iter()
-            .any(|map| map.get(field).is_some_and(|own| !own.is_null()))
-    });
+    let vault = table.leaves_to_vault(&written) || table.leaves_to_vault(&live);
     let laying = Laying {
         variables,
         secrets: table.secrets.iter().map(|field| FieldPath::dotted(field)).collect(),
-        substitutes: table.substitution == Substitution::Scalars && !vault,
+        substitutes: variables.substitution(table) == Substitution::Scalars && !vault,
     };
     let mut merged = laying.maps(None, &written, &live);
     if let (Some(uid), Some(Value::Map(metadata))) = (uid, merged.get_mut("additional_metadata")) {
@@ -261,4 +257,35 @@ fn has_comment(text: &str) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_placeholder_stays_in_those_kinds_in_which_the_environment_replaces_it() {
+        let check = |filter: &str, description: &str| {
+            format!("rule_type: notNull\ncontainer: o\nfields: [id]\nfilter: {filter}\ndescription: {description}\n")
+        };
+        let old = yaml::parse(check("${PAID}", "old").as_bytes());
+        let live = check("paid", "new");
+        let values = [("PAID".to_owned(), "paid".to_owned())].into();
+        let variables = Variables::new(values, BTreeSet::new());
+        for (variables, filter) in [
+            (variables.clone(), "paid"),
+            (variables.in_kinds(vec![CHECK]), "${PAID}"),
+        ] {
+            let key = Key::new(CHECK, ["dw", "u"]);
+            let Outcome::Changed(Rewritten { text, .. }) = merge(&key, &old, &live, None, &variables) else {
+                panic!("the description has changed");
+            };
+            assert_eq!(
+                text,
+                check(filter, "new").replace("[id]", "\n- id").replace(": \n", ":\n")
+            );
+        }
+    }
 }
