@@ -13,6 +13,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// The help for a word that is not known: the one that was probably meant, as [`nearest`] finds it.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(word, known).map(|near| format!("did you mean `{near}`?"))
+}
+
 /// How many letters must be put in, taken out, changed, or exchanged with the next one, to get from one word to the other.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
@@ -48,6 +53,7 @@ mod tests {
         assert_eq!(nearest("environments", known), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(nearest("prot", ["name", "port"]), Some("port"));
+        assert_eq!(did_you_mean("prot", ["port"]).as_deref(), Some("did you mean `port`?"));
         assert_eq!((distance("", "abc"), distance("abcd", "badc")), (3, 2));
     }
 }

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{Document, Reference, Strength};
 use crate::key::{Key, Kind};
 use crate::load::{Layers, Loaded, show_lines};
-use crate::nearest::nearest;
+use crate::nearest::did_you_mean;
 use crate::order::sort;
 use crate::schema::Schema;
 use crate::tree::Tree;
@@ -72,13 +72,9 @@ fn undeclared(loaded: &Loaded, schema: &dyn Schema) -> Vec<Diagnostic> {
             );
             let fault =
                 Diagnostic::warning("undeclared_reference", message).at(place_of_name(document, reference, name));
-            found.push(match nearest(name, declared.into_iter().flatten().copied()) {
-                Some(near) => fault.help(format!("did you mean `{near}`?")),
-                None => fault.help(format!(
-                    "correct the name, or declare the {} in a file of its own",
-                    to.kind
-                )),
-            });
+            let help = did_you_mean(name, declared.into_iter().flatten().copied())
+                .unwrap_or_else(|| format!("correct the name, or declare the {} in a file of its own", to.kind));
+            found.push(fault.help(help));
         }
     }
     found

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use driftless_core::diagnostic::{Diagnostic, Place};
-use driftless_core::nearest::nearest;
+use driftless_core::nearest::did_you_mean;
 use driftless_core::yaml::Mark;
 
 /// What is wrong with one file, so far. The file can hold secrets: no line of it is ever quoted.
@@ -54,17 +54,14 @@ impl Faults {
         } else {
             format!("of `{within}`")
         };
-        let help = match nearest(key, known.iter().copied()) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => format!("there are {}", list(known)),
-        };
+        let help = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| format!("there are {}", list(known)));
         self.add(at, "unknown_key", format!("`{key}` is no key {place}"), Some(help));
     }
 
     /// A name that points at nothing.
     pub(super) fn unknown_name(&mut self, at: Mark, code: &'static str, message: String, name: &str, known: &[&str]) {
-        let help = match nearest(name, known.iter().copied()) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(help) => help,
             None if known.is_empty() => "there is none yet".to_owned(),
             None => format!("there are {}", list(known)),
         };

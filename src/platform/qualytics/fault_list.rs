@@ -2,7 +2,7 @@
 
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
-use driftless_core::nearest::nearest;
+use driftless_core::nearest::did_you_mean;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
@@ -86,7 +86,7 @@ impl Faults {
 
     /// A text that is none of those that are known: a slip of one of them is a fault; anything else may be newer than we are.
     fn choice(&mut self, at: &FieldPath, text: &str, choices: &[&str], severity: Severity) {
-        let near = nearest(text, choices.iter().copied());
+        let near = did_you_mean(text, choices.iter().copied());
         let diagnostic = Diagnostic {
             severity: if near.is_some() { severity } else { Severity::Warning },
             ..Diagnostic::error(
@@ -94,23 +94,14 @@ impl Faults {
                 format!("`{at}` is `{text}`, and must be one of {}", choices.join(", ")),
             )
         };
-        self.add(
-            at.clone(),
-            match near {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic.help(NEWER),
-            },
-        );
+        self.add(at.clone(), diagnostic.help(near.as_deref().unwrap_or(NEWER)));
     }
 
     pub(super) fn unknown<'a>(&mut self, at: FieldPath, field: &str, known: impl Iterator<Item = &'a str>) {
         let diagnostic = Diagnostic::warning("unknown_field", format!("`{at}` is not known; it is sent as it stands"));
         self.add(
             at,
-            match nearest(field, known) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic.help(NEWER),
-            },
+            diagnostic.help(did_you_mean(field, known).as_deref().unwrap_or(NEWER)),
         );
     }
 
@@ -119,14 +110,9 @@ impl Faults {
         if let Some(value) = text(map, field).filter(|value| !allowed.contains(value)) {
             let message = format!("`{field}` is `{value}`, and must be one of {}", allowed.join(", "));
             let diagnostic = Diagnostic::error("invalid_value", message);
-            self.add(
-                FieldPath::top(field),
-                match (nearest(value, allowed.iter().copied()), help) {
-                    (Some(near), _) => diagnostic.help(format!("did you mean `{near}`?")),
-                    (None, Some(help)) => diagnostic.help(help),
-                    (None, None) => diagnostic.help("write one of them"),
-                },
-            );
+            let near = did_you_mean(value, allowed.iter().copied());
+            let help = near.as_deref().or(help).unwrap_or("write one of them");
+            self.add(FieldPath::top(field), diagnostic.help(help));
         }
     }
 

@@ -6,7 +6,7 @@
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
-use driftless_core::nearest::nearest;
+use driftless_core::nearest::did_you_mean;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
@@ -164,10 +164,7 @@ fn computed_field(spec: &Map, faults: &mut Faults) {
         );
         faults.add(
             FieldPath::top("transformation"),
-            match nearest(transformation, known()) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic.help(NEWER),
-            },
+            diagnostic.help(did_you_mean(transformation, known()).as_deref().unwrap_or(NEWER)),
         );
         return;
     };
