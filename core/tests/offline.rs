@@ -140,6 +140,7 @@ fn the_line_is_shown_but_of_what_can_hold_secrets_only_the_name_of_the_field() {
     };
     let vault = "vaults/v/_vault.yaml";
     let note = "vaults/v/notes/n.yaml";
+    let long = format!("name: n\ncolour: invisible # {}\n", "x".repeat(500));
     for (path, text, expected) in [
         (
             note,
@@ -147,6 +148,15 @@ fn the_line_is_shown_but_of_what_can_hold_secrets_only_the_name_of_the_field() {
             Some("colour: invisible # really"),
         ),
         (note, "colour: red\n", Some("colour: red")),
+        // A secret in the wrong file is one still, and a line of any length is no help.
+        (note, "name: n\npassword: [s3cret\n", None),
+        (note, "name: n\n\"Password\" : [s3cret\n", None),
+        (
+            note,
+            "name: n\ntext: the password [\ncolour: x: y\n",
+            Some("colour: x: y"),
+        ),
+        (note, &long, None),
         (vault, "name: V\ncolour: invisible # s3cret\n", Some("colour: (hidden)")),
         (vault, "name: V\npassword: s3cret${NOPE}\n", Some("password: (hidden)")),
         (vault, "name: V\n\"colour\": invisible\n", None),
@@ -159,4 +169,31 @@ fn the_line_is_shown_but_of_what_can_hold_secrets_only_the_name_of_the_field() {
     ] {
         assert_eq!(line(path, text).as_deref(), expected, "{text}");
     }
+}
+
+#[test]
+fn of_ten_thousand_faults_in_one_file_the_first_are_told_and_the_number_of_the_rest() {
+    let many = (0..10_000).fold("name: n\n".to_owned(), |text, number| {
+        format!("{text}link{number}: [x\n")
+    });
+    let keys = (0..10_000).fold("name: n\n".to_owned(), |text, _| format!("{text}colour: invisible\n"));
+    let strange = (0..10_000).fold("name: n\nmentions:\n".to_owned(), |text, number| {
+        format!("{text}- \"${{NOPE{number}}}\"\n")
+    });
+    for text in [many, keys, strange.clone()] {
+        let (found, _) = look(&[("vaults/v/_vault.yaml", "name: V\n"), ("vaults/v/notes/n.yaml", &text)]);
+        assert!(found.len() <= 402, "{}", found.len());
+    }
+    let vault = strange.replace("name: n", "name: V");
+    let (found, usable) = look(&[
+        ("vaults/v/_vault.yaml", &vault),
+        ("vaults/w/_vault.yaml", "name: W\ncolour: invisible\n"),
+    ]);
+    let of_v: Vec<&Diagnostic> = found
+        .iter()
+        .filter(|fault| fault.place.as_ref().unwrap().file.contains("/v/"))
+        .collect();
+    assert_eq!((of_v.len(), found.len(), usable), (201, 202, 0));
+    let last = of_v.iter().find(|fault| fault.code == "more_faults").unwrap();
+    assert_eq!(last.message, "9800 more faults of this severity are not listed");
 }

@@ -12,6 +12,9 @@ use super::{Layers, within};
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
 
+/// Bytes of the longest line that is shown: a longer one is no help, and a thousand faults may stand on it.
+const LONGEST: usize = 500;
+
 /// Gives each diagnostic that has a place, and no line yet, the line at its place. Of a kind that can hold secrets only the name of
 /// a field is shown, and of what lies inside of a secret field nothing.
 pub(crate) fn show_lines(diagnostics: &mut [Diagnostic], tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) {
@@ -32,9 +35,12 @@ fn line(place: &Place, tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) ->
         .text
         .lines()
         .nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    if line.len() > LONGEST {
+        return None;
+    }
     let secrets = schema.spec(kind)?.secrets;
     if secrets.is_empty() {
-        return Some(line.to_owned());
+        return (!names_secret(line, schema)).then(|| line.to_owned());
     }
     let mark = Mark {
         line: place.line,
@@ -45,6 +51,19 @@ fn line(place: &Place, tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) ->
     let is_inside = secrets.any(|secret| path != secret && path.is_within(&secret));
     let name = path.keys().last().filter(|_| !is_inside)?;
     name_alone(line, mark, name)
+}
+
+/// Whether a line gives a value to a name that is a secret field's in some kind: what stands in the wrong file is a secret still.
+fn names_secret(line: &str, schema: &dyn Schema) -> bool {
+    let line = line.to_ascii_lowercase();
+    let secrets = schema.kinds().iter().flat_map(|kind| kind.secrets);
+    let mut names = secrets.map(|secret| secret.rsplit_once('.').map_or(*secret, |(_, name)| name));
+    names.any(|name| {
+        line.match_indices(name).any(|(at, _)| {
+            let rest = line.get(at + name.len()..).unwrap_or_default();
+            rest.trim_start_matches(['"', '\'', ' ']).starts_with(':')
+        })
+    })
 }
 
 /// The kind of the document in the innermost layer that has the file.

@@ -1,7 +1,7 @@
 //! From a merged document to one that can be compared: substituted, normalised, checked.
 
 use super::leaf::{Leaf, scalars};
-use super::{Loader, Raw};
+use super::{Layer, Loader, Raw};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::document::{Document, Origin};
 use crate::field::FieldPath;
@@ -64,6 +64,17 @@ impl Loader<'_> {
             origin,
             by_slug,
         })
+    }
+
+    /// Tells the faults that a document of the base has besides the one that keeps it from being used. Where there are overlays
+    /// nothing is told: they might have had the last word.
+    pub(super) fn tell_rest(&mut self, raw: Raw, layer: Layer) {
+        if layer == Layer::Base && !self.has_overlays {
+            let before = self.broken.len();
+            self.finish(raw);
+            // The fault that was told already says what is broken.
+            self.broken.truncate(before);
+        }
     }
 
     /// Where a field stands, under whichever of its spellings the text has.

@@ -22,15 +22,10 @@ impl Loader<'_> {
             let same = places.get(&raw.key).map_or(&[][..], Vec::as_slice);
             if same.len() > 1 {
                 let here = raw.origin.start();
-                let others: Vec<_> = same
-                    .iter()
-                    .filter(|place| **place != here)
-                    .map(|p| p.file.as_ref())
-                    .collect();
                 let message = format!(
                     "`{}` is declared more than once: also in {}",
                     raw.key,
-                    others.join(", ")
+                    others(same, &here)
                 );
                 let fault = Diagnostic::error("duplicate_identity", message).at(here);
                 documents.remove(&raw.key);
@@ -39,6 +34,7 @@ impl Loader<'_> {
                     None => format!("{}; none of them is used", self.schema.distinct(raw.key.kind)),
                 };
                 self.fail(raw.key.kind, Some(raw.key.clone()), fault.help(help));
+                self.tell_rest(raw, layer);
                 continue;
             }
             match (layer, documents.remove(&raw.key)) {
@@ -94,5 +90,21 @@ impl Loader<'_> {
             let fault = Diagnostic::warning("nothing_to_delete", message);
             self.diagnostics.push(fault.at(origin.place(field)));
         }
+    }
+}
+
+/// How many other files a message names.
+const NAMED: usize = 3;
+
+/// The files of `places` other than the one at `here`.
+fn others(places: &[Place], here: &Place) -> String {
+    let files: Vec<&str> = places
+        .iter()
+        .filter(|place| *place != here)
+        .map(|place| place.file.as_ref())
+        .collect();
+    match files.get(..NAMED) {
+        Some(first) if files.len() > NAMED => format!("{} and {} more", first.join(", "), files.len() - NAMED),
+        _ => files.join(", "),
     }
 }

@@ -6,6 +6,7 @@ mod declared;
 mod excerpt;
 mod finish;
 mod leaf;
+mod limit;
 mod lost;
 mod merge;
 pub mod named;
@@ -51,6 +52,7 @@ pub struct Loaded {
 /// Reads the documents of an environment. Equal inputs give equal results.
 pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &[Kind], schema: &dyn Schema) -> Loaded {
     let mut loader = Loader::new(schema, variables, left_out);
+    loader.has_overlays = !layers.overlays.is_empty();
     loader.sensitive_uses = named::secret_variables(tree, layers, variables, schema);
     let mut documents: BTreeMap<Key, Raw> = BTreeMap::new();
     let folders = std::iter::once(layers.base).chain(layers.overlays.iter().map(String::as_str));
@@ -82,9 +84,10 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
         broken,
         ..
     } = loader;
-    show_lines(&mut diagnostics, tree, layers, schema);
     diagnostics.sort();
     diagnostics.dedup();
+    let mut diagnostics = limit::limited(diagnostics);
+    show_lines(&mut diagnostics, tree, layers, schema);
     let left_out = left_out.to_vec();
     Loaded {
         desired: Desired {
@@ -141,6 +144,8 @@ struct Loader<'a> {
     lost: Vec<Lost>,
     /// Variables that stand in a secret field somewhere.
     sensitive_uses: BTreeSet<String>,
+    /// Whether an overlay may have the last word on a document.
+    has_overlays: bool,
 }
 
 impl<'a> Loader<'a> {
@@ -156,6 +161,7 @@ impl<'a> Loader<'a> {
             keys: BTreeMap::new(),
             lost: Vec::new(),
             sensitive_uses: BTreeSet::new(),
+            has_overlays: false,
         }
     }
 }
@@ -250,21 +256,19 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let shown = self.schema.spec(kind).is_none_or(|spec| spec.secrets.is_empty());
         for fault in &parsed.faults {
             let place = Place {
                 file: file.path.clone(),
                 line: fault.at.line,
                 column: fault.at.column,
             };
-            let line = usize::try_from(fault.at.line).unwrap_or(usize::MAX).saturating_sub(1);
             self.diagnostics.push(Diagnostic {
                 place: Some(place),
                 severity: fault.severity,
                 code: fault.code,
                 message: fault.message.clone(),
                 help: fault.help.clone(),
-                excerpt: parsed.text.lines().nth(line).filter(|_| shown).map(str::to_owned),
+                excerpt: None,
             });
         }
         if parsed.faults.iter().any(|fault| fault.severity == Severity::Error) {
@@ -331,6 +335,14 @@ impl Loader<'_> {
             Err(fault) => {
                 let diagnostic = fault.diagnostic.clone().at(origin.place(&fault.at));
                 self.fail(document.kind, None, diagnostic);
+                let raw = Raw {
+                    key: Key::new(document.kind, document.parents.clone()),
+                    overlay_alone: false,
+                    by_slug: Vec::new(),
+                    spec: document.spec.clone(),
+                    origin,
+                };
+                self.tell_rest(raw, layer);
                 None
             }
         }
