@@ -12,7 +12,10 @@ pub(super) fn names(root: &Node, faults: &mut Faults) {
     for section in ["sources", "targets", "environments", "webhooks"] {
         unique(root, section, faults);
     }
-    if items(root, "environments").is_empty() {
+    let environments = root.entry("environments").map(|entry| &entry.value.data);
+    // What is no list at all has been told.
+    let is_list = matches!(environments, None | Some(Data::List(_) | Data::Scalar(Value::Null)));
+    if is_list && items(root, "environments").is_empty() {
         let at = root.entry("environments").map_or(root.at, |entry| entry.value.at);
         let help = "add an item with `name`, `source`, `path` and `target` under `environments:`".to_owned();
         faults.add(

@@ -139,6 +139,8 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
     let mut node = node.clone();
     let mut faulty: Vec<Vec<String>> = Vec::new();
     let mut placeholders: Vec<Vec<String>> = Vec::new();
+    // Keys that were taken away, and whose absence is no fault of its own.
+    let mut taken: Vec<Vec<String>> = Vec::new();
     let mut misspelt: Vec<Vec<String>> = Vec::new();
     loop {
         let error = match serde_path_to_error::deserialize::<_, T>(Tree(&node)) {
@@ -151,8 +153,20 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
         if placeholders.contains(&path) {
             // Was noted as missing. Another placeholder may do, so that what else is missing is seen too.
             let here = follow(&mut node, &steps)?;
-            let other = other_placeholder(&message).filter(|other| *other != here.data)?;
-            here.data = other;
+            if let Some(other) = other_placeholder(&message).filter(|other| *other != here.data) {
+                here.data = other;
+                continue;
+            }
+            // Nothing does: what the key lies in goes, so that the rest of the section is still read.
+            let (_, around) = steps.split_last()?;
+            let gone: Vec<String> = around.iter().filter_map(Step::key).collect();
+            take(&mut node, around)?;
+            placeholders.retain(|path| !path.starts_with(&gone));
+            taken.retain(|path| !path.starts_with(&gone));
+            if let Some(Step::Key(_)) = around.last() {
+                taken.push(gone.clone());
+            }
+            faulty.push(gone);
             continue;
         }
         let within = [&[label.to_owned()], path.as_slice()].concat().join(".");
@@ -163,7 +177,7 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
             }
             let map = follow(&mut node, &steps)?;
             // A key that was taken away because of a fault was noted then.
-            if !faulty.contains(&missing) {
+            if !taken.contains(&missing) {
                 let text = format!("`{within}` has no `{key}`");
                 faults.add(map.at, "missing_key", text, Some(format!("add `{key}:`")));
                 faulty.push(missing.clone());
@@ -204,6 +218,7 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
                         let code = code(&message);
                         faults.add(entry.value.at, code, format!("`{within}` {}", reason(&message)), None);
                     }
+                    taken.push(path.clone());
                     faulty.push(path);
                 }
             }
@@ -220,6 +235,21 @@ fn read<T: DeserializeOwned>(node: &Node, label: &str, faults: &mut Faults) -> O
             _ => return None,
         }
     }
+}
+
+/// Takes the value at the end of `steps` out of what it lies in; `None` when there is nothing around it.
+fn take(node: &mut Node, steps: &[Step]) -> Option<()> {
+    let (last, parents) = steps.split_last()?;
+    match (last, &mut follow(node, parents)?.data) {
+        (Step::Key(key), Data::Map(entries)) => {
+            entries.remove(entries.iter().position(|entry| &entry.key == key)?);
+        }
+        (Step::Index(index), Data::List(items)) if *index < items.len() => {
+            items.remove(*index);
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 fn parents_of(path: &[String]) -> Vec<String> {

@@ -114,6 +114,9 @@ pub(super) fn check(item: &mut Item<'_, SourceConfig>, folder: &Path, faults: &m
     }
 }
 
+/// The schemes of an address that is understood.
+const SCHEMES: [&str; 4] = ["https", "http", "ssh", "file"];
+
 fn check_url(item: &Item<'_, SourceConfig>, faults: &mut Faults) {
     let SourceConfig { url, auth, .. } = &item.value;
     let scheme = scheme(url);
@@ -125,7 +128,7 @@ fn check_url(item: &Item<'_, SourceConfig>, faults: &mut Faults) {
             "is empty",
             "write the repository's address",
         );
-    } else if !["https", "http", "ssh", "file"].contains(&scheme) {
+    } else if !SCHEMES.contains(&scheme) {
         let help = "use https, ssh, file, or the path of a local repository";
         item.fault(faults, &["url"], "bad_value", "has a scheme that is not known", help);
     } else if has_credentials(url) {
@@ -134,6 +137,8 @@ fn check_url(item: &Item<'_, SourceConfig>, faults: &mut Faults) {
     }
     let fits = match auth {
         None => true,
+        // That nothing is known of the scheme has been told.
+        Some(_) if !SCHEMES.contains(&scheme) => true,
         Some(Auth::Token(_) | Auth::Password { .. }) => matches!(scheme, "http" | "https"),
         Some(Auth::Ssh { .. }) => scheme == "ssh",
     };

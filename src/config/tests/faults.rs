@@ -424,3 +424,35 @@ webhooks:
         assert!(!all.contains(secret), "{all}");
     }
 }
+
+#[test]
+fn a_fault_within_an_item_hides_no_other_and_is_told_once() {
+    let environment = "    guards: { from: -1 }
+    windows: [{ deny: \"0 18 * * 5\", duration: soon }, { deny: x, duration: later }, { deny: x }]
+    ignore: [{ fields: tags }]
+    variables: { 1A: b }
+    overlays: overrides";
+    let places: Vec<String> = shown(&least("", "", "", environment))
+        .iter()
+        .map(|fault| fault.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = [
+        "16:5 error[not_supported]",
+        "16:21 error[bad_value]",
+        "17:47 error[bad_value]",
+        "17:76 error[bad_value]",
+        "17:85 error[missing_key]",
+        "18:24 error[wrong_type]",
+        "19:18 error[bad_name]",
+        "20:15 error[wrong_type]",
+    ];
+    assert_eq!(places.len(), expected.len(), "{places:#?}");
+    for (place, expected) in places.iter().zip(expected) {
+        assert!(place.ends_with(expected), "{place} {expected}");
+    }
+
+    let text = least("", "", "", "").replace("  - name: prod", "    name: prod");
+    assert_eq!(shown(&text).len(), 1, "{:#?}", shown(&text));
+    let text = least("", "    auth: { token: t0ken }", "", "").replace("https://git.", "htps://git.");
+    assert_eq!(shown(&text).len(), 1, "{:#?}", shown(&text));
+}
