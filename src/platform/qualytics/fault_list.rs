@@ -57,20 +57,20 @@ impl Faults {
         if !shape.fits(value) {
             let message = match value.as_str() {
                 Some(text) if shape == Shape::Moment => format!("`{at}` is `{text}`, and must be {}", shape.noun()),
-                _ => format!("`{at}` must be {}, not {}", shape.noun(), value.noun()),
+                _ => match unfit_item(value, shape) {
+                    Some(item) => format!(
+                        "`{at}` must be {}, and one of its items is {}",
+                        shape.noun(),
+                        item.noun()
+                    ),
+                    None => format!("`{at}` must be {}, not {}", shape.noun(), value.noun()),
+                },
             };
             let diagnostic = Diagnostic {
                 severity,
                 ..Diagnostic::error("wrong_type", message)
             };
-            let is_quoted = matches!(shape, Shape::Integer | Shape::Number)
-                && value.as_str().is_some_and(|text| text.parse::<f64>().is_ok());
-            let help = if is_quoted {
-                "write it without quotes"
-            } else {
-                shape.help()
-            };
-            self.add(at.clone(), diagnostic.help(help));
+            self.add(at.clone(), diagnostic.help(shape_help(value, shape)));
             return;
         }
         let texts: &[Value] = match value {
@@ -94,7 +94,8 @@ impl Faults {
                 format!("`{at}` is `{text}`, and must be one of {}", choices.join(", ")),
             )
         };
-        self.add(at.clone(), diagnostic.help(near.as_deref().unwrap_or(NEWER)));
+        let one_of_them = "write one of them, unless the platform is newer than this version of driftless";
+        self.add(at.clone(), diagnostic.help(near.as_deref().unwrap_or(one_of_them)));
     }
 
     pub(super) fn unknown<'a>(&mut self, at: FieldPath, field: &str, known: impl Iterator<Item = &'a str>) {
@@ -139,5 +140,39 @@ impl Faults {
             let message = format!("`{field}` is longer than {characters} characters");
             self.invalid(FieldPath::top(field), message, "shorten it");
         }
+    }
+}
+
+/// The first item of a list that keeps it from having `shape`.
+fn unfit_item(value: &Value, shape: Shape) -> Option<&Value> {
+    let items = value.as_list()?;
+    let is_list = shape.fits(&Value::List(Vec::new()));
+    items
+        .iter()
+        .find(|item| is_list && !shape.fits(&Value::List(vec![(*item).clone()])))
+}
+
+/// How to write what `value` was to be.
+fn shape_help(value: &Value, shape: Shape) -> &'static str {
+    let is_number = matches!(shape, Shape::Integer | Shape::Number);
+    if let Some(text) = value.as_str().filter(|text| is_number && text.parse::<f64>().is_ok()) {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_plain = digits.starts_with(|c: char| c.is_ascii_digit())
+            && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        return match is_plain {
+            true => "write it without quotes",
+            // YAML 1.1 takes neither for a number.
+            false => "write it in plain decimal digits: 1000, not 1e3, and 0.5, not .5",
+        };
+    }
+    match (unfit_item(value, shape), shape) {
+        (Some(Value::List(_) | Value::Map(_)), Shape::Texts | Shape::SomeOf(_) | Shape::Scalars) => {
+            "an item is one value: write each after a `- ` on a line of its own, none within another"
+        }
+        (None, Shape::Text | Shape::OneOf(_)) if matches!(value, Value::Number(_) | Value::Bool(_)) => {
+            "put it in quotes"
+        }
+        (Some(_), Shape::Texts | Shape::SomeOf(_)) => "an item that looks like a number or a truth goes in quotes",
+        _ => shape.help(),
     }
 }

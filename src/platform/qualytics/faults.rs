@@ -130,15 +130,18 @@ fn container(spec: &Map, faults: &mut Faults) {
     // An export in which a container could not be read has a number instead: it can still be compared.
     let names: &[&str] = match container_type {
         "computed_file" => &["source_container_name"],
-        "computed_join" if sources == 0 => &["left_container_name", "right_container_name"],
+        "computed_join" if sources == 0 && absent(spec, "query") => &["left_container_name", "right_container_name"],
+        "computed_join" if sources == 0 => &["sources"],
         _ => &[],
     };
     for field in names.iter().filter(|field| absent(spec, field)) {
         let message = format!("`{field}` is missing: this container cannot be created");
         faults.add(
             FieldPath::top(*field),
-            Diagnostic::warning("missing_field", message)
-                .help("name the container; its number is another on each instance"),
+            Diagnostic::warning("missing_field", message).help(match *field {
+                "sources" => "name the containers that the query reads: a `container_name` and an `alias` each",
+                _ => "name the container; its number is another on each instance",
+            }),
         );
     }
     if sources == 1 {

@@ -2,10 +2,14 @@
 //! them.
 
 use driftless_core::key::Kind;
+use driftless_core::nearest::nearest;
 use driftless_core::schema::Location;
 use driftless_core::value::{Map, Value};
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
+
+/// The folders that everything lies in.
+const TOP: [&str; 2] = ["connections", "datastores"];
 
 /// The folder of checks that belong to no container.
 pub(super) const NO_CONTAINER: &str = "_no_container";
@@ -94,7 +98,8 @@ pub(super) fn locate(path: &str) -> Location {
     };
     // A name whose slug is empty makes a file called `.yaml`; other dot files are not ours.
     let hidden = |part: &&str| part.starts_with('.') && *part != ".yaml" && *part != ".yml";
-    if parts.iter().any(hidden) || !(file.ends_with(".yaml") || file.ends_with(".yml")) {
+    let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+    if parts.iter().any(hidden) || !["yaml", "yml"].iter().any(|known| ending.eq_ignore_ascii_case(known)) {
         return Location::Ignored;
     }
     let document = |kind, parents: &[&str], names_folder: Option<&str>| Location::Document {
@@ -102,19 +107,19 @@ pub(super) fn locate(path: &str) -> Location {
         parents: parents.iter().map(|slug| (*slug).to_owned()).collect(),
         names_folder: names_folder.map(str::to_owned),
     };
-    let location = match (folders, *file) {
+    let location = match (folders, file.strip_suffix(ending).unwrap_or(file)) {
         (["connections"], _) => document(CONNECTION, &[], None),
-        (["datastores", datastore], "_datastore.yaml" | "_datastore.yml") => document(DATASTORE, &[], Some(datastore)),
-        (["datastores", datastore, "containers", container], "_container.yaml" | "_container.yml") => {
+        (["datastores", datastore], "_datastore.") => document(DATASTORE, &[], Some(datastore)),
+        (["datastores", datastore, "containers", container], "_container.") => {
             document(CONTAINER, &[datastore], Some(container))
         }
         (["datastores", datastore, "containers", container, "computed_fields"], _) => {
             document(COMPUTED_FIELD, &[datastore, container], None)
         }
         (["datastores", datastore, "checks", ..], _) => document(CHECK, &[datastore], None),
-        (folders, file) => return misplaced(folders, file),
+        (folders, _) => return misplaced(folders, file),
     };
-    if file.ends_with(".yml") {
+    if ending != "yaml" {
         return Location::Misplaced {
             help: match names_folder(&location) {
                 Some(kind) => format!("only files that end in `.yaml` are read: rename it to `_{kind}.yaml`"),
@@ -135,6 +140,14 @@ fn names_folder(location: &Location) -> Option<Kind> {
         } => Some(*kind),
         Location::Document { .. } | Location::Ignored | Location::Misplaced { .. } => None,
     }
+}
+
+/// The folder of ours that the name of another is a slip of. People slip after the first letters: `collections` is a word of its own.
+fn nearly(name: &str) -> Option<&'static str> {
+    nearest(name, TOP).filter(|meant| {
+        let letters = |text: &str| text.to_lowercase().chars().take(3).collect::<String>();
+        letters(name) == letters(meant)
+    })
 }
 
 /// A YAML file that is no document's place: ours if it lies in a folder of ours.
@@ -160,10 +173,10 @@ fn misplaced(folders: &[&str], file: &str) -> Location {
         }
         ["datastores", ..] => "a datastore's folder holds `_datastore.yaml`, `containers/` and `checks/`",
         ["checks" | "containers", ..] => "checks and containers belong to a datastore: `datastores/<datastore>/...`",
-        [top, ..] if matches!(top.to_lowercase().as_str(), "connection" | "connections") => {
+        [top, ..] if nearly(top) == Some("connections") => {
             "connections are read from the folder `connections/`: rename this one"
         }
-        [top, ..] if matches!(top.to_lowercase().as_str(), "datastore" | "datastores") => {
+        [top, ..] if nearly(top) == Some("datastores") => {
             "datastores are read from the folder `datastores/`: rename this one"
         }
         _ => return Location::Ignored,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use driftless_core::diagnostic::Diagnostic;
+use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::document::{Document, Reference};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
@@ -10,7 +10,9 @@ use driftless_core::normalize as core;
 use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
 use driftless_core::value::{Map, Value};
 
+use super::fault_list::Faults;
 use super::kinds::{CHECK, CONNECTION, CONTAINER, DATASTORE, KINDS, UID};
+use super::shapes::Shape;
 use super::{faults, layout, meaning, mentions, normalize, operations, references, together, uid};
 
 /// What is known of Qualytics offline.
@@ -47,7 +49,8 @@ impl Schema for QualyticsSchema {
             return if has_rule || layout::stored_uid(spec).is_some() {
                 Ok(layout::uid(spec))
             } else {
-                Err(missing(
+                Err(unsaid(
+                    spec,
                     "rule_type",
                     "say what is checked, for example `rule_type: notNull`",
                 ))
@@ -55,12 +58,8 @@ impl Schema for QualyticsSchema {
         }
         match spec.get("name") {
             Some(Value::String(name)) if !name.trim().is_empty() => Ok(self.canonical_name(kind, name)),
-            // A name of digits alone is an integer to YAML.
-            Some(Value::Number(_)) => Err(Box::new(FieldFault {
-                at: FieldPath::top("name"),
-                diagnostic: Diagnostic::error("wrong_type", "`name` must be a string").help("put it in quotes"),
-            })),
-            _ => Err(missing(
+            _ => Err(unsaid(
+                spec,
                 "name",
                 "every resource has a name: it is how it is found on each instance",
             )),
@@ -164,6 +163,15 @@ impl Schema for QualyticsSchema {
     fn operations(&self, draft: &Draft<'_>) -> Vec<Needed> {
         operations::needed(draft)
     }
+}
+
+/// The fault of a text that a document is known by and does not have: something else stands there, or nothing does.
+fn unsaid(spec: &Map, field: &str, help: &str) -> Box<FieldFault> {
+    let mut faults = Faults(Vec::new());
+    if let Some(value) = spec.get(field) {
+        faults.shape(&FieldPath::top(field), value, Shape::Text, Severity::Error);
+    }
+    faults.0.pop().map_or_else(|| missing(field, help), Box::new)
 }
 
 fn missing(field: &str, help: &str) -> Box<FieldFault> {

@@ -99,7 +99,7 @@ impl Shape {
             Shape::Number => "write a number, with a point before its fraction",
             Shape::Texts | Shape::SomeOf(_) | Shape::Scalars => "write each of them after a `- ` on a line of its own",
             Shape::Maps => "write each of them as `key: value` lines after a `- `",
-            Shape::Moment => "write it as 2024-01-15 or as '2024-01-15T10:30:00Z', in quotes",
+            Shape::Moment => "write it as '2024-01-15', '2024-01-15T10:30:00Z' or '10:30:00', in quotes",
             Shape::Map => "write `key: value` lines below it, indented by two spaces",
             Shape::Any => "write a value",
         }
