@@ -7,10 +7,13 @@ use crate::document::{Document, Origin};
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::normalize::normalize;
-use crate::schema::{Side, Substitution};
+use crate::schema::{KindSpec, Side, Substitution};
 use crate::snapshot::Broken;
 use crate::substitute::{Secrets, Substituted, SubstitutionFault, substitute};
 use crate::value::{Map, Secret, Value};
+
+/// Codes of faults that a value has by what it is, and not by where it stands.
+const OF_VALUES: [&str; 2] = ["wrong_type", "invalid_value"];
 
 /// What to do about a secret that has no value where files are only looked at.
 const SET_WHERE_APPLIED: &str = "secrets need not be known to validate: set it where this is planned and applied";
@@ -26,11 +29,13 @@ impl Loader<'_> {
             origin,
         } = raw;
         let before = self.broken.len();
-        self.substitute(&key, &mut spec, &origin);
+        let kept = self.substitute(&key, &mut spec, &origin);
         let mut faults = self.schema.check_written(key.kind, &spec);
         let previous = self.previous(&key, &spec, &origin);
         let mut spec = normalize(self.schema, key.kind, Side::Desired, spec);
         faults.extend(self.schema.check(&key, &spec));
+        // The placeholder is no value: what is wrong with it is said.
+        faults.retain(|fault| !(OF_VALUES.contains(&fault.diagnostic.code) && kept.contains(&fault.at)));
         for fault in faults {
             let diagnostic = fault.diagnostic.at(self.place(key.kind, &origin, &fault.at));
             match diagnostic.severity {
@@ -88,9 +93,11 @@ impl Loader<'_> {
         spelt.max().map_or(place.clone(), |other| other.max(place))
     }
 
-    fn substitute(&mut self, key: &Key, spec: &mut Map, origin: &Origin) {
+    /// Replaces the placeholders of the fields; the normalised paths of those that stay for a fault.
+    fn substitute(&mut self, key: &Key, spec: &mut Map, origin: &Origin) -> Vec<FieldPath> {
+        let mut kept = Vec::new();
         let Some(table) = self.schema.spec(key.kind) else {
-            return;
+            return kept;
         };
         let substitution = self.variables.substitution(table);
         let secrets: Vec<FieldPath> = table.secrets.iter().map(|field| FieldPath::dotted(field)).collect();
@@ -121,6 +128,8 @@ impl Loader<'_> {
                         }
                         if secret {
                             leaf.set(spec, Value::Secret(Secret::new(text.clone())));
+                        } else {
+                            kept.push(spelt(table, leaf.path));
                         }
                         continue;
                     }
@@ -139,12 +148,15 @@ impl Loader<'_> {
                 // What is not there can be in no message about the rest of the document.
                 if shown.is_empty() {
                     leaf.set(spec, Value::String(substituted.text));
+                    continue;
                 }
                 for fault in shown {
                     self.fail(key.kind, Some(key.clone()), fault.at(origin.place(&leaf.path)));
                 }
+                kept.push(spelt(table, leaf.path));
             }
         }
+        kept
     }
 
     /// Replaces the placeholders of the identity fields, which are needed before overlays can be merged; its faults.
@@ -197,6 +209,12 @@ impl Loader<'_> {
         let fields = self.schema.identity_fields(kind);
         fields.iter().map(|field| FieldPath::dotted(field)).collect()
     }
+}
+
+/// A path in the table's spelling.
+fn spelt(table: &KindSpec, path: FieldPath) -> FieldPath {
+    let field = table.aliases.iter().find(|(spelling, _)| path.keys() == [*spelling]);
+    field.map_or(path, |(_, field)| FieldPath::top(*field))
 }
 
 fn told(fault: &SubstitutionFault) -> Diagnostic {

@@ -19,6 +19,9 @@ use super::shapes::{
     CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, Shape, TRANSFORMATIONS,
 };
 
+/// What to do about a check that does not say its rule.
+pub(super) const NAME_RULE: &str = "say what is checked, for example `rule_type: notNull`";
+
 /// All faults of a document, in the order of its fields.
 pub(super) fn check(key: &Key, spec: &Map) -> Vec<FieldFault> {
     let mut faults = Faults(Vec::new());
@@ -43,6 +46,29 @@ pub(super) fn written(kind: Kind, spec: &Map) -> Vec<FieldFault> {
             FieldPath::top("trigger_catalog"),
             Diagnostic::warning("renamed_field", message).help(help),
         );
+    }
+    faults.0
+}
+
+/// Faults of what a check says and its rule gives no meaning: it is kept as it was said, and must be what it would be elsewhere.
+pub(super) fn without_meaning(kind: Kind, said: &Map, meant: &Map) -> Vec<FieldFault> {
+    let mut faults = Faults(Vec::new());
+    if kind != CHECK {
+        return faults.0;
+    }
+    for (field, shape) in CHECK_FIELDS.iter().filter(|(field, _)| !meant.contains_key(*field)) {
+        if let Some(value) = said.get(*field) {
+            faults.shape(&FieldPath::top(*field), value, *shape, Severity::Error);
+        }
+    }
+    let row = text(meant, "rule_type").and_then(rules::find);
+    let within = FieldPath::top("properties");
+    for (name, value) in said.get("properties").and_then(Value::as_map).into_iter().flatten() {
+        let at = within.child(name);
+        if at.get(meant).is_none() {
+            let (shape, severity) = properties::shape(name, row);
+            faults.shape(&at, value, shape, severity);
+        }
     }
     faults.0
 }
@@ -225,12 +251,12 @@ fn quality_check(spec: &Map, faults: &mut Faults) {
     let properties = spec.get("properties").and_then(Value::as_map).unwrap_or(&empty);
     let row = text(spec, "rule_type").and_then(rules::find);
     properties::check(properties, row, faults);
-    let Some(rule) = text(spec, "rule_type") else {
-        return; // its identity has said so
-    };
-    match row {
-        Some(row) => by_rule(spec, properties, row, faults),
-        None => faults.add(FieldPath::top("rule_type"), unknown_rule(rule)),
+    match (text(spec, "rule_type"), row) {
+        (Some(_), Some(row)) => by_rule(spec, properties, row, faults),
+        (Some(""), None) => faults.missing("rule_type", NAME_RULE),
+        (Some(rule), None) => faults.add(FieldPath::top("rule_type"), unknown_rule(rule)),
+        (None, _) if absent(spec, "rule_type") => faults.missing("rule_type", NAME_RULE),
+        (None, _) => {} // no text at all: said already
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn check(properties: &Map, row: Option<&Rule>, faults: &mut Faults) {
 }
 
 /// What a property must hold, and how bad it is if it does not: an error only where the platform is known to refuse it.
-fn shape(property: &str, row: Option<&Rule>) -> (Shape, Severity) {
+pub(super) fn shape(property: &str, row: Option<&Rule>) -> (Shape, Severity) {
     let known_by = |evidence| match evidence {
         Evidence::Client => Severity::Error,
         Evidence::Guide => Severity::Warning,

@@ -49,11 +49,7 @@ impl Schema for QualyticsSchema {
             return if has_rule || layout::stored_uid(spec).is_some() {
                 Ok(layout::uid(spec))
             } else {
-                Err(unsaid(
-                    spec,
-                    "rule_type",
-                    "say what is checked, for example `rule_type: notNull`",
-                ))
+                Err(unsaid(spec, "rule_type", faults::NAME_RULE))
             };
         }
         match spec.get("name") {
@@ -144,7 +140,10 @@ impl Schema for QualyticsSchema {
     }
 
     fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {
-        faults::check(key, &core::meaning(self, key.kind, spec))
+        let meant = core::meaning(self, key.kind, spec);
+        let mut found = faults::check(key, &meant);
+        found.extend(faults::without_meaning(key.kind, spec, &meant));
+        found
     }
 
     fn likeness(&self, kind: Kind, spec: &Map) -> Option<String> {
@@ -184,6 +183,15 @@ fn missing(field: &str, help: &str) -> Box<FieldFault> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use driftless_core::key::Revision;
+    use driftless_core::load::{Layers, load};
+    use driftless_core::substitute::Variables;
+    use driftless_core::tree::{Content, File, Tree};
+    use driftless_core::yaml;
+
     use super::*;
 
     fn identity(kind: Kind, json: &str) -> Result<String, String> {
@@ -212,6 +220,100 @@ mod tests {
         let stored =
             r#"{"rule_type":"notNull","container":"o","additional_metadata":{"_qualytics_check_uid":"dbt__x"}}"#;
         assert_eq!(identity(CHECK, stored), Ok("dbt__x".to_owned()));
+    }
+
+    /// What loading says of files: the base's, and those of one overlay.
+    fn told(files: &[(&str, &str)]) -> Vec<String> {
+        let file = |(path, text): &(&str, &str)| File {
+            path: (*path).into(),
+            content: Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
+        };
+        let tree = Tree {
+            revision: Revision("r".to_owned()),
+            files: files.iter().map(file).collect(),
+        };
+        let layers = Layers {
+            base: "base",
+            overlays: &["over".to_owned()],
+        };
+        let secret = BTreeMap::from([("SECRET".to_owned(), "12".to_owned())]);
+        let variables = Variables::new(secret, BTreeSet::from(["SECRET".to_owned()]));
+        let loaded = load(&tree, &layers, &variables, &[], schema());
+        loaded.diagnostics.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_check_with_an_id_still_needs_a_rule_and_an_overlays_document_does_not() {
+        const NAMED: &str =
+            "container: o\nfields: [id]\ncoverage: 0.5\nadditional_metadata: {_qualytics_check_uid: u}\n";
+        for rule in ["", "rule_type:\n", "rule_type: ''\n"] {
+            let found = told(&[("base/datastores/d/checks/o/a.yaml", &format!("{rule}{NAMED}"))]);
+            assert!(
+                found.len() == 1 && found[0].contains("error[missing_field]: `rule_type` is missing"),
+                "{rule:?} {found:#?}"
+            );
+        }
+        let base = format!("rule_type: notNull\n{NAMED}");
+        let found = told(&[
+            ("base/datastores/d/checks/o/a.yaml", &base),
+            ("over/datastores/d/checks/o/b.yaml", &NAMED.replace("0.5", "0.6")),
+        ]);
+        assert_eq!(found, [""; 0]);
+        let alone = told(&[
+            ("base/datastores/d/_datastore.yaml", "name: d\nconnection_name: c\n"),
+            ("over/datastores/d/checks/o/b.yaml", NAMED),
+        ]);
+        assert!(
+            alone.len() == 1 && alone[0].contains("`rule_type` is missing") && alone[0].contains("only an overlay"),
+            "{alone:#?}"
+        );
+    }
+
+    #[test]
+    fn what_a_rule_gives_no_meaning_is_still_of_its_kind() {
+        for (rule, expected) in [
+            (
+                "rule_type: satisfiesExpression\nfields: [a]\nproperties: {expression: a > 1}\n",
+                "",
+            ),
+            (
+                "rule_type: satisfiesExpression\nfields: 3\nproperties: {expression: a > 1}\n",
+                "`fields` must be",
+            ),
+            (
+                "rule_type: isType\nfields: [a]\nproperties: {field_type: Date, is_element_context: 3}\n",
+                "`properties.is_element_context` must be true or false",
+            ),
+        ] {
+            let text = format!("{rule}container: o\n");
+            let found = told(&[("base/datastores/d/checks/o/a.yaml", &text)]).join("\n");
+            assert_eq!(found.is_empty(), expected.is_empty(), "{found}");
+            assert!(found.contains(expected) && !found.contains('\n'), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_that_fails_is_told_once_and_the_other_faults_with_it() {
+        for (field, code) in [
+            ("port: ${ABSENT}", "unresolved_variable"),
+            ("port: ${", "bad_substitution"),
+            ("port: ${SECRET}", "secret_in_plain_field"),
+        ] {
+            let text = format!("name: pg\ntype: postgresql\n{field}\njdbc_fetch_size: few\n");
+            let found = told(&[("base/connections/a.yaml", &text)]);
+            assert!(
+                found.len() == 2
+                    && found[0].contains(code)
+                    && found[1].contains("`jdbc_fetch_size` must be an integer"),
+                "{field} {found:#?}"
+            );
+        }
+        let text = "name: dw\nconnection_name: pg\nglobal_tags: ${ABSENT}\n";
+        let found = told(&[("base/datastores/dw/_datastore.yaml", text)]);
+        assert!(
+            found.len() == 1 && found[0].contains("unresolved_variable"),
+            "{found:#?}"
+        );
     }
 
     #[test]
