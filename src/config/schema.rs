@@ -1,6 +1,7 @@
 //! The config file as an editor knows it: its JSON Schema (draft-07). Written by hand, and held to the parser by tests: every key
 //! that the parser knows stands here, and no other.
 
+use driftless_core::key::Kind;
 use serde_json::{Map, Value as Json, json};
 
 use super::KnownPlatform;
@@ -247,6 +248,17 @@ fn environment(platforms: &[KnownPlatform]) -> Json {
                 ),
             ),
             (
+                "secret_files",
+                default(
+                    vec!["/run/secrets/**"],
+                    list(
+                        "Files that documents may name in secret fields, as `${file:/run/secrets/x}`.",
+                        glob("A glob from the root: `*` stays within a folder, `**` does not."),
+                    ),
+                ),
+            ),
+            ("substitute", or_null(substitute(platforms))),
+            (
                 "mode",
                 default(
                     "apply",
@@ -309,8 +321,7 @@ fn environment(platforms: &[KnownPlatform]) -> Json {
 
 /// Only `off` means something in this version; without quotes it is a truth to YAML 1.1.
 fn prune(platforms: &[KnownPlatform]) -> Json {
-    let kinds = platforms.iter().flat_map(|platform| &platform.kinds);
-    let rows = kinds.map(|(_, word)| {
+    let rows = kinds(platforms).map(|(_, word)| {
         let off = json!({ "description": "`off`: it stays live, and is listed as orphaned.", "enum": ["off", false] });
         let stands_for_it = json!({ "type": "string", "pattern": PLACEHOLDER });
         (*word, json!({ "anyOf": [off, stands_for_it], "default": "off" }))
@@ -322,12 +333,19 @@ fn prune(platforms: &[KnownPlatform]) -> Json {
     )
 }
 
+fn substitute(platforms: &[KnownPlatform]) -> Json {
+    let words: Vec<_> = kinds(platforms).map(|(_, word)| *word).collect();
+    let says =
+        "Kinds in whose documents `${…}` is replaced; in the others it is text. Default: connections and datastores.";
+    list(says, choice("A kind.", &words))
+}
+
+fn kinds(platforms: &[KnownPlatform]) -> impl Iterator<Item = &(Kind, &'static str)> {
+    platforms.iter().flat_map(|platform| &platform.kinds)
+}
+
 fn ignore(platforms: &[KnownPlatform]) -> Json {
-    let kinds: Vec<&str> = platforms
-        .iter()
-        .flat_map(|platform| &platform.kinds)
-        .map(|(kind, _)| kind.0)
-        .collect();
+    let kinds: Vec<&str> = kinds(platforms).map(|(kind, _)| kind.0).collect();
     map(
         "Fields of some resources.",
         &["fields"],
@@ -416,6 +434,11 @@ fn name(says: &str) -> Json {
 /// A folder of the repository.
 fn folder(says: &str) -> Json {
     json!({ "description": says, "type": "string", "pattern": "^(?!/)", "patternErrorMessage": "write it without `/` in front" })
+}
+
+/// A glob of a path from the root.
+fn glob(says: &str) -> Json {
+    json!({ "description": says, "type": "string", "pattern": format!("^/|{PLACEHOLDER}") })
 }
 
 fn secret(says: &str) -> Json {

@@ -27,7 +27,7 @@ fn whole() -> Json {
         }],
         "environments": [{
             "name": "prod", "source": "s", "path": "p", "overlays": ["o"], "target": "q", "variables": { "A": "b" },
-            "env_files": [], "env_passthrough": ["DB_*"], "mode": "apply", "adopt": "apply",
+            "env_files": [], "env_passthrough": ["DB_*"], "secret_files": ["/run/secrets/*"], "substitute": ["checks"], "mode": "apply", "adopt": "apply",
             "drift": { "policy": "correct", "interval": "10m" }, "prune": { "checks": "off" },
             "ignore": [{ "kind": "check", "key": "a/**", "fields": ["tags"] }],
         }],

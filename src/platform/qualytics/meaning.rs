@@ -6,6 +6,7 @@ use driftless_core::value::{Map, Number, Value};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
 use super::normalize::GENERATED;
 use super::rules::{self, Support};
+use super::shapes::{JOIN_NAMES, SIGN_NAMES, SIGNS};
 
 /// What an absent field of a secrets manager means.
 const VAULT_DEFAULTS: [(&str, Option<&str>); 4] = [
@@ -68,10 +69,9 @@ fn snake_prefix(prefix: &str) -> String {
 
 fn container(spec: &mut Map) {
     if let Some(Value::String(join)) = spec.get_mut("join_type") {
-        *join = match join.to_lowercase().replace([' ', '-'], "_").as_str() {
-            "full" | "outer" | "full_outer" => "full".to_owned(),
-            other => other.to_owned(),
-        };
+        let word = join.to_lowercase().replace([' ', '-'], "_");
+        let other = JOIN_NAMES.iter().find(|(name, _)| *name == word);
+        *join = other.map_or(word, |(_, meant)| (*meant).to_owned());
     }
     let pairwise = spec.get("left_container_name").is_some_and(|name| !name.is_null());
     if pairwise {
@@ -173,14 +173,11 @@ fn check_properties(rule: &str, properties: &mut Map) {
 
 /// The short form of a comparison's display name.
 fn comparison_sign(comparison: &str) -> Option<&'static str> {
-    Some(match comparison.to_lowercase().as_str() {
-        "lt" | "less than" => "lt",
-        "lte" | "less than or equal" | "less than or equal to" => "lte",
-        "eq" | "equal" | "equals" | "equal to" => "eq",
-        "gte" | "greater than or equal" | "greater than or equal to" => "gte",
-        "gt" | "greater than" => "gt",
-        _ => return None,
-    })
+    let word = comparison.to_lowercase();
+    let mut signs = SIGNS.iter().copied();
+    signs
+        .find(|sign| *sign == word)
+        .or_else(|| SIGN_NAMES.iter().find(|(name, _)| *name == word).map(|(_, sign)| *sign))
 }
 
 /// The one spelling of an ISO date with a time: in UTC, where nothing said is UTC, with a fraction only if there is one.

@@ -131,14 +131,39 @@ fn is_moment(text: &str) -> bool {
             && text.chars().all(|c| c.is_ascii_digit() || "-:.,+TZtz /W".contains(c)))
 }
 
-/// How two containers are joined, normalised: the platform's documents know more spellings of a full join.
+/// How two containers are joined, in the one spelling that is compared.
 const JOINS: &[&str] = &["inner", "left", "right", "full", "left_semi", "left_anti"];
+
+/// Other names of joins. All of them, and these, may be in any case, with spaces or hyphens for `_`.
+pub(super) const JOIN_NAMES: &[(&str, &str)] = &[("outer", "full"), ("full_outer", "full")];
 
 /// How a measured value is compared with the one before it.
 const CHANGES: &[&str] = &["Absolute Value", "Absolute Change", "Percentage Change"];
 
-/// How two values are compared, normalised.
-const SIGNS: &[&str] = &["lt", "lte", "eq", "gte", "gt"];
+/// How two values are compared, in the one spelling that is compared.
+pub(super) const SIGNS: &[&str] = &["lt", "lte", "eq", "gte", "gt"];
+
+/// Other names of signs. All of them, and these, may be in any case.
+pub(super) const SIGN_NAMES: &[(&str, &str)] = &[
+    ("less than", "lt"),
+    ("less than or equal", "lte"),
+    ("less than or equal to", "lte"),
+    ("equal", "eq"),
+    ("equals", "eq"),
+    ("equal to", "eq"),
+    ("greater than or equal", "gte"),
+    ("greater than or equal to", "gte"),
+    ("greater than", "gt"),
+];
+
+/// Other names of `choices`, where they have any.
+pub(super) fn other_names(choices: &[&str]) -> Vec<&'static str> {
+    let tables = JOIN_NAMES.iter().chain(SIGN_NAMES);
+    tables
+        .filter(|(_, meant)| choices.contains(meant))
+        .map(|(name, _)| *name)
+        .collect()
+}
 
 /// The types of fields. The platform's documents have two names for a map.
 const FIELD_TYPES: &[&str] = &[

@@ -1,11 +1,14 @@
 //! What the rule of a check asks of its fields, its filter, its coverage and its properties.
 
+use driftless_core::diagnostic::Severity;
+use driftless_core::overlay::DELETE;
 use serde_json::{Map, Value as Json, json};
 
+use super::super::properties;
 use super::super::rules::{Arity, Evidence, PROPERTIES, RENAMED, RULES, Rule, Support};
-use super::super::shapes::{PROPERTY_SHAPES, Shape};
+use super::super::shapes::{COMPARATORS, Shape};
 use super::field::{self, Around, Items};
-use super::{present, rule_hover};
+use super::{hover, present, rule_hover};
 use crate::platform::document_schema::Layer;
 
 /// Every name that a rule has or had.
@@ -24,26 +27,44 @@ pub(super) fn rule_sentences() -> Vec<String> {
 }
 
 /// Every property that a check may have. None is offered here: its rule offers those that are its own.
-pub(super) fn properties(around: Around) -> Map<String, Json> {
+pub(super) fn every_property() -> Map<String, Json> {
     let quiet = |name: &&str| {
-        let mut schema = property(name, around);
-        schema.insert("doNotSuggest".to_owned(), json!(true));
-        ((*name).to_owned(), Json::Object(schema))
+        let text = rule_hover::property(name).unwrap_or_default();
+        let schema = json!({ "description": text, "doNotSuggest": true });
+        ((*name).to_owned(), schema)
     };
     PROPERTIES.iter().map(quiet).collect()
 }
 
-fn shape(name: &str) -> Shape {
-    let found = PROPERTY_SHAPES.iter().find(|(known, _)| *known == name);
-    found.map_or(Shape::Any, |(_, shape)| *shape)
-}
-
-fn property(name: &str, around: Around) -> Map<String, Json> {
-    let mut schema = field::field(shape(name), Items::Strings, around);
+/// What `name` holds with the rule of `row`.
+fn property(name: &str, row: &Rule, around: Around) -> Map<String, Json> {
+    let (shape, severity) = properties::shape(name, Some(row));
+    let mut schema = by_severity(shape, severity, around);
+    if let Some((_, known)) = COMPARATORS.iter().find(|(of, _)| *of == name) {
+        let mut inside: Map<String, Json> = known
+            .iter()
+            .map(|(name, shape)| ((*name).to_owned(), Json::Object(by_severity(*shape, severity, around))))
+            .collect();
+        if around.layer == Layer::Overlay {
+            inside.insert(DELETE.to_owned(), field::delete(hover::DELETE_FIELD));
+        }
+        schema.insert("properties".to_owned(), Json::Object(inside));
+        schema.insert("additionalProperties".to_owned(), json!(false));
+    }
     if let Some(text) = rule_hover::property(name) {
         schema.insert("description".to_owned(), json!(text));
     }
     schema
+}
+
+/// What a breach of is an error is demanded; of what is a warning there, only the words are offered.
+fn by_severity(shape: Shape, severity: Severity, around: Around) -> Map<String, Json> {
+    match (severity, shape) {
+        (Severity::Error, _) => field::field(shape, Items::Strings, around),
+        (Severity::Warning, Shape::OneOf(words)) => field::object(json!({ "examples": words })),
+        (Severity::Warning, Shape::SomeOf(words)) => field::object(json!({ "examples": [words] })),
+        (Severity::Warning, _) => Map::new(),
+    }
 }
 
 /// One condition a rule: if the check is of this rule, then this.
@@ -123,12 +144,19 @@ fn bounds(arity: Arity) -> Option<(u32, Option<u32>)> {
     }
 }
 
-/// The rule's own properties, which are offered, and whether there must be some.
+/// The rule's own properties, and whether there must be some.
 fn inside(row: &Rule, around: Around) -> (Json, bool) {
     let needs = row.evidence == Evidence::Client && around.layer == Layer::Base && !row.required.is_empty();
     let mut own = Map::new();
     for name in row.offered() {
-        own.insert(name.to_owned(), Json::Object(property(name, around)));
+        own.insert(name.to_owned(), Json::Object(property(name, row, around)));
+    }
+    for name in PROPERTIES.iter().filter(|name| row.takes(name)) {
+        if !own.contains_key(*name) {
+            let mut quiet = property(name, row, around);
+            quiet.insert("doNotSuggest".to_owned(), json!(true));
+            own.insert((*name).to_owned(), Json::Object(quiet));
+        }
     }
     if !needs {
         return (json!({ "properties": own }), false);

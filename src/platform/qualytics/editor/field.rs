@@ -4,7 +4,7 @@ use driftless_core::overlay::DELETE;
 use driftless_core::schema::Substitution;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::shapes::Shape;
+use super::super::shapes::{Shape, other_names};
 use crate::platform::document_schema::Layer;
 
 /// Text with a placeholder in it.
@@ -37,11 +37,22 @@ pub(super) struct Around {
     pub(super) substitution: Substitution,
 }
 
+impl Around {
+    /// The same for an item of a list: an overlay drops the list as a whole.
+    fn of_item(self) -> Self {
+        Self {
+            layer: Layer::Base,
+            ..self
+        }
+    }
+}
+
 /// A field of `shape`; null is as good as absent.
 pub(super) fn field(shape: Shape, items: Items, around: Around) -> Map<String, Json> {
     let placeholders = around.substitution == Substitution::Scalars;
     let mut schema = match shape {
-        Shape::Text | Shape::Moment | Shape::OneOf(_) => object(json!({ "type": ["string", "null"] })),
+        Shape::OneOf(words) => return one_of(words, Absence::Allowed, around),
+        Shape::Text | Shape::Moment => object(json!({ "type": ["string", "null"] })),
         // Texts that say a number or a truth are taken, since that is what variables become.
         Shape::Truth if placeholders => object(json!({
             "type": ["boolean", "string", "null"], "pattern": format!("^(true|false)$|{PLACEHOLDER}"),
@@ -61,7 +72,10 @@ pub(super) fn field(shape: Shape, items: Items, around: Around) -> Map<String, J
             };
             object(json!({ "type": ["array", "null"], "items": item }))
         }
-        Shape::SomeOf(_) => object(json!({ "type": ["array", "null"], "items": { "type": "string" } })),
+        Shape::SomeOf(words) => {
+            let item = one_of(words, Absence::Refused, around.of_item());
+            object(json!({ "type": ["array", "null"], "items": item }))
+        }
         Shape::Scalars => object(json!({
             "type": ["array", "null"], "items": { "type": ["string", "number", "boolean", "null"] },
         })),
@@ -91,8 +105,14 @@ pub(super) fn one_of(words: &[&str], absence: Absence, around: Around) -> Map<St
         choices.push(Json::Null);
     }
     let mut forms = vec![json!({ "enum": choices })];
-    if around.substitution == Substitution::Scalars {
+    // Whether a kind's placeholders are replaced is the environment's to say; what a document cannot do without is rarely one.
+    if around.substitution == Substitution::Scalars || absence == Absence::Allowed {
         forms.push(json!({ "type": "string", "pattern": PLACEHOLDER }));
+    }
+    let others = other_names(words);
+    if !others.is_empty() {
+        let spelled: Vec<String> = words.iter().chain(&others).map(|word| in_any_case(word)).collect();
+        forms.push(json!({ "type": "string", "pattern": format!("^({})$", spelled.join("|")) }));
     }
     if around.layer == Layer::Overlay {
         forms.push(deletion());
@@ -101,6 +121,17 @@ pub(super) fn one_of(words: &[&str], absence: Absence, around: Around) -> Map<St
         [only] => object(only.take()),
         _ => object(json!({ "anyOf": forms })),
     }
+}
+
+/// A pattern of a word whatever the case of its letters, and whatever stands between its parts.
+fn in_any_case(word: &str) -> String {
+    word.chars()
+        .map(|c| match c {
+            '_' => "[ _-]".to_owned(),
+            c if c.is_ascii_alphabetic() => format!("[{}{c}]", c.to_ascii_uppercase()),
+            c => c.to_string(),
+        })
+        .collect()
 }
 
 /// A map that says that the field is dropped.

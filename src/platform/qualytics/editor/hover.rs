@@ -1,5 +1,6 @@
 //! What an editor shows of a field: a sentence or two for each field of each kind.
 
+use driftless_core::document::PREVIOUS_NAME;
 use driftless_core::key::Kind;
 
 use super::super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
@@ -46,7 +47,7 @@ const DIRECTIVE_HOVER: &[(&str, &str)] = &[
         "`true` keeps the resource from being deleted or replaced. Never sent to the platform.",
     ),
     (
-        "previous_name",
+        PREVIOUS_NAME,
         "The name that the resource had before: it is renamed, and not made a second time. Never sent to the platform.",
     ),
     (
@@ -238,7 +239,7 @@ const CONTAINER_HOVER: &[(&str, &str)] = &[
         "right_prefix",
         "What names of the right side's fields begin with. Default: `right`.",
     ),
-    ("join_type", "How it is joined: `inner`, `left`, `right` or `full`."),
+    ("join_type", "How it is joined."),
     ("sources", "The containers of a join in SQL mode, two or more."),
     ("tags", "Names of tags. They must exist; the list is owned whole."),
     ("exclude_fields", "Names of fields that are not looked at."),

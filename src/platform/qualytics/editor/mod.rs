@@ -10,6 +10,7 @@ mod field;
 mod hover;
 mod rule_hover;
 
+use driftless_core::document::PREVIOUS_NAME;
 use driftless_core::key::Kind;
 use driftless_core::overlay::DELETE;
 use driftless_core::schema::KindSpec;
@@ -113,7 +114,6 @@ fn examples(kind: Kind, field: &str) -> Option<Json> {
         (CONNECTION, "port") => json!([5432, "${PG_PORT}"]),
         (CONNECTION, "password") => json!(["${WAREHOUSE_PASSWORD}"]),
         (CONNECTION, "uri") => json!(["s3://acme-lake"]),
-        (CONTAINER, "join_type") => json!(["inner", "left", "right", "full"]),
         (CONTAINER, "incremental_identifier_type") => json!(["last-modified", "batch-value"]),
         (CHECK, "coverage") => json!([1.0]),
         (CHECK, "filter") => json!(["status <> 'cancelled'"]),
@@ -132,8 +132,14 @@ fn document(spec: &KindSpec, layer: Layer) -> Json {
         properties.insert((*name).to_owned(), Json::Object(property(spec, name, *shape, around)));
     }
     for name in spec.directives {
+        let mut schema = Map::new();
+        if *name == PREVIOUS_NAME {
+            schema = field::field(Shape::Text, Items::Strings, around);
+            schema.insert("pattern".to_owned(), json!(r"\S"));
+        }
         let text = hover::field(kind, name).unwrap_or_default();
-        properties.insert((*name).to_owned(), json!({ "description": text }));
+        schema.insert("description".to_owned(), json!(text));
+        properties.insert((*name).to_owned(), Json::Object(schema));
     }
     for name in spec.volatile {
         let quiet = json!({ "description": hover::VOLATILE, "doNotSuggest": true });
@@ -246,7 +252,7 @@ fn inside(kind: Kind, name: &str, around: Around, schema: &mut Map<String, Json>
         (COMPUTED_FIELD, "properties") => known(hover::TRANSFORMATION_HOVER),
         (CHECK, "properties") => {
             schema.insert("additionalProperties".to_owned(), json!(false));
-            check::properties(around)
+            check::every_property()
         }
         (CHECK, "additional_metadata") => known(&[(UID, hover::field(CHECK, UID).unwrap_or_default())]),
         _ => return,

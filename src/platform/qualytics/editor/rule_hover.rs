@@ -87,16 +87,9 @@ const PROPERTY_HOVER: &[(&str, &str)] = &[
         "Whether fields that are not in the list may exist.",
     ),
     ("assertion", "The function, in Scala."),
-    (
-        "comparison",
-        "How it is compared: `lt`, `lte`, `eq`, `gte`, `gt`; for `metric` and `volumetric` `Absolute Value`, `Absolute Change` \
-         or `Percentage Change`.",
-    ),
+    ("comparison", "How it is compared."),
     ("datetime", "The moment, as ISO 8601 text in quotes."),
-    (
-        "diff_change_types",
-        "Which differences count: `added`, `removed`, `changed`.",
-    ),
+    ("diff_change_types", "Which differences count."),
     ("distinct_field_name", "The field that tells entities apart."),
     ("duration_comparator", "How far moments may differ: `millis`."),
     ("equation", "The equation."),
@@ -105,10 +98,7 @@ const PROPERTY_HOVER: &[(&str, &str)] = &[
         "field_name",
         "The other field: of this row, or of the container that is referred to.",
     ),
-    (
-        "field_type",
-        "The type: `Integral`, `Fractional`, `Boolean`, `String`, `Date`, `Timestamp`, `Array`, `Struct` or `MapType`.",
-    ),
+    ("field_type", "The type that the text can be read as."),
     ("id_field_names", "The fields that tell rows apart."),
     ("inclusive", "Whether the value itself passes."),
     ("inclusive_max", "Whether the maximum itself passes."),
