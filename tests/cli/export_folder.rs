@@ -355,10 +355,10 @@ async fn a_datastore_never_goes_to_the_folder_of_another_whose_name_leads_there_
     export(&rig, &[]).await.exits(0);
     let store = "out/datastores/warehouse/_datastore.yaml";
     let theirs = rig.read(store).replace("database: an", "database: other");
-    rig.write("second/connections/pg.yaml", &rig.read(PG));
+    rig.write("second/connections/pg.yaml", rig.read(PG));
     rig.write(
         "second/datastores/warehouse/_datastore.yaml",
-        &theirs.replace("name: Warehouse", "name: Warehouse!"),
+        theirs.replace("name: Warehouse", "name: Warehouse!"),
     );
     let ran = rig
         .run(&["apply", "--input", "second", "--include", "datastores", "--yes"])

@@ -1,12 +1,14 @@
 //! What an export must hold for any instance: it is read back as what is live, it makes the same instance elsewhere, and no secret
 //! and no path in it is one that it must not have.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-#![allow(dead_code, reason = "the pipeline is shared with other tests")]
+#![expect(clippy::disallowed_methods, reason = "a test has its own environment")]
 
 #[path = "../support/instance.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod instance;
 mod instances;
 #[path = "../support/pipeline.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod pipeline;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,11 +119,10 @@ fn assert_same(files: &BTreeMap<String, String>, again: &BTreeMap<String, String
     assert!(differing.is_empty() && files.len() == again.len(), "{differing:#?}");
 }
 
-/// `DRIFTLESS_TEST_SEED` repeats a run by the number that it said.
+/// `DRIFTLESS_SEED` repeats a run by the number that it said.
 #[test]
 fn any_export_is_read_back_as_what_is_live_and_makes_the_same_elsewhere() {
-    let seed = std::env::var("DRIFTLESS_TEST_SEED").map_or_else(|_| rand_seed(), |text| text.parse().unwrap());
-    println!("DRIFTLESS_TEST_SEED={seed}");
+    let seed = std::env::var("DRIFTLESS_SEED").map_or_else(|_| rand_seed(), |text| text.parse().unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = Config {
         cases: 16,
@@ -137,7 +138,7 @@ fn any_export_is_read_back_as_what_is_live_and_makes_the_same_elsewhere() {
             TestCaseError::fail(text.chars().take(3000).collect::<String>())
         })
     });
-    run.unwrap();
+    run.unwrap_or_else(|fault| panic!("DRIFTLESS_SEED={seed}: {fault}"));
 }
 
 fn rand_seed() -> u64 {
