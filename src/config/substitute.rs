@@ -33,6 +33,7 @@ pub(super) fn node(root: &Node, around: &Surroundings<'_>, faults: &mut Faults) 
     };
     let root = walk.node(root);
     let uses = walk.uses;
+    shown_credentials(&uses, faults);
     let mut sensitive: BTreeSet<String> = uses
         .iter()
         .filter(|used| holds_secrets(&used.path))
@@ -40,15 +41,38 @@ pub(super) fn node(root: &Node, around: &Surroundings<'_>, faults: &mut Faults) 
         .collect();
     // A variable of an environment that hands on a sensitive one, or a file, is as sensitive, under its new name.
     for used in &uses {
-        if let [section, key, name] = used.path.as_slice()
-            && section == "environments"
-            && key == "variables"
+        if let ([.., name], true) = (used.path.as_slice(), is_variable(&used.path))
             && used.name.as_ref().is_none_or(|name| sensitive.contains(name))
         {
             sensitive.insert(name.clone());
         }
     }
     Plain { root, sensitive, files }
+}
+
+/// A variable that is a credential somewhere is one everywhere: addresses and names are shown on pages and in messages.
+fn shown_credentials(uses: &[Use], faults: &mut Faults) {
+    let is_credential = |used: &&Use| is_hidden(&used.path) && !is_variable(&used.path);
+    let credentials: BTreeSet<&String> = uses
+        .iter()
+        .filter(is_credential)
+        .filter_map(|used| used.name.as_ref())
+        .collect();
+    for used in uses.iter().filter(|used| !is_hidden(&used.path)) {
+        if let Some(name) = used.name.as_ref().filter(|name| credentials.contains(name)) {
+            let message = format!(
+                "`{}` is shown, and the variable `{name}` is a credential elsewhere in this file",
+                used.path.join(".")
+            );
+            let help = "use another variable here, or write the text".to_owned();
+            faults.add(used.at, SECRET_IN_PLAIN_FIELD, message, Some(help));
+        }
+    }
+}
+
+/// Whether a path is that of a variable of an environment.
+fn is_variable(path: &[String]) -> bool {
+    matches!(path, [section, key, _] if section == "environments" && key == "variables")
 }
 
 fn read_files(node: &Node, around: &Surroundings<'_>, files: &mut SecretFiles) {
@@ -72,7 +96,7 @@ fn is_hidden(path: &[String]) -> bool {
     let last = path.last().map_or("", String::as_str);
     within("auth")
         || within("notifications")
-        || matches!(path, [section, key, _] if section == "environments" && key == "variables")
+        || is_variable(path)
         || (matches!(path, [section, ..] if section != "environments")
             && matches!(last, "token" | "secret" | "password"))
 }
@@ -90,6 +114,7 @@ struct Use {
     path: Vec<String>,
     /// The variable; `None` for a file.
     name: Option<String>,
+    at: Mark,
 }
 
 struct Walk<'a> {
@@ -135,6 +160,7 @@ impl Walk<'_> {
                 self.uses.extend(names.map(|name| Use {
                     path: path.clone(),
                     name,
+                    at,
                 }));
                 text
             }

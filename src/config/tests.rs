@@ -348,6 +348,32 @@ fn a_credential_may_be_in_a_file_and_is_a_secret_wherever_it_is_handed_on() {
 }
 
 #[test]
+fn the_variable_of_a_credential_stands_nowhere_else_and_no_fault_quotes_its_value() {
+    for (from, to, value) in [
+        ("branch: release", "branch: \"${GIT_TOKEN}\"", "git-secret"),
+        (
+            "\"${PROD_URL}\"",
+            "\"https://acme.example.com/${PROD_TOKEN}\"",
+            "prod-secret",
+        ),
+        (
+            "path: ./qualytics-config/",
+            "path: \"${WEBHOOK_SECRET}\"",
+            "hook-secret",
+        ),
+        ("listen: \"0.0.0.0:9090\"", "listen: \"${API_TOKEN}\"", "api-secret"),
+    ] {
+        assert!(EVERY_KEY.contains(from), "{from}");
+        let faults = read_text(&EVERY_KEY.replacen(from, to, 1)).unwrap_err();
+        assert!(
+            faults.iter().any(|fault| fault.code == "secret_in_plain_field"),
+            "{to}: {faults:?}"
+        );
+        assert!(!format!("{faults:?}").contains(value), "{faults:?}");
+    }
+}
+
+#[test]
 fn a_file_is_not_named_where_its_content_would_be_shown_and_no_fault_quotes_it() {
     let from_file = "${file:/run/secrets/token}";
     for (from, to) in [
