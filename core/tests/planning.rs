@@ -614,6 +614,19 @@ fn an_immutable_field_that_changed_is_blocked_while_replacing_is_off() {
     let (plan, _) = case(&[VAULT_FILE]).live("vault/A", 1, "name: A\nengine: pine").plan();
     assert!(plan.is_empty());
     assert_eq!(plan.blocked[0].reason, BlockReason::ReplacementNeedsPrune);
+    assert!(plan.blocked[0].message.contains("undo the change"));
+}
+
+#[test]
+fn where_a_kind_is_left_out_nobody_is_told_to_delete_what_may_only_follow_a_rename() {
+    let mut case = case(&[VAULT_FILE]).live("vault/A", 1, "name: A\nengine: pine");
+    case.left_out = vec![NOTE];
+    let (plan, _) = case.plan();
+    let message = &plan.blocked[0].message;
+    assert!(
+        message.contains("include the kinds") && !message.contains("delete"),
+        "{message}"
+    );
 }
 
 #[test]

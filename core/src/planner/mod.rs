@@ -268,9 +268,12 @@ impl<'a> Planner<'a> {
             .collect();
         if !immutable.is_empty() {
             let fields = immutable.into_iter().collect::<Vec<_>>().join(", ");
-            let message = format!(
-                "{fields} cannot be changed in place, and replacing is off: delete the resource on the platform, or undo the change"
-            );
+            // Of a kind that is left out no rename is known, and what only follows one looks like a change.
+            let way_out = match self.left_out {
+                [] => "delete the resource on the platform, or undo the change",
+                _ => "include the kinds that are left out if one of them has another name now; else undo the change",
+            };
+            let message = format!("{fields} cannot be changed in place, and replacing is off: {way_out}");
             self.block(BlockReason::ReplacementNeedsPrune, message, key);
             return;
         }
