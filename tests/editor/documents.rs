@@ -332,6 +332,10 @@ fn documents_that_people_and_exports_wrote_are_marked_nowhere() {
     let mut paths = Vec::new();
     for folder in ["tests/golden/s/export", "tests/cases", "config/demo/qualytics-config"] {
         for path in yaml_below(&root().join(folder)) {
+            // Those cases are files with something wrong.
+            if path.ancestors().any(|folder| folder.join("validate.txt").exists()) {
+                continue;
+            }
             let inside = path.to_string_lossy().replace('\\', "/");
             let Some(at) = ["/connections/", "/datastores/"]
                 .iter()
