@@ -1,93 +1,15 @@
 //! The rules of names that change: `previous_name`, and names that differ in case only.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
-mod support;
-
-use std::collections::BTreeMap;
-
-use driftless_core::diagnostic::Diagnostic;
+use crate::case::{Case, case, codes, fingerprints};
+use crate::library::{NOTE, SHELF, key};
 use driftless_core::field::FieldPath;
-use driftless_core::key::{Key, RemoteId, Revision};
-use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
-use driftless_core::load::{Layers, load};
+use driftless_core::key::{Key, RemoteId};
+use driftless_core::ledger::Ledger;
 use driftless_core::plan::{Action, BlockReason, Moved, Step};
-use driftless_core::planner::{Inputs, Planned, plan};
-use driftless_core::policy::{OnAdopt, Policy};
+use driftless_core::planner::Planned;
+use driftless_core::policy::OnAdopt;
 use driftless_core::snapshot::{Gap, Live};
-use driftless_core::substitute::Variables;
 use driftless_core::value::{Secret, Value};
-use support::{Library, NOTE, SHELF, key, live, tree};
-
-#[derive(Default)]
-struct Case {
-    files: Vec<(&'static str, &'static str)>,
-    overlays: Vec<String>,
-    live: Live,
-    ledger: Ledger,
-    policy: Policy,
-}
-
-fn fingerprints() -> FingerprintKey {
-    FingerprintKey::new(vec![1; 32])
-}
-
-fn case(files: &[(&'static str, &'static str)]) -> Case {
-    Case {
-        files: files.to_vec(),
-        ..Case::default()
-    }
-}
-
-impl Case {
-    fn live(mut self, at: &str, id: i64, yaml: &str) -> Self {
-        let key = key(at);
-        self.live.resources.insert(key.clone(), live(id, yaml, key.kind));
-        self
-    }
-
-    fn agreed(mut self, at: &str, yaml: &str) -> Self {
-        let key = key(at);
-        let mut spec = live(0, yaml, key.kind).spec;
-        spec.shift_remove("width");
-        let entry = LedgerEntry {
-            spec,
-            fingerprints: BTreeMap::new(),
-            remote: self.live.resources.get(&key).map(|resource| resource.id),
-            revision: Revision("r0".into()),
-        };
-        self.ledger.entries.insert(key, entry);
-        self
-    }
-
-    fn sent(mut self, at: &str, secret: &str) -> Self {
-        let key = key(at);
-        let field = FieldPath::top("password");
-        let fingerprint = fingerprints().fingerprint(&key, &field, &Secret::new(secret));
-        let entry = self.ledger.entries.get_mut(&key).unwrap();
-        entry.fingerprints.insert(field, fingerprint);
-        self
-    }
-
-    fn planned(&self) -> (Planned, Vec<Diagnostic>) {
-        let layers = Layers {
-            base: "",
-            overlays: &self.overlays,
-        };
-        let loaded = load(&tree(&self.files), &layers, &Variables::default(), &[], &Library);
-        let planned = plan(Inputs {
-            environment: None,
-            revision: None,
-            desired: loaded.desired,
-            live: &self.live,
-            ledger: Some(&self.ledger),
-            fingerprints: Some(&fingerprints()),
-            policy: &self.policy,
-            schema: &Library,
-        });
-        let diagnostics = [loaded.diagnostics, planned.diagnostics.clone()].concat();
-        (planned, diagnostics)
-    }
-}
 
 /// What a step does: `update note/a/b: name old -> new`.
 fn said(step: &Step) -> String {
@@ -113,11 +35,6 @@ fn moved(from: &str, to: &str) -> Moved {
         from: key(from),
         to: key(to),
     }
-}
-
-fn codes(diagnostics: &[Diagnostic]) -> Vec<String> {
-    let place = |d: &Diagnostic| d.place.as_ref().map(ToString::to_string).unwrap_or_default();
-    diagnostics.iter().map(|d| format!("{} {}", d.code, place(d))).collect()
 }
 
 #[track_caller]
@@ -215,7 +132,7 @@ fn nothing_is_remembered_under_a_new_name_before_it_is_written() {
 fn a_rename_that_is_only_shown_moves_nothing_and_what_is_below_goes_on() {
     let mut case = renamed().live("note/A/n", 3, "name: n\nshelf: s\ntext: old\n");
     case.files[2].1 = "name: n\nshelf: s\ntext: new\n";
-    case.ledger.entries.remove(&key("vault/A"));
+    case.ledger.as_mut().unwrap().entries.remove(&key("vault/A"));
     case.policy.adopt = OnAdopt::Report;
     let (planned, _) = case.planned();
     assert_eq!(steps(&planned), [r#"update note/B/n: text "old" -> "new""#]);
@@ -255,7 +172,7 @@ fn a_name_that_was_written_before_the_ledger_knew_moves_its_entries_without_a_wr
 fn a_previous_name_that_stays_in_the_file_is_harmless() {
     let mut case = renamed();
     case.live = Live::default();
-    case.ledger = Ledger::default();
+    case.ledger = Some(Ledger::default());
     let case = case
         .live("vault/B", 1, "name: B\n")
         .live("shelf/B/s", 2, "name: s\n")

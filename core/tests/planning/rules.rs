@@ -1,111 +1,15 @@
 //! The rules of the plan, one a test: files in, live and ledger beside, plan text out.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
-mod support;
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use driftless_core::diagnostic::Diagnostic;
+use crate::case::{Case, case, codes};
+use crate::library::{NOTE, SHELF, VAULT, key, live};
 use driftless_core::field::FieldPath;
-use driftless_core::key::{Key, Kind, RemoteId, Revision};
-use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
-use driftless_core::load::{Layers, load};
+use driftless_core::key::{Key, RemoteId};
+use driftless_core::ledger::Ledger;
 use driftless_core::plan::{Action, BlockReason, Class, Plan};
-use driftless_core::planner::{Inputs, plan};
-use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
+use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, UnknownSecrets};
 use driftless_core::render;
-use driftless_core::snapshot::{Authorship, Gap, Live, Presence};
-use driftless_core::substitute::Variables;
+use driftless_core::snapshot::{Authorship, Gap, Presence};
 use driftless_core::value::{Map, Secret, Value};
-use support::{Library, NOTE, SHELF, VAULT, key, live, tree};
-
-/// One planning, everything with a default.
-struct Case {
-    files: Vec<(&'static str, &'static str)>,
-    overlays: Vec<String>,
-    variables: Vec<(&'static str, &'static str)>,
-    sensitive: Vec<&'static str>,
-    left_out: Vec<Kind>,
-    live: Live,
-    ledger: Option<Ledger>,
-    policy: Policy,
-}
-
-fn case(files: &[(&'static str, &'static str)]) -> Case {
-    Case {
-        files: files.to_vec(),
-        overlays: Vec::new(),
-        variables: Vec::new(),
-        sensitive: Vec::new(),
-        left_out: Vec::new(),
-        live: Live::default(),
-        ledger: Some(Ledger::default()),
-        policy: Policy::default(),
-    }
-}
-
-fn fingerprints() -> FingerprintKey {
-    FingerprintKey::new(vec![1; 32])
-}
-
-impl Case {
-    fn live(mut self, at: &str, id: i64, yaml: &str) -> Self {
-        let key = key(at);
-        self.live.resources.insert(key.clone(), live(id, yaml, key.kind));
-        self
-    }
-
-    fn agreed(mut self, at: &str, yaml: &str) -> Self {
-        let key = key(at);
-        let mut spec = live(0, yaml, key.kind).spec;
-        spec.shift_remove("width");
-        let entry = LedgerEntry {
-            spec,
-            fingerprints: BTreeMap::new(),
-            remote: Some(RemoteId(1)),
-            revision: Revision("r0".into()),
-        };
-        self.ledger.get_or_insert_default().entries.insert(key, entry);
-        self
-    }
-
-    fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
-        change(&mut self.policy);
-        self
-    }
-
-    fn plan(self) -> (Plan, Vec<Diagnostic>) {
-        let values = self
-            .variables
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        let sensitive: BTreeSet<String> = self.sensitive.iter().map(|name| (*name).to_owned()).collect();
-        let layers = Layers {
-            base: "",
-            overlays: &self.overlays,
-        };
-        // The base is the root; overlays live in folders that its layout does not know.
-        let loaded = load(
-            &tree(&self.files),
-            &layers,
-            &Variables::new(values, sensitive),
-            &self.left_out,
-            &Library,
-        );
-        let planned = plan(Inputs {
-            environment: None,
-            revision: None,
-            desired: loaded.desired,
-            live: &self.live,
-            ledger: self.ledger.as_ref(),
-            fingerprints: Some(&fingerprints()),
-            policy: &self.policy,
-            schema: &Library,
-        });
-        (planned.plan, [loaded.diagnostics, planned.diagnostics].concat())
-    }
-}
 
 /// What a plan does, one word a step: `create note/a/b`.
 fn steps(plan: &Plan) -> Vec<String> {
@@ -114,16 +18,6 @@ fn steps(plan: &Plan) -> Vec<String> {
         .map(|step| match &step.change.action {
             Action::Operation(operation) => format!("{} {}", operation.name, step.change.key),
             action => format!("{} {}", action.word(), step.change.key),
-        })
-        .collect()
-}
-
-fn codes(diagnostics: &[Diagnostic]) -> Vec<String> {
-    diagnostics
-        .iter()
-        .map(|d| {
-            let place = d.place.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{} {place}", d.code)
         })
         .collect()
 }

@@ -1,17 +1,13 @@
 //! What is told of files without an instance: names that nobody declares, circles, secrets that are set elsewhere, and the lines
 //! that may be shown.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
-
-#[expect(dead_code, reason = "shared with tests that use more of it")]
-mod support;
 
 use std::collections::BTreeSet;
 
+use crate::library::{Library, tree};
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::load::{Layers, load};
 use driftless_core::offline::offline;
 use driftless_core::substitute::{Secrets, Variables};
-use support::{Library, tree};
 
 /// All that is found in `files`, and how many documents can be used.
 fn look(files: &[(&str, &str)]) -> (Vec<Diagnostic>, usize) {

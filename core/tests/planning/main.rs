@@ -1,0 +1,8 @@
+//! The planner's rules, on a platform small enough to read.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
+
+mod case;
+mod library;
+mod offline;
+mod renaming;
+mod rules;
