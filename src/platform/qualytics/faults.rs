@@ -346,19 +346,14 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use driftless_core::schema::Side;
 
+    use super::super::testing::map;
     use super::*;
 
     fn faults(kind: Kind, json: &str) -> Vec<String> {
-        let mut spec = crate::codec::map_from_json(
-            serde_json::from_str::<serde_json::Value>(json)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        );
+        let mut spec = map(json);
         super::super::normalize::canonical(kind, Side::Desired, &mut spec);
         super::super::meaning::meaning(kind, &mut spec);
         check(&Key::new(kind, ["a", "b", "c"]), &spec)

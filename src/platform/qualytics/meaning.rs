@@ -210,22 +210,13 @@ fn trim(spec: &mut Map, field: &str) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use driftless_core::normalize as core;
     use driftless_core::schema::Side;
 
     use super::super::schema;
+    use super::super::testing::map;
     use super::*;
-
-    fn map(json: &str) -> Map {
-        crate::codec::map_from_json(
-            serde_json::from_str::<serde_json::Value>(json)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        )
-    }
 
     /// The form that is compared.
     fn meant(kind: Kind, side: Side, json: &str) -> Map {

@@ -27,6 +27,8 @@ mod rules;
 mod run;
 mod schema;
 mod shapes;
+#[cfg(test)]
+mod testing;
 mod together;
 mod uid;
 mod wire;

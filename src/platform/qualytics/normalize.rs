@@ -98,22 +98,13 @@ pub(super) fn generated_description(rule: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use driftless_core::normalize::normalize;
 
     use super::super::kinds::COMPUTED_FIELD;
     use super::super::schema;
+    use super::super::testing::map;
     use super::*;
-
-    fn map(json: &str) -> Map {
-        crate::codec::map_from_json(
-            serde_json::from_str::<serde_json::Value>(json)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        )
-    }
 
     /// The fields in their places, with the values that were written.
     fn placed(kind: Kind, side: Side, json: &str) -> Map {

@@ -275,18 +275,9 @@ pub(super) fn text<'a>(map: &'a Map, field: &str) -> Option<&'a str> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
+    use super::super::testing::map;
     use super::*;
-
-    fn map(json: &str) -> Map {
-        crate::codec::map_from_json(
-            serde_json::from_str::<serde_json::Value>(json)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        )
-    }
 
     fn targets(key: Key, json: &str) -> Vec<String> {
         references(&key, &map(json))

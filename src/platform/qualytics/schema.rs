@@ -184,23 +184,15 @@ fn missing(field: &str, help: &str) -> Box<FieldFault> {
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
-    use driftless_core::key::Revision;
     use driftless_core::load::{Layers, load};
     use driftless_core::substitute::Variables;
-    use driftless_core::tree::{Content, File, Tree};
-    use driftless_core::yaml;
 
+    use super::super::testing::{map, tree};
     use super::*;
 
     fn identity(kind: Kind, json: &str) -> Result<String, String> {
-        let spec = crate::codec::map_from_json(
-            serde_json::from_str::<serde_json::Value>(json)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        );
+        let spec = map(json);
         schema()
             .identity(kind, &spec)
             .map_err(|fault| fault.diagnostic.to_string())
@@ -224,14 +216,7 @@ mod tests {
 
     /// What loading says of files: the base's, and those of one overlay.
     fn told(files: &[(&str, &str)]) -> Vec<String> {
-        let file = |(path, text): &(&str, &str)| File {
-            path: (*path).into(),
-            content: Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
-        };
-        let tree = Tree {
-            revision: Revision("r".to_owned()),
-            files: files.iter().map(file).collect(),
-        };
+        let tree = tree(files);
         let layers = Layers {
             base: "base",
             overlays: &["over".to_owned()],

@@ -107,26 +107,16 @@ fn points_at(spec: &Map) -> [Option<&Value>; 3] {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
-    use driftless_core::key::Revision;
     use driftless_core::load::{Layers, load};
     use driftless_core::substitute::Variables;
-    use driftless_core::tree::{Content, File, Tree};
-    use driftless_core::yaml;
 
     use super::super::schema;
+    use super::super::testing::tree;
     use super::*;
 
     fn faults(files: &[(&str, &str)]) -> Vec<String> {
-        let file = |(path, text): &(&str, &str)| File {
-            path: (*path).into(),
-            content: Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
-        };
-        let tree = Tree {
-            revision: Revision("r".to_owned()),
-            files: files.iter().map(file).collect(),
-        };
+        let tree = tree(files);
         let layers = Layers {
             base: "",
             overlays: &[],

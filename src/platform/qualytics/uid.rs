@@ -141,18 +141,9 @@ pub(super) fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
+    use super::super::testing::map;
     use super::*;
-
-    fn map(json: &str) -> Map {
-        crate::codec::map_from_json(
-            serde_json::from_str::<serde_json::Value>(json)
-                .unwrap()
-                .as_object()
-                .unwrap(),
-        )
-    }
 
     const PLAIN: &str = r#"{"rule_type":"notNull","container":"orders","fields":["id"],"coverage":1.0,"filter":null}"#;
     const PAID: &str =
