@@ -178,11 +178,10 @@ pub(crate) fn strings() -> Json {
             "name": "Dépôt: \"main\"", "connection_name": "PG \"main\": été #1", "database": "on", "schema": "null",
             "description": TEXTS[19..].join(" / ").chars().take(250).collect::<String>(), "teams": ["Team: #1", "no"], "tags": ["yes", "tier: 0"],
         }],
-        // No white space around the query: driftless writes it without.
         "containers": [{
             "datastore": "Dépôt: \"main\"", "container_type": "computed_table", "name": "off",
-            "query": "SELECT id,\n\t'yes: no' AS \"a b\"  \nFROM \"Order Items\"\n-- a comment that is long enough to be folded if it were \
-                      folded, which it is not, since there are line breaks",
+            "query": "\n  SELECT id,\n\t'yes: no' AS \"a b\"  \nFROM \"Order Items\"\n-- a comment that is long enough to be folded if it were \
+                      folded, which it is not, since there are line breaks\n",
             "tags": ["yes"],
         }],
         // On a table whose name is its slug: of all others the official client loses the name.

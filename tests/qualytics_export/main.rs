@@ -188,6 +188,33 @@ async fn a_secret_that_the_platform_shows_is_not_in_the_files_and_is_asked_for()
     );
 }
 
+/// The platform's own promotion writes numbers of the instance into the metadata of a check.
+#[tokio::test]
+async fn what_a_promotion_wrote_is_not_in_the_files() {
+    let seed = json!({
+        "warehouse": {"a|s": [{"name": "orders", "kind": "table", "fields": [["id", "Integral"]]}]},
+        "connections": [{"name": "pg", "type": "postgresql", "host": "h", "port": 5432, "username": "u", "password": "p"}],
+        "datastores": [{"name": "dw", "connection_name": "pg", "database": "a", "schema": "s"}],
+        "checks": [{
+            "datastore": "dw", "container": "orders", "rule": "notNull", "fields": ["id"], "description": "d", "properties": {},
+            "additional_metadata": {
+                "_qualytics_check_uid": "u", "main datastore id": 7, "owner": "data", "from quality check id": 3,
+            },
+        }],
+    });
+    let instance = Instance::start(seed, Switches::default()).await;
+    let files = pipeline::exported(&instance).await;
+    let text = files
+        .iter()
+        .find(|(path, _)| path.ends_with("notnull__id.yaml"))
+        .unwrap()
+        .1;
+    assert!(
+        text.ends_with("additional_metadata:\n  _qualytics_check_uid: u\n  owner: data\n"),
+        "{text}"
+    );
+}
+
 /// Weakness 25 of the official client: fields that
 /// move by themselves are in its files.
 #[tokio::test]
