@@ -120,6 +120,8 @@ pub enum FileFault {
     },
     /// It is not UTF-8.
     NotText,
+    /// It holds nothing: whatever fills it has not done so yet.
+    Empty,
 }
 
 impl FileFault {
@@ -148,6 +150,10 @@ impl FileFault {
             FileFault::NotText => (
                 format!("the file `{path}` is not UTF-8"),
                 "store a binary secret as base64, if the field takes that".to_owned(),
+            ),
+            FileFault::Empty => (
+                format!("the file `{path}` is empty"),
+                "fill it: nothing is never sent for a secret that a file should hold".to_owned(),
             ),
         }
     }

@@ -36,7 +36,10 @@ pub fn read(path: &str) -> Result<Secret, FileFault> {
         Some(line) => line.strip_suffix('\r').unwrap_or(line),
         None => &text,
     };
-    Ok(Secret::new(text))
+    match text {
+        "" => Err(FileFault::Empty),
+        text => Ok(Secret::new(text)),
+    }
 }
 
 /// Reads those of `files` that `allow` lets through.
@@ -66,8 +69,6 @@ mod tests {
             (b"s3cret\r", "s3cret\r"),
             (b"a\nb\n", "a\nb"),
             (b" ${A} ", " ${A} "),
-            (b"\n", ""),
-            (b"", ""),
         ] {
             assert_eq!(content(bytes), Ok(Secret::new(expected)), "{bytes:?}");
         }
@@ -78,6 +79,13 @@ mod tests {
             Err(FileFault::TooLarge { most: LARGEST })
         );
         assert_eq!(content(b"\xff\xfe"), Err(FileFault::NotText));
+        for nothing in [&b""[..], b"\n", b"\r\n"] {
+            assert_eq!(
+                content(nothing),
+                Err(FileFault::Empty),
+                "a mount that is not filled yet"
+            );
+        }
     }
 
     #[test]
