@@ -12,12 +12,12 @@ use tokio::sync::watch;
 
 pub mod apply;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod apply_tests;
 pub mod backoff;
 pub mod driver;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod driver_tests;
 mod environment_task;
 mod inbox;

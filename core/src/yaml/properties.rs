@@ -1,6 +1,6 @@
 //! What holds for every text and every tree: bounded work on hostile texts, no panic, and reading back what was written.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
-#![allow(
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+#![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
     reason = "a bound on time needs a clock"

@@ -1,5 +1,5 @@
 //! Tables of the reader and the emitter together, made with PyYAML 6.0.3 itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use super::*;
 use crate::value::{Number, Secret};

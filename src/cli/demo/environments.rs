@@ -69,7 +69,7 @@ pub const ENVIRONMENTS: &[DemoEnvironment] = &[
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use std::collections::BTreeSet;
 
