@@ -119,6 +119,17 @@ fn assert_same(files: &BTreeMap<String, String>, again: &BTreeMap<String, String
     assert!(differing.is_empty() && files.len() == again.len(), "{differing:#?}");
 }
 
+/// Fails unless the files have no fault and say what is live.
+async fn assert_nothing_to_do(environment: &Environment) {
+    let prepared = planned(environment).await;
+    assert!(
+        prepared.diagnostics.is_empty() && prepared.plan.is_empty(),
+        "{:#?}\n{:#?}",
+        prepared.diagnostics,
+        prepared.plan.steps
+    );
+}
+
 /// `DRIFTLESS_SEED` repeats a run by the number that it said.
 #[test]
 fn any_export_is_read_back_as_what_is_live_and_makes_the_same_elsewhere() {
@@ -339,12 +350,7 @@ async fn a_key_that_is_not_there_is_asked_for_by_official_bytes_and_may_be_writt
         .collect();
     assert!(told.len() == 1 && told[0].contains("LAKE_ACCESS_KEY"), "{told:?}");
     files.edit("config/connections/lake.yaml", "${LAKE_ACCESS_KEY}", "null");
-    let prepared = planned(&environment).await;
-    assert!(
-        prepared.diagnostics.is_empty() && prepared.plan.is_empty(),
-        "{:#?}",
-        prepared.plan.steps
-    );
+    assert_nothing_to_do(&environment).await;
 }
 
 #[tokio::test]
@@ -378,12 +384,7 @@ async fn a_text_that_is_live_with_a_placeholder_is_told_and_is_itself_once_it_is
     assert!(!planned(&environment).await.diagnostics.is_empty());
     files.edit("config/connections/pg.yaml", "${x}", "$${x}");
     files.edit("config/datastores/dw/_datastore.yaml", "${y}", "$${y}");
-    let prepared = planned(&environment).await;
-    assert!(
-        prepared.diagnostics.is_empty() && prepared.plan.is_empty(),
-        "{:#?}",
-        prepared.plan.steps
-    );
+    assert_nothing_to_do(&environment).await;
 }
 
 /// Weakness 22 of the official client: what is made as `isReplicaOf` may be read as `dataDiff`.
