@@ -30,6 +30,7 @@ use driftless::platform::qualytics::kinds::{TAG, TEAM};
 use driftless::platform::qualytics::schema;
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
+use driftless_core::guard::Circumstances;
 use driftless_core::key::{Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use driftless_core::load::{Layers, load};
@@ -39,7 +40,7 @@ use driftless_core::planner::{Inputs, plan};
 use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
 use driftless_core::render;
 use driftless_core::schema::{Schema as _, Side};
-use driftless_core::snapshot::{Authorship, Desired, Gap, Live, LiveResource, Presence};
+use driftless_core::snapshot::{Authorship, Desired, Gap, GapReason, Live, LiveResource, Presence};
 use driftless_core::substitute::{FileFault, Secrets, Variables};
 use driftless_core::tree::{Content, File, Tree};
 use driftless_core::value::{Map, Secret, Value};
@@ -225,6 +226,7 @@ impl LiveFile {
         live.gaps.extend(self.gaps.iter().map(|gap| Gap {
             kind: kind(&gap.kind),
             below: gap.below.as_deref().map(key),
+            reason: GapReason::Unread,
             message: gap.message.clone(),
         }));
         live
@@ -244,6 +246,7 @@ fn ledger(entries: &BTreeMap<String, Agreed>, desired: &Desired) -> Ledger {
             fingerprints: secrets.collect(),
             remote: Some(RemoteId(agreed.id.unwrap_or(1))),
             revision: Revision("r0".into()),
+            protected: false,
         };
         (key, entry)
     };
@@ -280,6 +283,7 @@ impl PolicyFile {
                 &[("send", UnknownSecrets::Send), ("keep", UnknownSecrets::Keep)],
             ),
             ignore: ignore.collect(),
+            ..Policy::default()
         }
     }
 }
@@ -383,6 +387,7 @@ fn planned(folder: &Path) -> (String, String) {
         fingerprints: Some(&fingerprints()),
         policy: &said.policy(),
         schema: schema(),
+        circumstances: &Circumstances::default(),
     });
     let mut diagnostics = String::new();
     for diagnostic in loaded.diagnostics.iter().chain(&planned.diagnostics) {

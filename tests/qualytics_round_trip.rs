@@ -113,6 +113,7 @@ impl Bench {
                 ..Policy::default()
             },
             schema: schema(),
+            circumstances: &driftless_core::guard::Circumstances::default(),
         });
         assert_eq!(planned.diagnostics, Vec::new());
         assert_eq!(planned.plan.blocked, Vec::new());

@@ -78,6 +78,7 @@ fn step(action: Action, key: Key, write: Map) -> Step {
             class: Class::Pending,
             fields: fields.collect(),
             place: None,
+            edited: None,
         },
         after: Vec::new(),
         write,
@@ -292,7 +293,7 @@ async fn a_table_is_read_in_full_only_if_git_or_the_ledger_gives_it_a_computed_f
     assert!(server.lines().contains(&"GET /api/containers/11".to_owned()));
     let scope = Scope {
         left_out: Vec::new(),
-        owned: vec![Key::new(COMPUTED_FIELD, ["dw", "orders", "f"])],
+        owned: [(Key::new(COMPUTED_FIELD, ["dw", "orders", "f"]), None)].into(),
     };
     server.qualytics().observe(&desired(&[]), &scope).await.unwrap();
     assert!(server.lines().contains(&"GET /api/containers/11".to_owned()));

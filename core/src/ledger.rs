@@ -25,6 +25,9 @@ pub struct LedgerEntry {
     pub remote: Option<RemoteId>,
     /// The revision of that agreement.
     pub revision: Revision,
+    /// Whether Git said, when it last named the resource, that it must never be deleted: remembered here, so that taking the
+    /// document away does not take the protection away.
+    pub protected: bool,
 }
 
 /// A keyed hash of a secret: tells whether it changed, and nothing else.

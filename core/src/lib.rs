@@ -11,6 +11,7 @@ pub mod diagnostic;
 mod diff;
 pub mod document;
 pub mod field;
+pub mod guard;
 pub mod json;
 pub mod key;
 pub mod ledger;

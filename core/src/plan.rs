@@ -23,6 +23,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What policy only reports: the same shape, never carried out.
     pub reported: Vec<Change>,
+    /// What would be done if no guard kept it back: the same shape; which guard it is, `blocked` says.
+    pub held: Vec<Change>,
     /// What is not done, and why.
     pub blocked: Vec<Blocked>,
     /// Live, in scope, never applied by driftless and not in Git.
@@ -37,10 +39,21 @@ pub struct Plan {
     pub agreed: Vec<(Key, LedgerEntry)>,
     /// Ledger entries of resources that have their new names already: moved before `agreed` is written.
     pub moved: Vec<Moved>,
+    /// What the deletions take along, those that are held back included.
+    pub blast: Blast,
     /// Things worth a line that change nothing: released fields, secrets that are not compared.
     pub notes: Vec<Note>,
     /// Of the content: equal plans have equal digests, on any machine, at any time.
     pub digest: Digest,
+}
+
+/// What deletions take along.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blast {
+    /// Of each resource that goes: what hangs on it and goes with it or is left without it, sorted.
+    pub takes: BTreeMap<Key, Vec<Key>>,
+    /// What no check watches any more once they are done, sorted.
+    pub unwatched: Vec<Key>,
 }
 
 /// A remark on one resource.
@@ -65,6 +78,8 @@ pub struct Change {
     pub fields: Vec<FieldChange>,
     /// Where Git says so.
     pub place: Option<Place>,
+    /// Who changed the live resource last and when, in the platform's words, where it says so.
+    pub edited: Option<String>,
 }
 
 /// One step of a plan: a change with all that is needed to carry it out.
@@ -202,9 +217,67 @@ pub enum BlockReason {
     DependencyBlocked,
     /// A parent or a match cannot be told apart.
     Ambiguous,
+    /// What the ledger owns and the list lost may be there and not be shown.
+    NotVisible,
+    /// Too many of the resources that are owned are not there: the list is not believed.
+    ShrunkRead,
+    /// Another environment declares or owns it.
+    OwnedElsewhere,
+    /// It is to be deleted and was declared with `protect: true`.
+    Protected,
+    /// A larger share of the resources would be deleted than one plan may.
+    DeleteShare,
+    /// More resources would be deleted than one plan may.
+    DeleteMax,
+    /// A larger share of the resources would be updated than one plan may.
+    UpdateShare,
+    /// More resources would be updated than one plan may.
+    UpdateMax,
+    /// Everything that is owned would be deleted.
+    PruneToEmpty,
+    /// A file could not be read or the source is not whole: nothing is deleted.
+    IncompleteSource,
+    /// Its replacement would take along what hangs on it.
+    ReplacementTakesAlong,
+    /// No write now: a window says so.
+    OutsideWindow,
+    /// No write now: somebody suspended the environment.
+    Suspended,
+    /// The revision does not descend from the one that was written last.
+    NotFastForward,
+    /// It was put back too often: somebody or something changes it again and again.
+    Flapping,
 }
 
 impl BlockReason {
+    /// Whether somebody who has looked at the plan can let it through: `driftless approve`. What cannot be known, and what Git or the
+    /// config says, no approval changes.
+    pub fn can_be_approved(self) -> bool {
+        match self {
+            BlockReason::NotVisible
+            | BlockReason::ShrunkRead
+            | BlockReason::DeleteShare
+            | BlockReason::DeleteMax
+            | BlockReason::UpdateShare
+            | BlockReason::UpdateMax
+            | BlockReason::PruneToEmpty
+            | BlockReason::ReplacementTakesAlong
+            | BlockReason::OutsideWindow
+            | BlockReason::NotFastForward
+            | BlockReason::Flapping => true,
+            BlockReason::IncompleteRead
+            | BlockReason::UnresolvedReference
+            | BlockReason::DependencyCycle
+            | BlockReason::ReplacementNeedsPrune
+            | BlockReason::DependencyBlocked
+            | BlockReason::Ambiguous
+            | BlockReason::OwnedElsewhere
+            | BlockReason::Protected
+            | BlockReason::IncompleteSource
+            | BlockReason::Suspended => false,
+        }
+    }
+
     /// The word of the JSON plan and of the guard metric.
     pub fn word(self) -> &'static str {
         match self {
@@ -214,6 +287,21 @@ impl BlockReason {
             BlockReason::ReplacementNeedsPrune => "replacement_needs_prune",
             BlockReason::DependencyBlocked => "dependency_blocked",
             BlockReason::Ambiguous => "ambiguous",
+            BlockReason::NotVisible => "not_visible",
+            BlockReason::ShrunkRead => "shrunk_read",
+            BlockReason::OwnedElsewhere => "owned_elsewhere",
+            BlockReason::Protected => "protected",
+            BlockReason::DeleteShare => "delete_share",
+            BlockReason::DeleteMax => "delete_max",
+            BlockReason::UpdateShare => "update_share",
+            BlockReason::UpdateMax => "update_max",
+            BlockReason::PruneToEmpty => "prune_to_empty",
+            BlockReason::IncompleteSource => "incomplete_source",
+            BlockReason::ReplacementTakesAlong => "replacement_takes_along",
+            BlockReason::OutsideWindow => "outside_window",
+            BlockReason::Suspended => "suspended",
+            BlockReason::NotFastForward => "not_fast_forward",
+            BlockReason::Flapping => "flapping",
         }
     }
 }

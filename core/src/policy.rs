@@ -1,5 +1,7 @@
 //! What an environment allows: plain input of the planner.
 
+use std::collections::BTreeMap;
+
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::field::FieldPath;
@@ -18,6 +20,10 @@ pub struct Policy {
     pub unknown_secrets: UnknownSecrets,
     /// Fields that are sent on creation and kept as live on update.
     pub ignore: Vec<IgnoreRule>,
+    /// What happens, per kind, to what Git no longer has; `off` where a kind is not named.
+    pub prune: BTreeMap<Kind, Prune>,
+    /// Numbers above which a plan waits for a person.
+    pub guards: Guards,
 }
 
 impl Default for Policy {
@@ -28,6 +34,8 @@ impl Default for Policy {
             adopt: OnAdopt::Apply,
             unknown_secrets: UnknownSecrets::Send,
             ignore: Vec::new(),
+            prune: BTreeMap::new(),
+            guards: Guards::default(),
         }
     }
 }
@@ -66,6 +74,45 @@ pub enum UnknownSecrets {
     Send,
     /// Left alone, and said to be not compared.
     Keep,
+}
+
+/// What happens to a resource that Git no longer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// It stays, and is listed as orphaned.
+    Off,
+    /// It is archived: nothing that it has gathered is lost.
+    Disable,
+    /// It is deleted.
+    Delete,
+}
+
+/// Numbers above which a plan waits for a person. Shares are of the declared or owned resources that exist live; creations never
+/// count, adoptions count as updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guards {
+    /// Share of the resources that one plan may delete, in percent.
+    pub delete_share: u8,
+    /// Share of the resources that one plan may update, in percent.
+    pub update_share: u8,
+    /// Number of resources from which the shares count.
+    pub from: usize,
+    /// Resources that one plan may delete.
+    pub delete_max: usize,
+    /// Resources that one plan may update.
+    pub update_max: usize,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            delete_share: 30, // octoDNS: `delete_pcent_threshold`
+            update_share: 30, // octoDNS: `update_pcent_threshold`
+            from: 10,         // octoDNS: `MIN_EXISTING_RECORDS`
+            delete_max: 50,
+            update_max: 500,
+        }
+    }
 }
 
 /// One ignore rule.

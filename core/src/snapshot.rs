@@ -93,8 +93,19 @@ pub struct Gap {
     pub kind: Kind,
     /// Below which resource; `None` for all of the kind.
     pub below: Option<Key>,
+    /// What sort of gap it is.
+    pub reason: GapReason,
     /// Why, with what to do about it.
     pub message: String,
+}
+
+/// What sort of gap it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// It could not be read, or what was read is not whole.
+    Unread,
+    /// The resource `below`, and all that hangs on it, is owned, is not listed, and may be there all the same.
+    NotVisible,
 }
 
 impl Live {
@@ -136,6 +147,6 @@ impl Live {
 pub struct Scope {
     /// Kinds that are left out.
     pub left_out: Vec<Kind>,
-    /// Keys that the ledger knows: their parents are in scope even if Git no longer names them.
-    pub owned: Vec<Key>,
+    /// Keys that the ledger knows, with the numbers that they had: their parents are in scope even if Git no longer names them.
+    pub owned: BTreeMap<Key, Option<RemoteId>>,
 }

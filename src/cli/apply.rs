@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use driftless_core::guard::Circumstances;
 use driftless_core::plan::Plan;
 use driftless_core::render;
 use driftless_core::report::Outcomes;
@@ -67,7 +68,7 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
-    let prepared = prepare(&scope.environment, None, &bar).await;
+    let prepared = prepare(&scope.environment, None, &Circumstances::default(), &bar).await;
     bar.finish();
     let prepared = prepared?;
     show_faults(&prepared);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use driftless_core::diagnostic::Severity;
+use driftless_core::guard::Circumstances;
 use driftless_core::render;
 
 use super::progress::Bar;
@@ -42,7 +43,7 @@ pub(crate) async fn run(args: PlanArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
-    let prepared = prepare(&scope.environment, None, &bar).await;
+    let prepared = prepare(&scope.environment, None, &Circumstances::default(), &bar).await;
     bar.finish();
     let prepared = prepared?;
     show_faults(&prepared);

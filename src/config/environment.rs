@@ -195,6 +195,7 @@ impl EnvironmentConfig {
             adopt: self.adopt,
             unknown_secrets: UnknownSecrets::Send,
             ignore: self.rules.clone(),
+            ..Policy::default()
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use driftless_core::guard::Circumstances;
 use driftless_core::key::{Digest, Key, RemoteId};
 use driftless_core::report::{Meaning, Outcomes, SkipReason};
-use driftless_core::snapshot::Gap;
+use driftless_core::snapshot::{Gap, GapReason};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +70,7 @@ async fn an_open_intent_of_which_nothing_is_left_to_do_is_settled_unless_it_is_h
     bench.gaps.push(Gap {
         kind: ITEM,
         below: None,
+        reason: GapReason::Unread,
         message: "the list broke off".into(),
     });
     let _ = bench.run(Vec::new()).await;
@@ -186,7 +188,9 @@ async fn a_bare_instance_is_compared_and_written_without_a_ledger() {
     source.push("digest", &[("x", "red")]);
     let bare = environment(&source, &platform);
     let pass = async || {
-        let prepared = reconcile::prepare(&bare, None, &Unfollowed).await.unwrap();
+        let prepared = reconcile::prepare(&bare, None, &Circumstances::default(), &Unfollowed)
+            .await
+            .unwrap();
         let stop = CancellationToken::new();
         reconcile::carry_out(&bare, prepared, &Limits::default(), &stop, &Unfollowed)
             .await

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use driftless_core::diagnostic::{Diagnostic, Severity};
+use driftless_core::guard::Circumstances;
 use driftless_core::key::{EnvironmentName, Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::Ledger;
 use driftless_core::load::{self, Layers, Loaded, named};
@@ -130,14 +131,15 @@ impl PassError {
     }
 }
 
-/// Finds out what is to be done at `revision`, or at the newest one: reads the source, the ledger and the instance, and plans.
-/// Writes nothing anywhere.
+/// Finds out what is to be done at `revision`, or at the newest one, under `circumstances`: reads the source, the ledger and the
+/// instance, and plans. Writes nothing anywhere.
 ///
 /// # Errors
 /// When one of them could not be read at all.
 pub async fn prepare(
     environment: &Environment,
     revision: Option<&Revision>,
+    circumstances: &Circumstances,
     follower: &dyn Follower,
 ) -> Result<Prepared, PassError> {
     follower.phase(Phase::Reading);
@@ -166,6 +168,7 @@ pub async fn prepare(
         fingerprints: environment.memory.as_ref().map(|memory| memory.store.fingerprints()),
         policy: &environment.policy,
         schema,
+        circumstances,
     });
     diagnostics.extend(found);
     for (key, id) in numbers {
@@ -227,7 +230,11 @@ async fn read_ledger(environment: &Environment) -> Result<Option<Ledger>, PassEr
 async fn observe(environment: &Environment, desired: &Desired, ledger: Option<&Ledger>) -> Result<Live, PassError> {
     let scope = Scope {
         left_out: environment.left_out.clone(),
-        owned: ledger.map_or_else(Vec::new, |ledger| ledger.entries.keys().cloned().collect()),
+        owned: ledger
+            .iter()
+            .flat_map(|ledger| &ledger.entries)
+            .map(|(key, entry)| (key.clone(), entry.remote))
+            .collect(),
     };
     let platform = &environment.platform;
     let live = platform.observe(desired, &scope).await;
@@ -337,6 +344,7 @@ fn absence(key: &Key, remote: Option<RemoteId>) -> Step {
             class: Class::Pending,
             fields: Vec::new(),
             place: None,
+            edited: None,
         },
         after: Vec::new(),
         write: Map::new(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use driftless_core::diagnostic::Diagnostic;
+use driftless_core::guard::Circumstances;
 use driftless_core::key::EnvironmentName;
 use driftless_core::render;
 use driftless_core::report::{Conclusion, Meaning, Outcome, Report};
@@ -103,7 +104,9 @@ async fn pass(
 ) -> Result<Passed, PassError> {
     let prepare = async {
         match &looked.revision {
-            Some(revision) => reconcile::prepare(environment, Some(revision), follower).await,
+            Some(revision) => {
+                reconcile::prepare(environment, Some(revision), &Circumstances::default(), follower).await
+            }
             None => Err(unread(environment, looked)),
         }
     };

@@ -1,5 +1,6 @@
 //! The port of the store: ledgers, intents and the history of runs.
 
+pub mod facts;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -75,6 +76,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError>;
+
+    /// What is remembered of an environment under `name`: see [`facts`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError>;
+
+    /// Remembers `value` in place of what was there; `None` forgets it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn put_fact(
+        &self,
+        environment: &EnvironmentName,
+        name: &'static str,
+        value: Option<&str>,
+    ) -> Result<(), StoreError>;
 }
 
 /// What a write that ended leaves in the ledger. Of one that took no effect: nothing.

@@ -20,6 +20,7 @@ use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use driftless_core::plan::Moved;
 use driftless_core::schema::Schema;
 use futures::TryStreamExt as _;
+use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 
 use self::fault::Faults;
@@ -163,10 +164,11 @@ impl Store for SqliteStore {
     async fn ledger(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Ledger, StoreError> {
         let failed = |error: sqlx::Error| self.faults.of("read the ledger", &error);
         // Row by row: the rows of a large ledger are as large as what is made of them.
-        let mut found =
-            sqlx::query("SELECT key, spec, fingerprints, remote, revision FROM ledger WHERE environment = ?")
-                .bind(&environment.0)
-                .fetch(&self.readers);
+        let mut found = sqlx::query(
+            "SELECT key, spec, fingerprints, remote, revision, protected FROM ledger WHERE environment = ?",
+        )
+        .bind(&environment.0)
+        .fetch(&self.readers);
         let mut ledger = Ledger::default();
         while let Some(row) = found.try_next().await.map_err(failed)? {
             // A key that this version does not know is another version's business: it stays where it is.
@@ -289,6 +291,39 @@ impl Store for SqliteStore {
             .await
             .map_err(|error| self.faults.of("read a run", &error))?;
         found.as_ref().map(|row| self.read_run(row)).transpose()
+    }
+
+    async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("read what is remembered of an environment", &error);
+        let found = sqlx::query("SELECT value FROM facts WHERE environment = ? AND name = ?")
+            .bind(&environment.0)
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(doing)?;
+        found.map(|row| row.try_get(0)).transpose().map_err(doing)
+    }
+
+    async fn put_fact(
+        &self,
+        environment: &EnvironmentName,
+        name: &'static str,
+        value: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let query = match value {
+            Some(value) => sqlx::query(
+                "INSERT INTO facts (environment, name, value) VALUES (?, ?, ?)
+                 ON CONFLICT (environment, name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(&environment.0)
+            .bind(name)
+            .bind(value),
+            None => sqlx::query("DELETE FROM facts WHERE environment = ? AND name = ?")
+                .bind(&environment.0)
+                .bind(name),
+        };
+        let doing = |error: sqlx::Error| self.faults.of("write what is remembered of an environment", &error);
+        query.execute(&self.writer).await.map(drop).map_err(doing)
     }
 }
 

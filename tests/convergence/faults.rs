@@ -174,8 +174,13 @@ async fn a_read_that_breaks_off_is_never_taken_for_an_absence() {
             let rule = at(&kind, json!({ "method": "GET", "path_prefix": route }));
             instance.door("PUT", "faults", json!([rule])).await;
             instance.forget().await;
-            let read =
-                driftless::engine::reconcile::prepare(&environment, None, &driftless::engine::apply::Unfollowed).await;
+            let read = driftless::engine::reconcile::prepare(
+                &environment,
+                None,
+                &driftless_core::guard::Circumstances::default(),
+                &driftless::engine::apply::Unfollowed,
+            )
+            .await;
             let said = match read {
                 Ok(prepared) => {
                     assert!(prepared.plan.is_empty(), "{what}: {:#?}", prepared.plan.steps[0].change);

@@ -227,7 +227,14 @@ pub(crate) fn environment(
 
 /// What is to be done now. No plan may delete anything.
 pub(crate) async fn planned(environment: &Environment) -> Prepared {
-    let prepared = prepare(environment, None, &Unfollowed).await.unwrap();
+    let prepared = prepare(
+        environment,
+        None,
+        &driftless_core::guard::Circumstances::default(),
+        &Unfollowed,
+    )
+    .await
+    .unwrap();
     for step in &prepared.plan.steps {
         assert!(
             !matches!(step.change.action, Action::Delete | Action::Replace),

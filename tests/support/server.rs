@@ -13,7 +13,9 @@ use driftless_core::diagnostic::{Diagnostic, Place};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Digest, EnvironmentName, Key, Kind, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
-use driftless_core::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Moved, Plan, States, Step};
+use driftless_core::plan::{
+    Action, Blast, BlockReason, Blocked, Change, Class, FieldChange, Moved, Plan, States, Step,
+};
 use driftless_core::render;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::Schema;
@@ -115,6 +117,14 @@ impl Store for FakeStore {
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.read()?.into_iter().find(|run| run.id == *id))
     }
+
+    async fn fact(&self, _: &EnvironmentName, _: &'static str) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn put_fact(&self, _: &EnvironmentName, _: &'static str, _: Option<&str>) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A server with its two sides.
@@ -212,6 +222,7 @@ fn change(key: Key, action: Action, class: Class, fields: Vec<FieldChange>) -> C
         class,
         fields,
         place: Some(place),
+        edited: None,
     }
 }
 
@@ -294,6 +305,8 @@ pub(crate) fn plan(environment: &str, text: &str) -> Plan {
         revision: Some(revision()),
         steps: steps.into_iter().map(step).collect(),
         reported,
+        held: Vec::new(),
+        blast: Blast::default(),
         blocked: vec![Blocked {
             reason: BlockReason::UnresolvedReference,
             message: format!("`ref_container_name` names `{text}`, which is neither declared nor live"),

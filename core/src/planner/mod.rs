@@ -10,9 +10,10 @@ use crate::diagnostic::Diagnostic;
 use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
 use crate::document::{Document, Reference};
 use crate::field::FieldPath;
+use crate::guard::Circumstances;
 use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
-use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
+use crate::plan::{Action, Blast, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
 use crate::policy::Policy;
 use crate::resolve::{Matched, Resolved, match_live, resolve};
 use crate::schema::{KindSpec, Schema};
@@ -38,6 +39,8 @@ pub struct Inputs<'a> {
     pub policy: &'a Policy,
     /// The platform's table.
     pub schema: &'a dyn Schema,
+    /// What holds it back besides.
+    pub circumstances: &'a Circumstances,
 }
 
 /// A plan, and the faults that only showed once both sides were known.
@@ -120,6 +123,8 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         revision: inputs.revision.cloned(),
         steps,
         reported,
+        held: Vec::new(),
+        blast: Blast::default(),
         blocked: blocked
             .into_iter()
             .map(|((reason, message), keys)| Blocked {
@@ -412,6 +417,7 @@ fn change(document: &Document, action: Action, mut fields: Vec<FieldChange>) -> 
         class,
         fields,
         place,
+        edited: None,
     }
 }
 

@@ -104,6 +104,7 @@ impl Planner<'_> {
                 class: Class::Pending,
                 fields: Vec::new(),
                 place: None,
+                edited: None,
             };
             steps.push(Step {
                 change,

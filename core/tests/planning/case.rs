@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::field::FieldPath;
+use driftless_core::guard::Circumstances;
 use driftless_core::key::{Kind, RemoteId, Revision};
 use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use driftless_core::load::{Layers, load};
@@ -26,6 +27,7 @@ pub(crate) struct Case {
     pub(crate) live: Live,
     pub(crate) ledger: Option<Ledger>,
     pub(crate) policy: Policy,
+    pub(crate) circumstances: Circumstances,
 }
 
 pub(crate) fn case(files: &[(&'static str, &'static str)]) -> Case {
@@ -38,6 +40,7 @@ pub(crate) fn case(files: &[(&'static str, &'static str)]) -> Case {
         live: Live::default(),
         ledger: Some(Ledger::default()),
         policy: Policy::default(),
+        circumstances: Circumstances::default(),
     }
 }
 
@@ -66,6 +69,7 @@ impl Case {
                     .map_or(RemoteId(1), |resource| resource.id),
             ),
             revision: Revision("r0".into()),
+            protected: false,
         };
         self.ledger.get_or_insert_default().entries.insert(key, entry);
         self
@@ -119,6 +123,7 @@ impl Case {
             fingerprints: Some(&fingerprints()),
             policy: &self.policy,
             schema: &Library,
+            circumstances: &self.circumstances,
         });
         let diagnostics = [loaded.diagnostics, planned.diagnostics.clone()].concat();
         (planned, diagnostics)

@@ -8,7 +8,7 @@ use driftless_core::ledger::Ledger;
 use driftless_core::plan::{Action, BlockReason, Moved, Step};
 use driftless_core::planner::Planned;
 use driftless_core::policy::OnAdopt;
-use driftless_core::snapshot::{Gap, Live};
+use driftless_core::snapshot::{Gap, GapReason, Live};
 use driftless_core::value::{Secret, Value};
 
 /// What a step does: `update note/a/b: name old -> new`.
@@ -395,6 +395,7 @@ fn what_may_be_hidden_is_neither_renamed_nor_called_removed() {
     case.live.gaps.push(Gap {
         kind: NOTE,
         below: Some(key("vault/A")),
+        reason: GapReason::Unread,
         message: "503".into(),
     });
     let (planned, _) = case.planned();

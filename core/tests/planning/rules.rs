@@ -8,7 +8,7 @@ use driftless_core::ledger::Ledger;
 use driftless_core::plan::{Action, BlockReason, Class, Plan};
 use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, UnknownSecrets};
 use driftless_core::render;
-use driftless_core::snapshot::{Authorship, Gap, Presence};
+use driftless_core::snapshot::{Authorship, Gap, GapReason, Presence};
 use driftless_core::value::{Map, Secret, Value};
 
 /// What a plan does, one word a step: `create note/a/b`.
@@ -371,6 +371,7 @@ fn a_gap_hides_what_it_covers_and_nothing_else() {
     case.live.gaps.push(Gap {
         kind: NOTE,
         below: Some(key("vault/A")),
+        reason: GapReason::Unread,
         message: "403".into(),
     });
     let (plan, _) = case.plan();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driftless_core::key::{Digest, EnvironmentName, Key, Revision};
 use driftless_core::ledger::LedgerEntry;
-use driftless_core::plan::{Action, Change, Class, Plan, Step};
+use driftless_core::plan::{Action, Blast, Change, Class, Plan, Step};
 use driftless_core::report::{Failure, Outcomes, Report};
 use driftless_core::snapshot::Gap;
 use driftless_core::value::{Map, Value};
@@ -28,6 +28,7 @@ pub(in crate::engine) fn step(action: Action, name: &Key, after: &[usize]) -> St
             class: Class::Pending,
             fields: Vec::new(),
             place: None,
+            edited: None,
         },
         after: after.to_vec(),
         write: write.clone(),
@@ -38,6 +39,7 @@ pub(in crate::engine) fn step(action: Action, name: &Key, after: &[usize]) -> St
             fingerprints: Default::default(),
             remote: None,
             revision: Revision("r1".into()),
+            protected: false,
         }),
         moves: Vec::new(),
     }
@@ -54,6 +56,8 @@ pub(in crate::engine) fn plan(steps: Vec<Step>) -> Plan {
         revision: Some(Revision("r1".into())),
         steps,
         reported: Vec::new(),
+        held: Vec::new(),
+        blast: Blast::default(),
         blocked: Vec::new(),
         unmanaged: Vec::new(),
         orphaned: Vec::new(),

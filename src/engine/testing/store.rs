@@ -23,6 +23,7 @@ pub(in crate::engine) struct StoreState {
     pub(in crate::engine) ledgers: BTreeMap<EnvironmentName, Ledger>,
     pub(in crate::engine) intents: BTreeMap<(EnvironmentName, Key), Intent>,
     pub(in crate::engine) runs: BTreeMap<RunId, RunRecord>,
+    pub(in crate::engine) facts: BTreeMap<(EnvironmentName, &'static str), String>,
     pub(in crate::engine) refuses_intents: bool,
 }
 
@@ -127,6 +128,25 @@ impl Store for TestStore {
 
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.state().runs.get(id).cloned())
+    }
+
+    async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError> {
+        Ok(self.state().facts.get(&(environment.clone(), name)).cloned())
+    }
+
+    async fn put_fact(
+        &self,
+        environment: &EnvironmentName,
+        name: &'static str,
+        value: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let place = (environment.clone(), name);
+        match value {
+            Some(value) => state.facts.insert(place, value.to_owned()),
+            None => state.facts.remove(&place),
+        };
+        Ok(())
     }
 }
 

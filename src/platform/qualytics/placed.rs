@@ -7,7 +7,7 @@ use driftless_core::document::Document;
 use driftless_core::key::{Key, Kind};
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::schema::Schema as _;
-use driftless_core::snapshot::{Desired, Gap, Live, LiveResource, Presence, Scope};
+use driftless_core::snapshot::{Desired, Gap, GapReason, Live, LiveResource, Presence, Scope};
 use driftless_core::value::Map;
 use serde_json::Value as Json;
 
@@ -129,7 +129,7 @@ pub(super) fn wanted<'a>(desired: &'a Desired, scope: &'a Scope, names: &Names) 
             }
         }
     }
-    for key in scope.owned.iter().filter(|key| key.kind != CONNECTION) {
+    for key in scope.owned.keys().filter(|key| key.kind != CONNECTION) {
         if let Some(id) = key
             .path()
             .first()
@@ -163,6 +163,7 @@ pub(super) fn gap(kind: Kind, below: Option<Key>, failure: Failure, what: &str) 
     Ok(Gap {
         kind,
         below,
+        reason: GapReason::Unread,
         message: format!("{what} could not be read: {}", failure.message),
     })
 }

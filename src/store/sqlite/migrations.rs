@@ -48,6 +48,15 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE runs ADD COLUMN idle INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    ALTER TABLE ledger ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE facts (
+        environment TEXT NOT NULL,
+        name        TEXT NOT NULL,
+        value       TEXT NOT NULL,
+        PRIMARY KEY (environment, name)
+    ) STRICT;
+",
 ];
 
 /// Brings the database to this version's shape, each step in one transaction.

@@ -55,6 +55,7 @@ pub(super) fn entry(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<(Key,
             .collect(),
         remote: row.try_get::<Option<i64>, _>("remote")?.map(RemoteId),
         revision: Revision(row.try_get("revision")?),
+        protected: row.try_get("protected")?,
     };
     Ok(Some((key, entry)))
 }
@@ -97,9 +98,10 @@ pub(super) async fn put_entry(
         .map(|(path, fingerprint)| (path.keys(), fingerprint.0.as_str()))
         .collect();
     sqlx::query(
-        "INSERT INTO ledger (environment, key, spec, fingerprints, remote, revision) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO ledger (environment, key, spec, fingerprints, remote, revision, protected)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (environment, key) DO UPDATE SET spec = excluded.spec, fingerprints = excluded.fingerprints,
-         remote = excluded.remote, revision = excluded.revision",
+         remote = excluded.remote, revision = excluded.revision, protected = excluded.protected",
     )
     .bind(&environment.0)
     .bind(key.to_string())
@@ -107,6 +109,7 @@ pub(super) async fn put_entry(
     .bind(serde_json::json!(fingerprints).to_string())
     .bind(entry.remote.map(|remote| remote.0))
     .bind(&entry.revision.0)
+    .bind(entry.protected)
     .execute(connection)
     .await?;
     Ok(())

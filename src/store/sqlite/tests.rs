@@ -152,6 +152,7 @@ fn entry(description: &str) -> LedgerEntry {
         .into(),
         remote: Some(RemoteId(42)),
         revision: Revision("0123456789abcdef".into()),
+        protected: false,
     }
 }
 

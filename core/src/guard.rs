@@ -1,0 +1,62 @@
+//! What holds a plan back besides what it says itself: what the engine knows and the planner is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::key::{Digest, EnvironmentName, Key};
+use crate::plan::BlockReason;
+use crate::value::Map;
+
+/// What a plan is made under, besides its two sides and the ledger.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Circumstances {
+    /// The digest of the plan that a person has approved.
+    pub approved: Option<Digest>,
+    /// What holds back every write of the environment now.
+    pub holds: Vec<Hold>,
+    /// Resources that are not put back any more, with the reason, one sentence.
+    pub stopped: BTreeMap<Key, String>,
+    /// The other environments of the same instance, in the order of the config.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A reason to write nothing at all now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why, as a stable word.
+    pub reason: BlockReason,
+    /// Why, as a sentence with what to do about it or when it ends.
+    pub message: String,
+}
+
+/// Another environment of the same instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbour {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Whether the config names it before this environment: then what both declare is the neighbour's.
+    pub precedence: Precedence,
+    /// What it declares, normalised, without secrets.
+    pub declared: BTreeMap<Key, Map>,
+    /// What its ledger owns.
+    pub owned: BTreeSet<Key>,
+    /// Whether `declared` is all of it.
+    pub certainty: Certainty,
+}
+
+/// Which of two environments comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// The neighbour.
+    Before,
+    /// This environment.
+    After,
+}
+
+/// Whether what is known of a neighbour is all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// All of its documents were read.
+    Whole,
+    /// Some could not be: it may declare more.
+    Partial,
+}
