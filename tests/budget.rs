@@ -207,6 +207,7 @@ async fn nothing_new_in_git_costs_no_request_to_the_platform() {
                 target: "sandbox".to_owned(),
                 url: instance.sandbox.url(),
                 drift_interval: Duration::from_secs(3600),
+                limiter: Limiter::new(CONCURRENCY, PER_SECOND),
             }],
             store: memory.store.clone(),
             clock: clock.clone(),

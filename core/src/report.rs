@@ -91,6 +91,8 @@ pub enum Meaning {
     Lost,
     /// An answer that is not what the contract says: HTML, half a page, a wrong total.
     Broken,
+    /// It was not sent at all: the platform has not answered for a while, and is given time.
+    NotSent,
 }
 
 impl Meaning {
@@ -106,17 +108,24 @@ impl Meaning {
             Meaning::Unavailable => "unavailable",
             Meaning::Lost => "lost",
             Meaning::Broken => "broken",
+            Meaning::NotSent => "not_sent",
         }
     }
 
     /// Whether the same request may succeed later without anybody's doing.
     pub fn is_transient(self) -> bool {
         match self {
-            Meaning::RateLimited | Meaning::Unavailable | Meaning::Lost | Meaning::Broken => true,
+            Meaning::RateLimited | Meaning::Unavailable | Meaning::Lost | Meaning::Broken | Meaning::NotSent => true,
             Meaning::Unauthorized | Meaning::Forbidden | Meaning::NotFound | Meaning::Conflict | Meaning::Invalid => {
                 false
             }
         }
+    }
+
+    /// Whether it is of use to send the same request again within the pass. What was not sent for want of answers is the next
+    /// pass's.
+    pub fn is_retryable(self) -> bool {
+        self.is_transient() && self != Meaning::NotSent
     }
 }
 

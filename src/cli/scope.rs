@@ -20,7 +20,7 @@ use crate::config::{dotenv, secret_file};
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
 use crate::platform::Platform;
-use crate::platform::http::Timeouts;
+use crate::platform::http::{Network, Proxy};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::source::layers::LayeredSource;
 use crate::store::sqlite::{self, SqliteStore};
@@ -206,8 +206,11 @@ impl Instance {
             QualyticsOptions {
                 url,
                 token,
-                authority: None,
-                timeouts: Timeouts::default(),
+                // There is no config file to say it: the command takes it from where it takes the rest.
+                network: Network {
+                    proxy: Proxy::OfTheProcess,
+                    ..Network::default()
+                },
             },
             gate,
         )

@@ -8,16 +8,18 @@ use anyhow::{Context as _, anyhow};
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Failure;
+use driftless_core::value::Secret;
 
 use crate::config::{
-    self, Auth, Config, EnvironmentConfig, EnvironmentValues, KnownPlatform, Provider, SourceConfig, TargetConfig,
+    self, Auth, ClientCertificate, Config, EnvironmentConfig, EnvironmentValues, KnownPlatform, Provider, SourceConfig,
+    TargetConfig,
 };
 use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::metrics::Metrics;
-use crate::engine::pace::{Limiter, Pace};
+use crate::engine::pace::{Limiter, LimiterOptions, Pace};
 use crate::engine::reconcile::{Environment, Memory};
 use crate::platform::Platform as _;
-use crate::platform::http::Timeouts;
+use crate::platform::http::{Identity, Network, Proxy, Timeouts};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::server::{self, Webhook};
 use crate::source::git::{self, GitOptions, GitSource, Reference};
@@ -92,7 +94,11 @@ pub(crate) fn assemble(
             .get(target.name.as_str())
             .cloned()
             .unwrap_or_else(|| limiter(target));
-        let gate = Pace::counted(limiter, metrics.clone(), EnvironmentName(environment.name.clone()));
+        let gate = Pace::counted(
+            limiter.clone(),
+            metrics.clone(),
+            EnvironmentName(environment.name.clone()),
+        );
         let platform = Arc::new(instance(target, gate)?);
         environments.push(EnvironmentSetup {
             name: EnvironmentName(environment.name.clone()),
@@ -100,6 +106,7 @@ pub(crate) fn assemble(
             target: target.name.clone(),
             url: target.url.clone(),
             drift_interval: environment.drift.interval.0,
+            limiter,
         });
     }
     Ok(Assembly {
@@ -180,21 +187,66 @@ fn target<'a>(config: &'a Config, environment: &EnvironmentConfig) -> anyhow::Re
 
 fn limiter(target: &TargetConfig) -> Arc<Limiter> {
     let concurrency = usize::try_from(target.limits.concurrency).unwrap_or(usize::MAX);
-    Limiter::new(concurrency, f64::from(target.limits.per_second))
+    Limiter::of(LimiterOptions {
+        name: target.name.clone(),
+        concurrency,
+        per_second: f64::from(target.limits.per_second),
+        ..LimiterOptions::default()
+    })
 }
 
 fn instance(target: &TargetConfig, gate: Pace) -> anyhow::Result<Qualytics> {
-    let ca = match &target.ca_file {
-        Some(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
-        None => None,
-    };
     let options = QualyticsOptions {
         url: target.url.clone(),
         token: target.token.clone(),
-        authority: ca,
-        timeouts: Timeouts::default(),
+        network: network(target)?,
     };
-    Qualytics::new(options, Arc::new(gate)).map_err(failed)
+    let made = Qualytics::new(options, Arc::new(gate)).map_err(failed);
+    made.with_context(|| format!("the target `{}`", target.name))
+}
+
+/// The way to an instance, as its target says; the process's environment has no part in it.
+fn network(target: &TargetConfig) -> anyhow::Result<Network> {
+    let read = |path: &Path, key: &str| {
+        std::fs::read(path).with_context(|| {
+            format!(
+                "the target `{}`: `{key}`: {} cannot be read by the user that runs driftless",
+                target.name,
+                path.display()
+            )
+        })
+    };
+    let authority = target.ca_file.as_deref().map(|path| read(path, "ca_file"));
+    let identity = match &target.client_certificate {
+        None => None,
+        Some(ClientCertificate { cert_file, key_file }) => {
+            let key = read(key_file, "client_certificate.key_file")?;
+            let key = String::from_utf8(key).map_err(|_| {
+                let name = &target.name;
+                anyhow!("the target `{name}`: `client_certificate.key_file` is no PEM file: convert it to one")
+            })?;
+            Some(Identity {
+                certificates: read(cert_file, "client_certificate.cert_file")?,
+                key: Secret::new(key),
+            })
+        }
+    };
+    Ok(Network {
+        timeouts: Timeouts {
+            connect: target.timeouts.connect.0,
+            read: target.timeouts.read.0,
+            total: target.timeouts.total.0,
+        },
+        authority: authority.transpose()?,
+        identity,
+        proxy: match &target.proxy {
+            None => Proxy::None,
+            Some(proxy) => Proxy::At {
+                url: proxy.url.clone(),
+                credentials: proxy.username.clone().zip(proxy.password.clone()),
+            },
+        },
+    })
 }
 
 fn bare_environment(

@@ -9,6 +9,7 @@ mod check;
 pub mod dotenv;
 mod environment;
 mod fault;
+mod pem;
 mod schema;
 mod secret;
 pub mod secret_file;
@@ -40,7 +41,7 @@ pub use self::schema::json_schema;
 pub use self::server::ServerConfig;
 pub use self::source::{ForcePush, SourceConfig, VerifyConfig, VerifyMode};
 pub use self::store::StoreConfig;
-pub use self::target::{LimitsConfig, TargetConfig};
+pub use self::target::{ClientCertificate, LimitsConfig, ProxyConfig, TargetConfig, TimeoutsConfig};
 pub use self::variables::{EnvironmentValues, Texts};
 pub use self::webhook::{Provider, WebhookConfig};
 

@@ -1,9 +1,12 @@
 //! The config file as an editor knows it: its JSON Schema (draft-07). Written by hand, and held to the parser by tests: every key
 //! that the parser knows stands here, and no other.
 
+mod target;
+
 use driftless_core::key::Kind;
 use serde_json::{Map, Value as Json, json};
 
+use self::target::target;
 use super::KnownPlatform;
 
 /// Text with a variable in it: it may stand for any scalar.
@@ -160,43 +163,6 @@ fn auth() -> Json {
         },
     ]);
     auth
-}
-
-fn target(platforms: &[KnownPlatform]) -> Json {
-    let names: Vec<&str> = platforms.iter().map(|platform| platform.name).collect();
-    map(
-        "An instance of a platform.",
-        &["name", "platform", "url", "token"],
-        [
-            ("name", name("What environments call it.")),
-            ("platform", choice("The kind of platform.", &names)),
-            (
-                "url",
-                example(
-                    "https://acme.qualytics.io",
-                    text("The instance's address, without credentials in it; `/api` is added where it is missing."),
-                ),
-            ),
-            ("token", secret("The token of a service user.")),
-            (
-                "limits",
-                map(
-                    "What driftless allows itself on this instance.",
-                    &[],
-                    [
-                        ("concurrency", default(16, count("Requests in flight at once, from 1."))),
-                        ("per_second", default(40, count("Requests a second, from 1."))),
-                    ],
-                ),
-            ),
-            (
-                "ca_file",
-                or_null(text(
-                    "A PEM file of certificate authorities to believe besides the system's.",
-                )),
-            ),
-        ],
-    )
 }
 
 fn environment(platforms: &[KnownPlatform]) -> Json {

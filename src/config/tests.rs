@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod faults;
+mod targets;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,6 +32,7 @@ fn process() -> BTreeMap<String, String> {
         ("PROD_URL", "https://acme.example.com/api"),
         ("PROD_TOKEN", "prod-secret\n"),
         ("WEBHOOK_SECRET", "hook-secret"),
+        ("PROXY_PASSWORD", "proxy-secret"),
         ("WIDE", "8"),
         ("DB_PASSWORD", "db-secret"),
         ("HOME", "/home/anybody"),
@@ -47,11 +49,25 @@ fn read_text(text: &str) -> Result<Config, Vec<Diagnostic>> {
         platforms: &platforms(),
         secret_file: |path| match path {
             "/run/secrets/token" => Ok(Secret::new("file-secret\n")),
+            "/pem/certificate" => Ok(Secret::new(PEM_CERTIFICATE)),
+            "/pem/key" => Ok(Secret::new(PEM_KEY)),
+            "/pem/encrypted" => Ok(Secret::new(PEM_KEY.replace("PRIVATE", "ENCRYPTED PRIVATE"))),
+            "/pem/empty" => Err(FileFault::Empty),
+            "/pem/folder" => Err(FileFault::NotAFile),
+            "/pem/forbidden" => Err(FileFault::Unreadable {
+                reason: "permission denied".to_owned(),
+            }),
             _ => Err(FileFault::Absent),
         },
     };
     read("driftless.yaml", text.as_bytes(), &around)
 }
+
+/// The form of a certificate; what is in it is only looked at when it is used.
+const PEM_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n";
+
+/// The form of a key.
+const PEM_KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
 
 const EVERY_KEY: &str = r#"
 server: { listen: "0.0.0.0:9090", token: "${API_TOKEN}" }
@@ -77,6 +93,9 @@ targets:
     token: "${PROD_TOKEN}"
     limits: { concurrency: "${WIDE}", per_second: 20 }
     ca_file: /etc/ssl/acme.pem
+    timeouts: { connect: 5s, read: 30s, total: 10m }
+    client_certificate: { cert_file: client.pem, key_file: /etc/ssl/client-key.pem }
+    proxy: { url: "http://proxy.example.com:3128", username: robot, password: "${PROXY_PASSWORD}" }
 environments:
   - name: prod
     source: dq-config
@@ -138,6 +157,22 @@ fn every_key_is_read() {
         "without the newline of its file"
     );
     assert_eq!((target.limits.concurrency, target.limits.per_second), (8, 20));
+    let TimeoutsConfig { connect, read, total } = target.timeouts;
+    assert_eq!([connect, read, total].map(|time| time.0.as_secs()), [5, 30, 600]);
+    let certificate = ClientCertificate {
+        cert_file: "/etc/driftless/client.pem".into(),
+        key_file: "/etc/ssl/client-key.pem".into(),
+    };
+    assert_eq!(target.client_certificate, Some(certificate));
+    let proxy = target.proxy.as_ref().unwrap();
+    assert_eq!(
+        (proxy.url.as_str(), &proxy.username, &proxy.password),
+        (
+            "http://proxy.example.com:3128",
+            &Some("robot".to_owned()),
+            &Some(Secret::new("proxy-secret"))
+        )
+    );
 
     let prod = &config.environments[0];
     assert_eq!(prod.path, "qualytics-config");
@@ -165,6 +200,7 @@ fn every_key_is_read() {
             "PASSED_ON",
             "PROD_TOKEN",
             "PROD_URL",
+            "PROXY_PASSWORD",
             "WEBHOOK_SECRET",
             "WIDE"
         ]
@@ -174,7 +210,7 @@ fn every_key_is_read() {
 #[test]
 fn a_config_never_prints_a_secret() {
     let printed = format!("{:?}", read_text(EVERY_KEY).unwrap());
-    for secret in ["api-secret", "git-secret", "prod-secret", "hook-secret"] {
+    for secret in ["api-secret", "git-secret", "prod-secret", "hook-secret", "proxy-secret"] {
         assert!(!printed.contains(secret), "{secret}");
     }
 }
@@ -215,6 +251,9 @@ fn defaults_are_those_of_the_documentation() {
             per_second: 40
         }
     );
+    let TimeoutsConfig { connect, read, total } = config.targets[0].timeouts;
+    assert_eq!([connect, read, total].map(|time| time.0.as_secs()), [10, 60, 300]);
+    assert_eq!(config.targets[0].proxy, None);
     let policy = config.environments[0].policy();
     assert_eq!(
         (policy.mode, policy.drift, policy.adopt),

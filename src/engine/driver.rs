@@ -17,6 +17,7 @@ use super::inbox::Inbox;
 use super::metrics::Metrics;
 use super::reconcile::Memory;
 use super::source_task::{self, Watched};
+use super::target_task::{self, Target};
 use super::views::Views;
 use super::{Control, Overview, UnknownEnvironment};
 use crate::clock::Clock;
@@ -156,6 +157,7 @@ impl Driver {
             environments: BTreeMap::new(),
             sources: watched,
         };
+        let targets = targets(&environments, &shared.metrics);
         let tasks = driver.environment_tasks(environments)?;
         for setup in sources {
             if let Some(watched) = driver.sources.get(setup.source.name()) {
@@ -165,6 +167,9 @@ impl Driver {
         }
         for task in tasks {
             driver.tracker.spawn(task.drive());
+        }
+        for target in targets {
+            driver.tracker.spawn(target_task::watch(target, shared.clone()));
         }
         Ok(driver)
     }
@@ -179,6 +184,7 @@ impl Driver {
                 target: _,
                 url: _,
                 drift_interval,
+                limiter,
             } = setup;
             let source = environment.source.name().to_owned();
             let Some(watched) = self.sources.get(&source) else {
@@ -207,6 +213,7 @@ impl Driver {
                 inbox,
                 looked: watched.looked(),
                 turn,
+                circuit: limiter.circuit(),
                 shared: self.shared.clone(),
                 dues: Dues::default(),
             });
@@ -234,6 +241,23 @@ impl Driver {
             }
         }
     }
+}
+
+/// The targets, by their names in the config, each with its environments.
+fn targets(setups: &[EnvironmentSetup], metrics: &Metrics) -> Vec<Target> {
+    let mut targets: BTreeMap<&str, Target> = BTreeMap::new();
+    for setup in setups {
+        let target = targets.entry(&setup.target).or_insert_with(|| {
+            metrics.expect_target(&setup.target, setup.limiter.clone());
+            Target {
+                limiter: setup.limiter.clone(),
+                platform: setup.environment.platform.clone(),
+                environments: Vec::new(),
+            }
+        });
+        target.environments.push(setup.name.clone());
+    }
+    targets.into_values().collect()
 }
 
 impl Control for Driver {

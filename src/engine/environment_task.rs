@@ -12,8 +12,10 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, info_span, warn};
 
 use super::backoff::jittered;
+use super::breaker::Open;
 use super::driver::Shared;
 use super::inbox::{Asked, Inbox, Taken};
+use super::limiter::Limiter;
 use super::reconcile::Environment;
 use super::run::{self, DriftCheck, Ended};
 use super::source_task::Looked;
@@ -32,6 +34,8 @@ pub struct EnvironmentSetup {
     pub url: String,
     /// How long after a pass the instance is looked at again although nothing asks for it; jittered.
     pub drift_interval: Duration,
+    /// What its target may be asked: the same for all environments on it.
+    pub limiter: Arc<Limiter>,
 }
 
 impl EnvironmentSetup {
@@ -68,6 +72,7 @@ impl EnvironmentSetup {
             diagnostics: Vec::new(),
             gaps: Vec::new(),
             error: None,
+            circuit: None,
         }
     }
 }
@@ -81,6 +86,8 @@ pub(super) struct EnvironmentTask {
     pub(super) looked: watch::Receiver<Looked>,
     /// Held during a pass: the target's other environments wait.
     pub(super) turn: Arc<Mutex<()>>,
+    /// The target's breaker.
+    pub(super) circuit: watch::Receiver<Option<Open>>,
     pub(super) shared: Arc<Shared>,
     pub(super) dues: Dues,
 }
@@ -136,6 +143,14 @@ impl Dues {
         self.attempted.clone_from(&looked.revision);
     }
 
+    /// The instance answers again: a pass that waits for its retry need not wait any longer, nor the next one for as long.
+    fn answers_again(&mut self, now: Instant) {
+        if self.retry.is_some() {
+            self.failures = 0;
+            self.retry = Some(now);
+        }
+    }
+
     /// A pass ended. Without a revision there is nothing to retry until the source has one.
     fn end(&mut self, ended: &Ended, now: Instant, drift: Duration, backoff: impl Fn(u32) -> Duration) {
         self.drift = match ended.drift_check {
@@ -189,6 +204,7 @@ impl EnvironmentTask {
                 () = self.shared.stop.cancelled() => return None,
                 () = self.inbox.rung() => {}
                 () = changed(&mut self.looked) => {}
+                () = closed(&mut self.circuit) => self.dues.answers_again(Instant::now()),
                 () = until(next) => {}
             }
         }
@@ -288,6 +304,18 @@ async fn wait_for_turn(
 async fn changed(looked: &mut watch::Receiver<Looked>) {
     if looked.changed().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Returns when the breaker closes.
+async fn closed(circuit: &mut watch::Receiver<Option<Open>>) {
+    loop {
+        if circuit.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if circuit.borrow_and_update().is_none() {
+            return;
+        }
     }
 }
 

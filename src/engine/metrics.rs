@@ -13,6 +13,7 @@ use prometheus::{
     Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::limiter::Limiter;
 use crate::clock::Clock;
 use crate::platform::Exchange;
 
@@ -43,6 +44,8 @@ struct Families {
     retries: IntCounterVec,
     deliveries: IntCounterVec,
     blocks: IntCounterVec,
+    circuits: IntGaugeVec,
+    rates: GaugeVec,
     moving: Mutex<Moving>,
 }
 
@@ -51,6 +54,8 @@ struct Families {
 struct Moving {
     drift_since: BTreeMap<EnvironmentName, Option<DateTime<Utc>>>,
     revisions: BTreeMap<EnvironmentName, Revision>,
+    /// By the target's name.
+    targets: BTreeMap<String, Arc<Limiter>>,
 }
 
 impl Metrics {
@@ -143,6 +148,16 @@ impl Metrics {
                 "Plans, or parts of plans, that were held back.",
                 &["environment", "guard"],
             )?,
+            circuits: make.gauges(
+                "driftless_target_circuit_open",
+                "Whether a target is sent nothing but probes, since nothing comes back: 1 or 0.",
+                &["target"],
+            )?,
+            rates: make.floats(
+                "driftless_target_requests_per_second_limit",
+                "Requests a second that a target is sent at most; below the configured ones while it is given time.",
+                &["target"],
+            )?,
             clock,
             moving: Mutex::default(),
             registry: registry.clone(),
@@ -161,6 +176,11 @@ impl Metrics {
                 .with_label_values(&[environment.0.as_str(), conclusion.word()]);
         }
         self.drift_since(environment, None);
+    }
+
+    /// Makes the series of a target, which are worked out when the metrics are read.
+    pub fn expect_target(&self, target: &str, limiter: Arc<Limiter>) {
+        self.moving(|moving| moving.targets.insert(target.to_owned(), limiter));
     }
 
     /// A run ended.
@@ -264,13 +284,15 @@ impl Metrics {
     }
 
     /// A request and its answer.
-    pub fn api_request(&self, environment: &EnvironmentName, exchange: &Exchange) {
+    pub fn api_request(&self, environment: &EnvironmentName, exchange: &Exchange<'_>) {
         let Exchange {
             method,
             route,
             status,
             elapsed,
+            fault: _,
             attempt: _,
+            failure: _,
         } = exchange;
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let name = environment.0.as_str();
@@ -304,6 +326,14 @@ impl Metrics {
             for (environment, since) in &moving.drift_since {
                 let age = since.map_or(0.0, |since| (seconds(now) - seconds(since)).max(0.0));
                 self.0.drift_age.with_label_values(&[environment.0.as_str()]).set(age);
+            }
+            for (target, limiter) in &moving.targets {
+                let open = i64::from(limiter.circuit().borrow().is_some());
+                self.0.circuits.with_label_values(&[target.as_str()]).set(open);
+                self.0
+                    .rates
+                    .with_label_values(&[target.as_str()])
+                    .set(limiter.per_second());
             }
         });
         let mut out = Vec::new();
@@ -353,6 +383,7 @@ impl Maker<'_> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::platform::Fault;
 
     struct Fixed(Mutex<DateTime<Utc>>);
 
@@ -445,8 +476,10 @@ mod tests {
             method: "GET",
             route: "/quality-checks/{id}",
             status: None,
+            fault: Some(Fault::TimedOut),
             elapsed: Duration::from_millis(20),
             attempt: 2,
+            failure: None,
         };
         metrics.api_request(&prod(), &exchange);
         let text = metrics.encode();

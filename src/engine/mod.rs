@@ -15,14 +15,20 @@ pub mod apply;
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod apply_tests;
 pub mod backoff;
+pub mod breaker;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod breaker_tests;
 pub mod driver;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod driver_tests;
 mod environment_task;
 mod inbox;
+pub mod limiter;
 pub mod metrics;
 pub mod pace;
+mod rate;
 pub mod reconcile;
 mod run;
 pub mod schedule;
@@ -32,6 +38,7 @@ mod step;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod step_tests;
+mod target_task;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod testing;
@@ -88,6 +95,19 @@ pub struct EnvironmentView {
     pub gaps: Vec<String>,
     /// Why the last pass could do nothing at all.
     pub error: Option<String>,
+    /// The circuit breaker of its target, while it is open.
+    pub circuit: Option<CircuitView>,
+}
+
+/// A circuit breaker that is open: the instance is sent nothing but a probe now and then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CircuitView {
+    /// When it opened.
+    pub since: DateTime<Utc>,
+    /// When the next probe is due; while one is under way, when it is given up.
+    pub next: DateTime<Utc>,
+    /// The last failure, in words.
+    pub failure: String,
 }
 
 /// What an environment is doing.

@@ -1,27 +1,22 @@
-//! The gate of a target: how many requests at once, how many a second, and whether a read that failed is sent again.
+//! The gate of an environment on its target's limits: what is sent when, and whether a read that failed is sent again.
 //!
 //! One [`Limiter`] a target, however many environments it has; one [`Pace`] an environment, so that requests are counted
 //! where they belong.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Failure;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::limiter::LONGEST_WISH;
 use super::metrics::Metrics;
 use crate::platform::{Exchange, Gate, Pass};
 
-/// Requests under way at once on one target, unless the config says otherwise. The vendor's ingress allows 250 connections
-/// from one address; an instance has other users.
-pub const CONCURRENCY: usize = 16;
-
-/// Requests a second to one target, unless the config says otherwise: the vendor's ingress allows 50 from one address.
-pub const PER_SECOND: f64 = 40.0;
+pub use super::breaker::Trip;
+pub use super::limiter::{CONCURRENCY, Limiter, LimiterOptions, PER_SECOND};
 
 /// How often a read is sent before its failure counts.
 const READ_TRIES: u32 = 4;
@@ -31,98 +26,6 @@ const READ_BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(250),
     longest: Duration::from_secs(8),
 };
-
-/// What a platform's own wish to wait is cut down to: a longer one is the next pass's.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
-
-/// How much may be sent at once after a pause, as a time at the full rate. The ingress allows a burst of five seconds' worth;
-/// half a second fills every place under way without spending what others may need.
-const BURST: Duration = Duration::from_millis(500);
-
-/// The slowest that refusals make us, in requests a second: one must get through to learn that it goes again.
-const SLOWEST: f64 = 1.0;
-
-/// Requests refused within this time of each other were sent before the first refusal arrived: they halve the rate once.
-const ONE_REFUSAL: Duration = Duration::from_secs(1);
-
-/// How long it takes to come back from standing still to the full rate.
-const RECOVERY: Duration = Duration::from_secs(30);
-
-/// The limits of one target.
-#[derive(Debug)]
-pub struct Limiter {
-    places: Arc<Semaphore>,
-    rate: Mutex<Rate>,
-}
-
-impl Limiter {
-    /// A limiter for `concurrency` requests at once (at least one) and `per_second` requests a second (at least
-    /// one; [`CONCURRENCY`] and [`PER_SECOND`] are meant where nothing is configured).
-    pub fn new(concurrency: usize, per_second: f64) -> Arc<Self> {
-        Arc::new(Self {
-            places: Arc::new(Semaphore::new(concurrency.clamp(1, Semaphore::MAX_PERMITS))),
-            rate: Mutex::new(Rate {
-                full: per_second.max(SLOWEST),
-                current: per_second.max(SLOWEST),
-                changed: None,
-                refused: None,
-                next: None,
-            }),
-        })
-    }
-
-    fn rate(&self) -> MutexGuard<'_, Rate> {
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A token bucket, kept as the time at which the next request may be sent if none had been saved up.
-#[derive(Debug)]
-struct Rate {
-    full: f64,
-    current: f64,
-    changed: Option<Instant>,
-    refused: Option<Instant>,
-    next: Option<Instant>,
-}
-
-impl Rate {
-    /// Takes the next turn: how long after `now` it is.
-    fn turn(&mut self, now: Instant) -> Duration {
-        self.recover(now);
-        let saved_up = now.checked_sub(BURST).unwrap_or(now);
-        let turn = self.next.map_or(saved_up, |next| next.max(saved_up));
-        self.next = Some(turn + Duration::from_secs_f64(1.0 / self.current));
-        turn.saturating_duration_since(now)
-    }
-
-    fn recover(&mut self, now: Instant) {
-        if let Some(changed) = self.changed {
-            let share = now.saturating_duration_since(changed).as_secs_f64() / RECOVERY.as_secs_f64();
-            self.current = (self.current + self.full * share).min(self.full);
-            self.changed = (self.current < self.full).then_some(now);
-        }
-    }
-
-    fn refuse(&mut self, now: Instant) {
-        if self
-            .refused
-            .is_some_and(|last| now.saturating_duration_since(last) < ONE_REFUSAL)
-        {
-            return;
-        }
-        self.recover(now);
-        self.current = (self.current / 2.0).max(SLOWEST);
-        self.changed = Some(now);
-        self.refused = Some(now);
-        // What was saved up is spent: the platform has just said that it is too much.
-        self.next = Some(self.next.map_or(now, |next| next.max(now)));
-    }
-
-    fn hold(&mut self, until: Instant) {
-        self.next = Some(self.next.map_or(until, |next| next.max(until)));
-    }
-}
 
 /// The gate of one environment on its target's limiter.
 #[derive(Clone)]
@@ -148,48 +51,42 @@ impl Pace {
 
 #[async_trait]
 impl Gate for Pace {
-    async fn enter(&self) -> Pass {
-        // The semaphore is never closed; a pass without a place is what there would be to give if it were.
-        let place = self.limiter.places.clone().acquire_owned().await.ok();
-        let turn = self.limiter.rate().turn(Instant::now());
-        if !turn.is_zero() {
-            tokio::time::sleep(turn).await;
-        }
-        Pass::new(place)
+    async fn enter(&self) -> Result<Pass, Failure> {
+        self.limiter.would_admit()?;
+        let place = self.limiter.place().await;
+        self.limiter.turn().await;
+        self.limiter.admit()?;
+        Ok(Pass::new(place))
     }
 
     fn again(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
-        let wish = failure.retry_after.map(|wish| wish.min(LONGEST_WISH));
-        if let Some(wish) = wish {
-            self.limiter.rate().hold(Instant::now() + wish);
-        }
-        if attempt >= READ_TRIES || !failure.meaning.is_transient() {
+        if attempt >= READ_TRIES || !failure.meaning.is_retryable() || self.limiter.would_admit().is_err() {
             return None;
         }
         if let Some((metrics, environment)) = &self.counted {
             metrics.api_retry(environment, failure.meaning.word());
         }
         let backoff = READ_BACKOFF.wait(attempt, fastrand::f64());
+        let wish = failure.retry_after.map(|wish| wish.min(LONGEST_WISH));
         Some(wish.map_or(backoff, |wish| wish.max(backoff)))
     }
 
-    fn note(&self, exchange: &Exchange) {
-        if exchange.status == Some(TOO_MANY_REQUESTS) {
-            self.limiter.rate().refuse(Instant::now());
-        }
+    fn note(&self, exchange: &Exchange<'_>) {
+        self.limiter.note(exchange);
         if let Some((metrics, environment)) = &self.counted {
             metrics.api_request(environment, exchange);
         }
     }
 }
 
-const TOO_MANY_REQUESTS: u16 = 429;
-
 #[cfg(test)]
 mod tests {
     use driftless_core::report::Meaning;
+    use tokio::time::Instant;
 
+    use super::super::rate::RECOVERY;
     use super::*;
+    use crate::platform::Fault;
 
     fn failure(meaning: Meaning, retry_after: Option<Duration>) -> Failure {
         Failure {
@@ -200,13 +97,24 @@ mod tests {
         }
     }
 
-    fn answer(status: u16) -> Exchange {
+    fn answer(status: u16) -> Exchange<'static> {
         Exchange {
             method: "GET",
             route: "/x",
             status: Some(status),
+            fault: None,
             elapsed: Duration::ZERO,
             attempt: 1,
+            failure: None,
+        }
+    }
+
+    fn broken(fault: Fault, failure: &Failure) -> Exchange<'_> {
+        Exchange {
+            status: None,
+            fault: Some(fault),
+            failure: Some(failure),
+            ..answer(0)
         }
     }
 
@@ -245,20 +153,24 @@ mod tests {
         for _ in 0..10 {
             pace.note(&answer(429));
         }
-        assert_eq!(limiter.rate().current, 20.0);
+        assert_eq!(limiter.per_second(), 20.0);
         let slow = spend(&pace, 40).await;
         assert!(slow >= Duration::from_millis(1_200), "{slow:?}");
         tokio::time::sleep(RECOVERY).await;
         let _ = pace.enter().await;
-        assert_eq!(limiter.rate().current, 40.0);
+        assert_eq!(limiter.per_second(), 40.0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn everybody_waits_as_long_as_the_platform_asks() {
         let pace = Pace::uncounted(Limiter::new(16, 40.0));
         let wish = Some(Duration::from_secs(7));
-        let again = pace.again(1, &failure(Meaning::RateLimited, wish));
-        assert_eq!(again, Some(Duration::from_secs(7)));
+        let refusal = failure(Meaning::RateLimited, wish);
+        pace.note(&Exchange {
+            failure: Some(&refusal),
+            ..answer(429)
+        });
+        assert_eq!(pace.again(1, &refusal), Some(Duration::from_secs(7)));
         let elapsed = spend(&pace, 1).await;
         assert!(elapsed >= Duration::from_secs(7), "{elapsed:?}");
     }
@@ -277,5 +189,145 @@ mod tests {
         let pace = Pace::uncounted(Limiter::new(1, 1.0));
         let wish = Some(Duration::from_secs(3600));
         assert_eq!(pace.again(1, &failure(Meaning::RateLimited, wish)), Some(LONGEST_WISH));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_is_told_to_wait_makes_everybody_wait() {
+        let pace = Pace::uncounted(Limiter::new(16, 40.0));
+        let refusal = failure(Meaning::Unavailable, Some(Duration::from_secs(9)));
+        pace.note(&Exchange {
+            method: "POST",
+            failure: Some(&refusal),
+            ..answer(503)
+        });
+        assert!(spend(&pace, 1).await >= Duration::from_secs(9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_out_halves_the_rate_and_the_requests_under_way_and_time_brings_both_back() {
+        for fault in [Fault::TimedOut, Fault::Broken] {
+            let limiter = Limiter::new(8, 1000.0);
+            let pace = Pace::uncounted(limiter.clone());
+            let mut under_way = Vec::new();
+            for _ in 0..8 {
+                under_way.push(pace.enter().await);
+            }
+            let lost = failure(Meaning::Lost, None);
+            pace.note(&broken(fault, &lost));
+            assert_eq!(limiter.per_second(), 500.0);
+            // Four of the eight that come back are not given out again.
+            under_way.truncate(4);
+            let waits = Duration::from_millis(1);
+            assert!(tokio::time::timeout(waits, pace.enter()).await.is_err(), "{fault:?}");
+            under_way.truncate(3);
+            assert!(tokio::time::timeout(waits, pace.enter()).await.is_ok(), "{fault:?}");
+            tokio::time::sleep(RECOVERY).await;
+            for _ in 0..5 {
+                under_way.push(
+                    tokio::time::timeout(waits, pace.enter())
+                        .await
+                        .unwrap_or_else(|_| panic!("{fault:?}")),
+                );
+            }
+            assert!(tokio::time::timeout(waits, pace.enter()).await.is_err());
+            assert_eq!(limiter.per_second(), 1000.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_somebody_waits_for_is_withdrawn_too() {
+        let pace = Pace::uncounted(Limiter::new(2, 1000.0));
+        let (first, second) = (pace.enter().await, pace.enter().await);
+        let third = tokio::spawn({
+            let pace = pace.clone();
+            async move { pace.enter().await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        let lost = failure(Meaning::Lost, None);
+        pace.note(&broken(Fault::TimedOut, &lost));
+        drop(first);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(!third.is_finished(), "one place is left, and it is taken");
+        drop(second);
+        assert!(third.await.is_ok_and(|entered| entered));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_connection_is_no_sign_of_too_much() {
+        let limiter = Limiter::new(16, 40.0);
+        let down = failure(Meaning::Unavailable, None);
+        Pace::uncounted(limiter.clone()).note(&broken(Fault::Unreachable, &down));
+        assert_eq!(limiter.per_second(), 40.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_breaker_is_open_requests_fail_at_once_and_are_not_tried_again() {
+        let limiter = Limiter::of(LimiterOptions {
+            name: "qualytics-prod".to_owned(),
+            ..LimiterOptions::default()
+        });
+        let pace = Pace::uncounted(limiter.clone());
+        let down = Failure {
+            message: "GET /x: connection refused".to_owned(),
+            ..failure(Meaning::Unavailable, None)
+        };
+        for _ in 0..7 {
+            assert!(pace.enter().await.is_ok());
+            pace.note(&broken(Fault::Unreachable, &down));
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        let before = Instant::now();
+        let Err(refusal) = pace.enter().await else {
+            panic!("it is open");
+        };
+        assert_eq!((refusal.meaning, before.elapsed()), (Meaning::NotSent, Duration::ZERO));
+        assert!(
+            refusal
+                .message
+                .contains("the circuit breaker of qualytics-prod has been open for 5s"),
+            "{}",
+            refusal.message
+        );
+        assert!(
+            refusal
+                .message
+                .ends_with("the last failure was: GET /x: connection refused"),
+            "{}",
+            refusal.message
+        );
+        assert_eq!(pace.again(1, &refusal), None);
+        assert_eq!(
+            pace.again(1, &down),
+            None,
+            "what is on its way when it opens is not tried again either"
+        );
+        assert!(limiter.circuit().borrow().is_some());
+        // An answer to a probe closes it.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(pace.enter().await.is_ok());
+        assert!(pace.enter().await.is_err(), "one probe");
+        pace.note(&answer(404));
+        assert!(pace.enter().await.is_ok());
+        assert!(limiter.circuit().borrow().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_of_500_and_more_count_as_none_and_any_other_as_one() {
+        for (status, opens) in [
+            (500, true),
+            (502, true),
+            (503, true),
+            (499, false),
+            (429, false),
+            (401, false),
+        ] {
+            let limiter = Limiter::new(16, 40.0);
+            let pace = Pace::uncounted(limiter.clone());
+            for _ in 0..8 {
+                pace.note(&answer(status));
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            assert_eq!(limiter.circuit().borrow().is_some(), opens, "{status}");
+        }
     }
 }

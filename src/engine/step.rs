@@ -116,7 +116,8 @@ async fn write(step: &Step, tools: &Tools<'_>, attempts: &mut u32) -> Effect {
         if may_have_taken_effect(&step.change.action, failure.meaning) {
             doubtful = Some(failure.clone());
         }
-        let last = *attempts >= tools.limits.attempts || tools.stop.is_cancelled();
+        let last =
+            failure.meaning == Meaning::NotSent || *attempts >= tools.limits.attempts || tools.stop.is_cancelled();
         if !last && !late {
             pause(&failure, *attempts, tools).await;
         }
@@ -157,7 +158,8 @@ fn may_have_taken_effect(action: &Action, meaning: Meaning) -> bool {
         | Meaning::Forbidden
         | Meaning::NotFound
         | Meaning::Conflict
-        | Meaning::Invalid => false,
+        | Meaning::Invalid
+        | Meaning::NotSent => false,
     }
 }
 
@@ -196,7 +198,7 @@ async fn look_up(step: &mut Step, tools: &Tools<'_>) -> Result<Looked, Failure> 
             }
             Ok(Found::Absent) => return Ok(Looked::Absent),
             Err(failure) => {
-                if !failure.meaning.is_transient() || tries >= tools.limits.attempts || tools.stop.is_cancelled() {
+                if !failure.meaning.is_retryable() || tries >= tools.limits.attempts || tools.stop.is_cancelled() {
                     return Err(failure);
                 }
                 pause(&failure, tries, tools).await;
@@ -230,7 +232,7 @@ async fn wait_for(job: &Job, tools: &Tools<'_>) -> Result<Done, Failure> {
             }
             Err(failure) => {
                 failures += 1;
-                if !failure.meaning.is_transient() || failures >= tools.limits.attempts {
+                if !failure.meaning.is_retryable() || failures >= tools.limits.attempts {
                     return Err(failure);
                 }
                 pause(&failure, failures, tools).await;

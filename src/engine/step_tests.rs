@@ -272,3 +272,37 @@ async fn a_lost_deletion_that_took_no_effect_is_repeated_as_a_deletion() {
     assert_eq!((bench.log.count("delete"), bench.log.count("update")), (2, 0));
     assert!(bench.platform.state().live.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_sent_for_want_of_answers_fails_at_once_and_leaves_no_doubt() {
+    let bench = Bench::new();
+    let withheld = Script::Fails(failure(Meaning::NotSent));
+    bench.platform.script(&key("box/b"), [withheld]);
+    let began = Instant::now();
+    let report = bench.run(vec![create("box/b", &[]), create("item/b/x", &[0])]).await;
+    assert_eq!(words(&report), ["failed", "skipped"]);
+    assert_eq!(report.outcomes[0].attempts, 1);
+    assert_eq!((began.elapsed(), bench.log.count("find")), (Duration::ZERO, 0));
+    assert_eq!(bench.open_intents(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_write_stays_in_doubt_when_nothing_more_is_sent() {
+    // The look-up is not sent, or the second try is not.
+    let scripts = [
+        (vec![failure(Meaning::NotSent)], vec![Script::LostAfter]),
+        (
+            vec![],
+            vec![Script::LostBefore, Script::Fails(failure(Meaning::NotSent))],
+        ),
+    ];
+    for (finds, writes) in scripts {
+        let bench = Bench::new();
+        bench.platform.finds_fail(finds);
+        bench.platform.script(&key("box/b"), writes);
+        let report = bench.run(vec![create("box/b", &[])]).await;
+        assert_eq!(words(&report), ["failed"]);
+        assert!(bench.log.count("find box/b") > 0);
+        assert_eq!(bench.open_intents(), 1, "the next pass looks before it writes");
+    }
+}

@@ -74,22 +74,48 @@ pub(super) fn of_transport(request: &Request, broken_by: &Break) -> Failure {
         );
     }
     if error.is_connect() {
-        // rustls's word for an answer that is no TLS: a server of plain HTTP, most often.
-        let hint = match cause.contains("InvalidContentType") {
-            true => "; it does not speak TLS there: does its URL begin with http://?",
-            false => "",
-        };
+        let hint = hint(&cause);
         let message = format!("{asked}: the instance cannot be reached: {cause}; nothing was sent{hint}");
         return failure(Meaning::Unavailable, message);
     }
     let what = match error.is_timeout() {
         true => "no whole answer in time".to_owned(),
-        false => format!("the connection broke: {cause}"),
+        false => format!("the connection broke: {cause}{}", hint(&cause)),
     };
     match is_read {
         true => failure(Meaning::Unavailable, format!("{asked}: {what}")),
         false => failure(Meaning::Lost, format!("{asked}: {what}; it may have taken effect")),
     }
+}
+
+/// What to do about a failed handshake, by rustls's words for what went wrong.
+fn hint(cause: &str) -> &'static str {
+    const HINTS: [(&str, &str); 3] = [
+        // An answer that is no TLS: a server of plain HTTP, most often.
+        (
+            "InvalidContentType",
+            "; it does not speak TLS there: does its URL begin with http://?",
+        ),
+        (
+            "UnknownIssuer",
+            "; if its certificate is of an authority of your own, name that one's file under `ca_file` of the target",
+        ),
+        (
+            "CertificateRequired",
+            "; it asks for a client certificate: name one under `client_certificate` of the target",
+        ),
+    ];
+    let known = HINTS.iter().find(|(word, _)| cause.contains(word));
+    known.map_or("", |(_, hint)| hint)
+}
+
+/// Why no client can be made.
+pub(super) fn no_client(error: &reqwest::Error) -> String {
+    format!(
+        "no HTTP client can be made: {}: do the client certificate and its key belong together, and are the system's CA \
+         certificates installed?",
+        root_cause(error)
+    )
 }
 
 /// The innermost reason: the outer ones repeat the URL.
@@ -126,6 +152,10 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
         403 => (
             Meaning::Forbidden,
             format!("{answered}{said}: the token may not do this; it takes {needs}"),
+        ),
+        407 => (
+            Meaning::Unauthorized,
+            format!("{answered}: the proxy wants credentials, or other ones: give them under `proxy` of the target"),
         ),
         // An error page of something in between says nothing about what the platform holds.
         404 if !is_json => (

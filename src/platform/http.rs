@@ -2,6 +2,7 @@
 //!
 //! Every request asks the [`Gate`] first. A read that failed is sent again as the gate says; a write never is, here.
 
+mod network;
 mod request;
 
 use std::collections::HashSet;
@@ -17,8 +18,9 @@ use serde_json::Value as Json;
 
 use super::failures::{self, Refusal, failure};
 use super::redact::Hidden;
-use super::{Exchange, Gate};
+use super::{Exchange, Fault, Gate};
 
+pub use self::network::{Identity, Network, Proxy, Timeouts};
 pub use self::request::{Call, Method, Request};
 
 /// Items of a page: the most that the platforms give.
@@ -33,34 +35,14 @@ const ITEM_CAP: usize = 5_000_000;
 /// The most that an answer may hold, in bytes.
 const BODY_CAP: usize = 64 << 20;
 
-/// How long a request may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until the connection stands.
-    pub connect: Duration,
-    /// From sending to the last byte.
-    pub request: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            request: Duration::from_secs(60),
-        }
-    }
-}
-
 /// What an [`Http`] is made of.
 pub struct HttpOptions {
     /// The URL below which every path lies.
     pub base: Url,
     /// The token, sent as `Authorization: Bearer`.
     pub token: Secret,
-    /// A further certificate authority to trust, as PEM.
-    pub authority: Option<Vec<u8>>,
-    /// How long requests may take.
-    pub timeouts: Timeouts,
+    /// The way to it.
+    pub network: Network,
 }
 
 /// A client of one instance.
@@ -77,11 +59,8 @@ impl Http {
     /// Makes a client; nothing is sent.
     ///
     /// # Errors
-    /// A token that no header can hold, a certificate that is none.
+    /// A token that no header can hold, a certificate, a key or a proxy that is none.
     pub fn new(options: HttpOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
-        // The process has one provider; that it is set already is no fault.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let invalid = |message: String| failure(Meaning::Invalid, message);
         let token = options.token.expose().trim();
         // A token copied from a request's header has the scheme before it; no token holds a space.
         let token = token.strip_prefix("Bearer ").unwrap_or(token).trim_start();
@@ -93,21 +72,12 @@ impl Http {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut builder = reqwest::Client::builder()
+        let builder = options.network.client()?;
+        let client = builder
             .user_agent(concat!("driftless/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .connect_timeout(options.timeouts.connect)
-            .timeout(options.timeouts.request)
-            // A redirect would turn a write into a read, and may carry the token away.
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(pem) = &options.authority {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|error| invalid(format!("the certificate authority is no PEM certificate: {error}")))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let client = builder
             .build()
-            .map_err(|error| invalid(format!("no HTTP client can be made: {error}")))?;
+            .map_err(|error| failure(Meaning::Invalid, failures::no_client(&error)))?;
         Ok(Self {
             client,
             base: options.base,
@@ -235,25 +205,32 @@ impl Http {
     }
 
     async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Failure> {
-        let place = self.gate.enter().await;
+        let place = self.gate.enter().await.map_err(|refusal| Failure {
+            message: format!("{}: {}", request.asked(), refusal.message),
+            ..refusal
+        })?;
         let sent = Instant::now();
         let answer = self.exchange(request).await;
-        let status = match &answer {
-            Ok(answer) => Some(answer.status),
-            Err(broken) => broken.status,
-        };
+        let elapsed = sent.elapsed();
         drop(place);
+        let (status, fault) = match &answer {
+            Ok(answer) => (Some(answer.status), None),
+            Err(broken) => (broken.status, broken.error.fault()),
+        };
+        let result = match answer {
+            Ok(answer) => answer.meaning(request, || self.hidden(request)),
+            Err(broken) => Err(failures::of_transport(request, &broken.error)),
+        };
         self.gate.note(&Exchange {
             method: request.call.method.name(),
             route: request.call.route,
             status: status.map(|status| status.as_u16()),
-            elapsed: sent.elapsed(),
+            fault,
+            elapsed,
             attempt,
+            failure: result.as_ref().err(),
         });
-        match answer {
-            Ok(answer) => answer.meaning(request, || self.hidden(request)),
-            Err(broken) => Err(failures::of_transport(request, &broken.error)),
-        }
+        result
     }
 
     async fn exchange(&self, request: &Request) -> Result<Answer, Interrupted> {
@@ -319,6 +296,19 @@ pub(super) enum Break {
     Transport(reqwest::Error),
     /// By us: the answer is larger than anything that is meant.
     TooLarge,
+}
+
+impl Break {
+    /// What it says of the way to the instance.
+    fn fault(&self) -> Option<Fault> {
+        match self {
+            Break::TooLarge => None,
+            Break::Transport(error) if error.is_builder() => None,
+            Break::Transport(error) if error.is_timeout() => Some(Fault::TimedOut),
+            Break::Transport(error) if error.is_connect() => Some(Fault::Unreachable),
+            Break::Transport(_) => Some(Fault::Broken),
+        }
+    }
 }
 
 /// A whole answer.

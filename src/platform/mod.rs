@@ -50,6 +50,12 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// When that cannot be told, or the job failed.
     async fn poll(&self, job: &Job, ids: &Ids) -> Result<Progress, Failure>;
+
+    /// Asks something small: only whether the instance answers is of interest, and the gate is told of that.
+    ///
+    /// # Errors
+    /// As any read.
+    async fn reach(&self) -> Result<(), Failure>;
 }
 
 /// The normalised URL of an instance: scheme, lower-case host, port unless it is the scheme's own, path without final `/`.
@@ -122,13 +128,16 @@ impl Ids {
 #[async_trait]
 pub trait Gate: Send + Sync {
     /// Waits for a place among the requests under way, and for the rate. The place is given back when the pass is dropped.
-    async fn enter(&self) -> Pass;
+    ///
+    /// # Errors
+    /// [`Meaning::NotSent`](driftless_core::report::Meaning::NotSent), at once, while the instance is not to be asked.
+    async fn enter(&self) -> Result<Pass, Failure>;
 
     /// How long to wait before a *read* that failed is sent again; `None` to give up. `attempt` counts from 1.
     fn again(&self, attempt: u32, failure: &Failure) -> Option<Duration>;
 
     /// Takes note of a request and its answer.
-    fn note(&self, exchange: &Exchange);
+    fn note(&self, exchange: &Exchange<'_>);
 }
 
 /// A place among the requests under way.
@@ -142,16 +151,31 @@ impl Pass {
 }
 
 /// One request and its answer, in bounded words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exchange {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exchange<'a> {
     /// The method.
     pub method: &'static str,
     /// The path with its ids left out: `/quality-checks/{id}`.
     pub route: &'static str,
     /// The status; `None` when there was no answer.
     pub status: Option<u16>,
+    /// What kept a whole answer from coming.
+    pub fault: Option<Fault>,
     /// From sending to the last byte.
     pub elapsed: Duration,
     /// Which try this was, from 1.
     pub attempt: u32,
+    /// What went wrong, by meaning.
+    pub failure: Option<&'a Failure>,
+}
+
+/// What keeps a whole answer from coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No connection could be made: nothing was sent.
+    Unreachable,
+    /// The time was over, for the connection, between two pieces of the answer, or in all.
+    TimedOut,
+    /// The connection broke.
+    Broken,
 }

@@ -258,6 +258,11 @@ fn environment_json(name: &EnvironmentName, view: &EnvironmentView, overview: &O
         "next": view.next.map(instant),
         "drift_since": view.drift_since.map(instant),
         "error": view.error,
+        "circuit": view.circuit.as_ref().map(|circuit| json!({
+            "since": instant(circuit.since),
+            "next_probe": instant(circuit.next),
+            "failure": circuit.failure,
+        })),
         "totals": states_json(&total.states, total.failed),
         "kinds": view.kinds.iter().map(kind_json).collect::<Vec<_>>(),
     })

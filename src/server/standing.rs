@@ -21,7 +21,7 @@ pub(super) enum Standing {
     Pending,
     /// Files have errors, or kinds could not be read whole: what could be compared is in sync.
     Incomplete,
-    /// All is in sync with a revision that may be old, since the source does not answer.
+    /// All was in sync when it was last looked at; since then the source or the instance does not answer.
     Stale,
     /// No pass has ended yet.
     Waiting,
@@ -46,7 +46,7 @@ impl Standing {
             Standing::Pending
         } else if faults(view) > 0 || !view.gaps.is_empty() {
             Standing::Incomplete
-        } else if source.is_some_and(|source| source.stale.is_some()) {
+        } else if source.is_some_and(|source| source.stale.is_some()) || view.circuit.is_some() {
             Standing::Stale
         } else if view.last_run.is_none() {
             Standing::Waiting

@@ -3,10 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use driftless::engine::reconcile::Environment;
-use driftless::platform::http::Timeouts;
+use driftless::platform::http::Network;
 use driftless::platform::qualytics::files::{ExportOptions, Exported, export};
 use driftless::platform::qualytics::{Qualytics, QualyticsOptions};
 use driftless::sandbox::qualytics::{Switches, Unknown};
@@ -421,11 +420,7 @@ async fn as_member(instance: &Instance) -> Arc<Qualytics> {
     let options = QualyticsOptions {
         url: instance.sandbox.url(),
         token: Secret::new(token),
-        authority: None,
-        timeouts: Timeouts {
-            connect: Duration::from_secs(10),
-            request: Duration::from_secs(30),
-        },
+        network: Network::default(),
     };
     Arc::new(Qualytics::new(options, Arc::new(Open)).unwrap())
 }

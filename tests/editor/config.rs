@@ -24,6 +24,9 @@ fn whole() -> Json {
         "targets": [{
             "name": "q", "platform": "qualytics", "url": "https://acme.example.com", "token": "t",
             "limits": { "concurrency": 16, "per_second": 40 },
+            "timeouts": { "connect": "5s", "read": "30s", "total": "2m" },
+            "client_certificate": { "cert_file": "/c.pem", "key_file": "/k.pem" },
+            "proxy": { "url": "http://proxy.example.com:3128", "username": "u", "password": "p" },
         }],
         "environments": [{
             "name": "prod", "source": "s", "path": "p", "overlays": ["o"], "target": "q", "variables": { "A": "b" },
@@ -100,6 +103,9 @@ fn the_schema_has_the_keys_of_the_parser_and_no_other() {
         "/server",
         "/sources/1/auth/ssh",
         "/targets/0/limits",
+        "/targets/0/timeouts",
+        "/targets/0/client_certificate",
+        "/targets/0/proxy",
         "/environments/0/drift",
         "/environments/0/ignore/0",
     ] {

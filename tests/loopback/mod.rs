@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use driftless::platform::http::Timeouts;
+use driftless::platform::http::{Network, Timeouts};
 use driftless::platform::qualytics::{Qualytics, QualyticsOptions};
 use driftless::platform::{Exchange, Gate, Pass};
 use driftless_core::report::Failure;
@@ -123,10 +123,13 @@ pub(crate) fn qualytics_at(url: &str, gate: Arc<dyn Gate>) -> Qualytics {
     let options = QualyticsOptions {
         url: url.to_owned(),
         token: Secret::new(TOKEN),
-        authority: None,
-        timeouts: Timeouts {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(5),
+        network: Network {
+            timeouts: Timeouts {
+                connect: Duration::from_secs(5),
+                read: Duration::from_secs(5),
+                total: Duration::from_secs(5),
+            },
+            ..Network::default()
         },
     };
     Qualytics::new(options, gate).unwrap()
@@ -180,13 +183,13 @@ pub(crate) struct Patience(pub(crate) u32);
 
 #[async_trait]
 impl Gate for Patience {
-    async fn enter(&self) -> Pass {
-        Pass::new(())
+    async fn enter(&self) -> Result<Pass, Failure> {
+        Ok(Pass::new(()))
     }
 
     fn again(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
         (attempt <= self.0 && failure.meaning.is_transient()).then_some(Duration::ZERO)
     }
 
-    fn note(&self, _exchange: &Exchange) {}
+    fn note(&self, _exchange: &Exchange<'_>) {}
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use driftless::engine::apply::{Limits, Unfollowed};
 use driftless::engine::backoff::Backoff;
 use driftless::engine::reconcile::{Environment, Memory, Prepared, carry_out, prepare};
-use driftless::platform::http::Timeouts;
+use driftless::platform::http::{Network, Timeouts};
 use driftless::platform::qualytics::files::{ExportOptions, Exported, export};
 use driftless::platform::qualytics::{Qualytics, QualyticsOptions};
 use driftless::platform::{Exchange, Gate, Pass};
@@ -125,15 +125,15 @@ pub(crate) struct Open;
 
 #[async_trait]
 impl Gate for Open {
-    async fn enter(&self) -> Pass {
-        Pass::new(())
+    async fn enter(&self) -> Result<Pass, Failure> {
+        Ok(Pass::new(()))
     }
 
     fn again(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
         (attempt < 4 && failure.meaning.is_transient()).then_some(Duration::from_millis(1))
     }
 
-    fn note(&self, _: &Exchange) {}
+    fn note(&self, _: &Exchange<'_>) {}
 }
 
 /// The adapter of an instance.
@@ -141,10 +141,13 @@ pub(crate) fn platform(instance: &Instance, gate: Arc<dyn Gate>, request: Durati
     let options = QualyticsOptions {
         url: instance.sandbox.url(),
         token: Secret::new(instance.sandbox.token()),
-        authority: None,
-        timeouts: Timeouts {
-            connect: Duration::from_secs(10),
-            request,
+        network: Network {
+            timeouts: Timeouts {
+                connect: Duration::from_secs(10),
+                read: request,
+                total: request,
+            },
+            ..Network::default()
         },
     };
     Arc::new(Qualytics::new(options, gate).unwrap())

@@ -414,6 +414,7 @@ pub(crate) fn calm(target: &str, now: DateTime<Utc>) -> EnvironmentView {
         diagnostics: Vec::new(),
         gaps: Vec::new(),
         error: None,
+        circuit: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::engine::driver::{Driver, EnvironmentSetup, RETRY, Setup, SourceSetup}
 use crate::engine::metrics::Metrics;
 use crate::engine::schedule::Schedule;
 use crate::engine::{Control as _, EnvironmentView, Overview};
+use crate::platform::Platform as _;
 use crate::store::{RunId, RunRecord, Trigger};
 
 pub(in crate::engine) const MINUTE: Duration = Duration::from_secs(60);
@@ -78,9 +79,10 @@ impl Plot {
                     EnvironmentSetup {
                         name: name(environment_name),
                         environment,
-                        target: "instance".into(),
+                        target: platform.target().0.clone(),
                         url: "http://instance".into(),
                         drift_interval: self.drift_interval,
+                        limiter: platform.limiter(),
                     }
                 })
                 .collect(),

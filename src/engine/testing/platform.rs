@@ -14,7 +14,8 @@ use driftless_core::value::{Map, Value};
 
 use super::schema::TestSchema;
 use super::{Log, failure, key};
-use crate::platform::{Done, Found, Ids, Job, Platform, Progress, TargetId};
+use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
+use crate::platform::{Done, Exchange, Fault, Found, Gate as _, Ids, Job, Platform, Progress, TargetId};
 
 /// What happens to a write instead of success.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ pub(in crate::engine) struct TestPlatform {
     target: TargetId,
     name: String,
     log: Log,
+    limiter: Arc<Limiter>,
     state: Mutex<PlatformState>,
 }
 
@@ -58,6 +60,7 @@ pub(in crate::engine) struct PlatformState {
     partly: BTreeSet<Key>,
     polls_left: u32,
     panics: bool,
+    gated: bool,
 }
 
 impl TestPlatform {
@@ -71,6 +74,7 @@ impl TestPlatform {
             target: TargetId(target.into()),
             name: name.into(),
             log: log.clone(),
+            limiter: Limiter::new(CONCURRENCY, PER_SECOND),
             state: Mutex::default(),
         })
     }
@@ -104,6 +108,34 @@ impl TestPlatform {
     pub(in crate::engine) fn by_hand(&self, key: &Key, colour: &str) {
         let mut state = self.state();
         state.live.get_mut(key).unwrap().spec["colour"] = Value::from(colour);
+    }
+
+    pub(in crate::engine) fn limiter(&self) -> Arc<Limiter> {
+        self.limiter.clone()
+    }
+
+    /// From now on it asks its gate, as adapters do.
+    pub(in crate::engine) fn gated(&self) {
+        self.state().gated = true;
+    }
+
+    /// One request: it is answered unless the platform is unreadable.
+    async fn request(&self) -> Result<(), Failure> {
+        let gate = Pace::uncounted(self.limiter.clone());
+        let pass = gate.enter().await?;
+        self.log.add(format!("{}request", self.name));
+        drop(pass);
+        let failure = self.state().unreadable.clone();
+        gate.note(&Exchange {
+            method: "GET",
+            route: "/items",
+            status: failure.is_none().then_some(200),
+            fault: failure.as_ref().map(|_| Fault::Unreachable),
+            elapsed: Duration::ZERO,
+            attempt: 1,
+            failure: failure.as_ref(),
+        });
+        failure.map_or(Ok(()), Err)
     }
 
     fn write(&self, step: &Step) -> Done {
@@ -158,6 +190,10 @@ impl Platform for TestPlatform {
 
     async fn observe(&self, _: &Desired, _: &Scope) -> Result<Live, Failure> {
         self.log.add(format!("{}observe", self.name));
+        let gated = self.state().gated;
+        if gated {
+            self.request().await?;
+        }
         let reading = self.state().reading;
         tokio::time::sleep(reading).await;
         self.log.add(format!("{}observed", self.name));
@@ -224,6 +260,10 @@ impl Platform for TestPlatform {
         }
         self.log.add(format!("wrote {key}"));
         Ok(Progress::Done(self.write(step)))
+    }
+
+    async fn reach(&self) -> Result<(), Failure> {
+        self.request().await
     }
 
     async fn poll(&self, job: &Job, _: &Ids) -> Result<Progress, Failure> {

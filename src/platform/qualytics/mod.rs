@@ -42,8 +42,9 @@ use driftless_core::schema::Schema;
 use driftless_core::snapshot::{Desired, Live, Scope};
 use driftless_core::value::Secret;
 
+use self::calls::LIST_DATASTORES;
 use super::address::address;
-use super::http::{Http, HttpOptions, Timeouts};
+use super::http::{Http, HttpOptions, Network, Request};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 pub use editor::document_schemas;
@@ -57,10 +58,8 @@ pub struct QualyticsOptions {
     pub url: String,
     /// The token, personal or of a service user.
     pub token: Secret,
-    /// A further certificate authority to trust, as PEM.
-    pub authority: Option<Vec<u8>>,
-    /// How long requests may take.
-    pub timeouts: Timeouts,
+    /// The way to it.
+    pub network: Network,
 }
 
 /// An instance of Qualytics.
@@ -73,7 +72,7 @@ impl Qualytics {
     /// Makes the adapter; nothing is sent.
     ///
     /// # Errors
-    /// A URL or a token that cannot be one.
+    /// A URL, a token, a certificate or a proxy that cannot be one.
     pub fn new(options: QualyticsOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
         const API: &str = "/api";
         let (target, mut base) = address(&options.url, API)?;
@@ -82,8 +81,7 @@ impl Qualytics {
         let http = HttpOptions {
             base,
             token: options.token,
-            authority: options.authority,
-            timeouts: options.timeouts,
+            network: options.network,
         };
         Ok(Self {
             target,
@@ -116,5 +114,10 @@ impl Platform for Qualytics {
 
     async fn poll(&self, job: &Job, ids: &Ids) -> Result<Progress, Failure> {
         self.polled(job, ids).await
+    }
+
+    async fn reach(&self) -> Result<(), Failure> {
+        let one = Request::new(&LIST_DATASTORES, &[]).query("page", 1).query("size", 1);
+        self.http.send(&one).await.map(drop)
     }
 }

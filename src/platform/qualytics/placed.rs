@@ -157,7 +157,8 @@ pub(super) fn referenced(desired: &Desired, wanted: &BTreeMap<i64, Wanted<'_>>, 
 
 /// What could not be read; a token that is refused altogether is no gap.
 pub(super) fn gap(kind: Kind, below: Option<Key>, failure: Failure, what: &str) -> Result<Gap, Failure> {
-    if failure.meaning == Meaning::Unauthorized {
+    // Nothing else of this instance will be read either.
+    if matches!(failure.meaning, Meaning::Unauthorized | Meaning::NotSent) {
         return Err(failure);
     }
     Ok(Gap {

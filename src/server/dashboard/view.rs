@@ -109,6 +109,7 @@ pub(super) struct EnvironmentPage {
     drift: &'static str,
     drift_since: Option<When>,
     error: Option<String>,
+    circuit: Option<String>,
     diagnostics: Vec<DiagnosticRow>,
     gaps: Vec<String>,
     plan: Option<PlanRows>,
@@ -171,7 +172,10 @@ pub(super) fn overview(overview: &Overview, runs: &[RunRecord], now: DateTime<Ut
         .map(|(standing, name, view)| Attention {
             name: name.0.clone(),
             standing: (*standing).into(),
-            reasons: reasons(view, overview.sources.get(&view.source), now),
+            reasons: reasons(view, overview.sources.get(&view.source), now)
+                .into_iter()
+                .chain(circuit_text(view, now))
+                .collect(),
         })
         .collect();
     let waiting = environments
@@ -221,6 +225,7 @@ pub(super) fn environment(
         drift: view.drift,
         drift_since: view.drift_since.map(|since| When::at(since, now)),
         error: view.error.clone(),
+        circuit: circuit_text(view, now),
         diagnostics: view.diagnostics.iter().map(diagnostic_row).collect(),
         gaps: view.gaps.clone(),
         plan,
@@ -308,6 +313,18 @@ fn plural(count: usize, one: &str, many: &str) -> String {
 
 fn stale_text((since, why): &(DateTime<Utc>, String), now: DateTime<Utc>) -> String {
     format!("stale for {}: {why}", span(now - *since))
+}
+
+/// That the circuit breaker of the target is open.
+fn circuit_text(view: &EnvironmentView, now: DateTime<Utc>) -> Option<String> {
+    let circuit = view.circuit.as_ref()?;
+    Some(format!(
+        "target {} does not answer for {}, and is sent nothing but probes; the next one {}: {}",
+        view.target,
+        span(now - circuit.since),
+        When::due(circuit.next, now).text,
+        circuit.failure
+    ))
 }
 
 fn environment_row(
