@@ -12,7 +12,8 @@ use super::backoff::Backoff;
 pub struct Trip {
     /// Requests in a row without a whole answer, or with one of 500 and more, at least.
     pub failures: u32,
-    /// For how long nothing else came back, at least: from the first of them on.
+    /// For how long nothing else came back, at least: from the end of the first of them on. Requests that time out together
+    /// tell of one moment, and are tried once more.
     pub lasting: Duration,
     /// Waits before the probes.
     pub wait: Backoff,
@@ -53,7 +54,7 @@ pub(super) struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    /// Requests go through. How many failed in a row, and when the first of them was sent.
+    /// Requests go through. How many failed in a row, and when the first of them ended.
     Closed { failed: u32, first: Option<Instant> },
     /// None goes through; so many probes have failed.
     Open { open: Open, probes: u32 },
@@ -118,8 +119,7 @@ impl Breaker {
         match &mut self.state {
             State::Closed { failed, first } => {
                 *failed = failed.saturating_add(1);
-                let first = *first.insert(first.map_or(sent, |first| first.min(sent)));
-                let lasted = now.saturating_duration_since(first);
+                let lasted = now.saturating_duration_since(*first.get_or_insert(now));
                 if *failed >= self.trip.failures && lasted >= self.trip.lasting {
                     self.reopen(now, now, failure, 0, random);
                 }
@@ -179,6 +179,18 @@ mod tests {
             breaker.failed(now, now, "", 0.5);
         }
         assert_eq!(breaker.open(), None);
+    }
+
+    #[test]
+    fn requests_that_time_out_together_are_tried_once_more_before_it_opens() {
+        let (start, minute) = (Instant::now(), 60 * SECOND);
+        let mut breaker = Breaker::new(Trip::default());
+        for _ in 0..16 {
+            breaker.failed(start, start + minute, "", 0.5);
+        }
+        assert_eq!(breaker.open(), None);
+        breaker.failed(start + minute, start + 2 * minute, "", 0.5);
+        assert!(breaker.open().is_some());
     }
 
     #[test]
