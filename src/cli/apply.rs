@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use driftless_core::guard::Circumstances;
+use driftless_core::key::Digest;
 use driftless_core::plan::Plan;
 use driftless_core::render;
 use driftless_core::report::Outcomes;
@@ -13,7 +13,9 @@ use super::plan::{has_errors, show_faults};
 use super::progress::Bar;
 use super::scope::{Scope, ScopeArgs};
 use super::{Exit, out, stop_on_signals};
+use crate::clock::{Clock as _, SystemClock};
 use crate::engine::apply::Limits;
+use crate::engine::circumstances::gather;
 use crate::engine::reconcile::{carry_out, prepare};
 
 #[derive(Debug, Args)]
@@ -68,7 +70,8 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
-    let prepared = prepare(&scope.environment, None, &Circumstances::default(), &bar).await;
+    let circumstances = gather(&scope.environment, SystemClock.now(), args.approve.clone().map(Digest)).await?;
+    let prepared = prepare(&scope.environment, None, &circumstances, &bar).await;
     bar.finish();
     let prepared = prepared?;
     show_faults(&prepared);

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use driftless_core::diagnostic::Severity;
-use driftless_core::guard::Circumstances;
 use driftless_core::render;
 
 use super::progress::Bar;
 use super::scope::{Scope, ScopeArgs};
 use super::{Exit, diagnostics, out};
+use crate::clock::{Clock as _, SystemClock};
+use crate::engine::circumstances::gather;
 use crate::engine::reconcile::{Prepared, prepare};
 
 #[derive(Debug, Args)]
@@ -43,7 +44,8 @@ pub(crate) async fn run(args: PlanArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
-    let prepared = prepare(&scope.environment, None, &Circumstances::default(), &bar).await;
+    let circumstances = gather(&scope.environment, SystemClock.now(), None).await?;
+    let prepared = prepare(&scope.environment, None, &circumstances, &bar).await;
     bar.finish();
     let prepared = prepared?;
     show_faults(&prepared);

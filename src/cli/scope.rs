@@ -19,6 +19,7 @@ use super::{diagnostics, process_environment, wire};
 use crate::config::{dotenv, secret_file};
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
+use crate::engine::windows::Windows;
 use crate::platform::Platform;
 use crate::platform::http::{Network, Proxy};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
@@ -144,6 +145,7 @@ impl Scope {
                 unknown_secrets,
                 ..Policy::default()
             },
+            windows: Windows::default(),
         };
         Ok(Some(Self { environment }))
     }

@@ -18,6 +18,7 @@ use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::metrics::Metrics;
 use crate::engine::pace::{Limiter, LimiterOptions, Pace};
 use crate::engine::reconcile::{Environment, Memory};
+use crate::engine::windows::Windows;
 use crate::platform::Platform as _;
 use crate::platform::http::{Identity, Network, Proxy, Timeouts};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
@@ -266,6 +267,7 @@ fn bare_environment(
         variables: environment_values(config, environment, process)?,
         left_out: Vec::new(),
         policy: environment.policy(),
+        windows: Windows::default(),
     })
 }
 

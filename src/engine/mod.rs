@@ -19,6 +19,7 @@ pub mod breaker;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod breaker_tests;
+pub mod circumstances;
 pub mod driver;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
@@ -43,6 +44,7 @@ mod target_task;
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod testing;
 mod views;
+pub mod windows;
 
 use crate::source::Commit;
 use crate::store::{RunId, RunRecord, Trigger};

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::apply::{self, Follower, Limits, Phase, Tools};
+use super::windows::Windows;
 use crate::platform::{Found, Ids, Platform, TargetId};
 use crate::source::{Source, SourceError};
 use crate::store::{Settled, Store, StoreError};
@@ -46,6 +47,8 @@ pub struct Environment {
     pub left_out: Vec<Kind>,
     /// What is allowed.
     pub policy: Policy,
+    /// When it is.
+    pub windows: Windows,
 }
 
 /// The part of a store that is one environment's.

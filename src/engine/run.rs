@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::guard::Circumstances;
 use driftless_core::key::EnvironmentName;
 use driftless_core::render;
 use driftless_core::report::{Conclusion, Meaning, Outcome, Report};
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::apply::{Follower, Phase};
+use super::circumstances::gather;
 use super::driver::Shared;
 use super::reconcile::{self, Environment, PassError, Prepared};
 use super::source_task::Looked;
@@ -105,7 +105,8 @@ async fn pass(
     let prepare = async {
         match &looked.revision {
             Some(revision) => {
-                reconcile::prepare(environment, Some(revision), &Circumstances::default(), follower).await
+                let circumstances = gather(environment, shared.clock.now(), None).await?;
+                reconcile::prepare(environment, Some(revision), &circumstances, follower).await
             }
             None => Err(unread(environment, looked)),
         }

@@ -135,6 +135,11 @@ impl CronSchedule {
         })
     }
 
+    /// The time zone of its wall clock.
+    pub fn timezone(&self) -> Tz {
+        self.timezone
+    }
+
     /// The first moment after `after`; `None` when there is none before the year 2100.
     pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         // The wall clock, dressed up as UTC: a calendar without gaps and folds.

@@ -9,6 +9,7 @@ use driftless::engine::apply::{Limits, Unfollowed};
 use driftless::engine::backoff::Backoff;
 use driftless::engine::reconcile::{Environment, Memory, Prepared, carry_out, prepare};
 use driftless::platform::http::{Network, Timeouts};
+use driftless::engine::windows::Windows;
 use driftless::platform::qualytics::files::{ExportOptions, Exported, export};
 use driftless::platform::qualytics::{Qualytics, QualyticsOptions};
 use driftless::platform::{Exchange, Gate, Pass};
@@ -224,6 +225,7 @@ pub(crate) fn environment(
             },
             ..Policy::default()
         },
+        windows: Windows::default(),
         memory,
     }
 }

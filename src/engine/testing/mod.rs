@@ -21,6 +21,7 @@ pub(super) use self::platform::{Script, TestPlatform, operation};
 pub(super) use self::source::{TestSource, file};
 pub(super) use self::store::TestStore;
 use super::reconcile::Environment;
+use super::windows::Windows;
 use crate::clock::Clock;
 
 pub(super) const BOX: Kind = Kind("box");
@@ -89,5 +90,6 @@ pub(super) fn environment(source: &Arc<TestSource>, platform: &Arc<TestPlatform>
         variables: Arc::new(Variables::default()),
         left_out: Vec::new(),
         policy: Policy::default(),
+        windows: Windows::default(),
     }
 }
