@@ -1,6 +1,6 @@
 //! The plan: a value that says everything apply will do, and what it will not do and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::Place;
@@ -80,6 +80,13 @@ pub struct Change {
     pub place: Option<Place>,
     /// Who changed the live resource last and when, in the platform's words, where it says so.
     pub edited: Option<String>,
+}
+
+impl Change {
+    /// Whether it is a difference of a resource: what the platform is asked to do by itself is none.
+    pub fn is_of_resource(&self) -> bool {
+        !(matches!(self.action, Action::Operation(_)) && self.fields.is_empty())
+    }
 }
 
 /// One step of a plan: a change with all that is needed to carry it out.
@@ -361,13 +368,23 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// The resources that are blocked, each once, however many reasons there are.
+    pub fn blocked_keys(&self) -> BTreeSet<&Key> {
+        self.blocked.iter().flat_map(|blocked| &blocked.keys).collect()
+    }
+
+    /// Whether somebody who has looked at the plan can let more of it through: `apply --approve` with its digest.
+    pub fn can_be_approved(&self) -> bool {
+        self.blocked.iter().any(|blocked| blocked.reason.can_be_approved())
+    }
+
     /// The totals.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary {
             unchanged: self.unchanged.values().sum(),
             orphaned: self.orphaned.len(),
             unmanaged: self.unmanaged.len(),
-            blocked: self.blocked.iter().map(|blocked| blocked.keys.len()).sum(),
+            blocked: self.blocked_keys().len(),
             ..Summary::default()
         };
         for step in &self.steps {
@@ -390,17 +407,13 @@ impl Plan {
     pub fn states(&self) -> BTreeMap<Kind, States> {
         let mut states: BTreeMap<Kind, States> = BTreeMap::new();
         let mut worst: BTreeMap<&Key, Class> = BTreeMap::new();
-        // What the platform is asked to do by itself is no state of a resource.
-        let is_state = |change: &&Change| !(matches!(change.action, Action::Operation(_)) && change.fields.is_empty());
-        for change in self.changes().filter(is_state) {
+        for change in self.changes().filter(|change| change.is_of_resource()) {
             let class = worst.entry(&change.key).or_insert(change.class);
             *class = (*class).max(change.class);
         }
-        for blocked in &self.blocked {
-            for key in &blocked.keys {
-                worst.remove(key);
-                states.entry(key.kind).or_default().blocked += 1;
-            }
+        for key in self.blocked_keys() {
+            worst.remove(key);
+            states.entry(key.kind).or_default().blocked += 1;
         }
         for (key, class) in worst {
             let states = states.entry(key.kind).or_default();

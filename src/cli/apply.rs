@@ -35,7 +35,7 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     yes: bool,
 
-    /// Goes on only if the plan has this digest.
+    /// Lets through what guards hold back, of the plan that has this digest and no other.
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
 

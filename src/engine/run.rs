@@ -200,7 +200,7 @@ fn finish(
         shared.metrics.blocked(name, blocked.reason);
     }
     let now = shared.clock.now();
-    let drifts = standing::drifts(&kinds);
+    let drifts = standing::drifts(&kinds, &report.plan);
     let wrote = !report.outcomes.is_empty();
     let plan = Arc::new(report.plan);
     let mut since = None;
@@ -211,10 +211,9 @@ fn finish(
                 .last_run
                 .as_ref()
                 .is_some_and(|last| last.revision == record.revision)
-            && view
-                .plan
-                .as_ref()
-                .is_some_and(|last| last.reported == plan.reported && last.blocked == plan.blocked)
+            && view.plan.as_ref().is_some_and(|last| {
+                last.reported == plan.reported && last.held == plan.held && last.blocked == plan.blocked
+            })
             && view.kinds == kinds
             && view.diagnostics == diagnostics
             && view.gaps == gaps;

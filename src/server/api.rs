@@ -84,8 +84,10 @@ pub(super) async fn drift(State(shell): Shared, Segment(name): Segment) -> Resul
         )
     });
     let reported = plan.reported.iter().filter(|change| has_drift(change));
+    let held = plan.held.iter().filter(|change| has_drift(change));
     let resources: Vec<(&Change, String)> = steps
         .chain(reported.map(|change| (change, "reported".to_owned())))
+        .chain(held.map(|change| (change, "held".to_owned())))
         .collect();
     let open = resources.iter().filter(|(_, handling)| handling != "corrected").count();
     Ok(axum::Json(json!({

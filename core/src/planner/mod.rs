@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
 use crate::document::{Document, Reference};
 use crate::field::FieldPath;
-use crate::guard::Circumstances;
+use crate::guard::{self, Circumstances};
 use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use crate::plan::{Action, Blast, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
@@ -109,6 +109,7 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
     let mut steps = planner.steps(needed);
     let moved = planner.moves(&mut steps);
     let (unmanaged, orphaned, gone) = planner.remainder(&matches, &unidentified);
+    let population = planner.population(&matches);
     let Planner {
         reported,
         blocked,
@@ -153,6 +154,7 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         digest: Digest(String::new()),
     };
     plan.digest = digest(&plan);
+    guard::hold(&mut plan, &population, &inputs.policy.guards, inputs.circumstances);
     diagnostics.sort();
     Planned {
         plan,

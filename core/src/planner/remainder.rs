@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Planner;
+use crate::guard::Population;
 use crate::key::Key;
 use crate::snapshot::{LiveResource, Presence};
 
@@ -38,6 +39,24 @@ impl Planner<'_> {
             }
         }
         (unmanaged, orphaned, gone)
+    }
+
+    /// What guards count against: what is put away does not count.
+    pub(super) fn population(&self, matches: &BTreeMap<Key, &LiveResource>) -> Population {
+        let is_active = |resource: &LiveResource| resource.presence == Presence::Active;
+        let mut population = Population {
+            existing: matches.values().filter(|resource| is_active(resource)).count(),
+            ..Population::default()
+        };
+        let entries = self.sides.ledger.iter().flat_map(|ledger| ledger.entries.keys());
+        for key in entries {
+            let live = matches.get(key).copied().or_else(|| self.live.resources.get(key));
+            if live.is_some_and(is_active) {
+                *population.owned.entry(key.kind).or_default() += 1;
+                population.existing += usize::from(!matches.contains_key(key));
+            }
+        }
+        population
     }
 
     /// Whether a file that could not be used may be the one that declares `key`.

@@ -14,6 +14,7 @@ pub fn plan_json(plan: &Plan) -> String {
     let mut map = json_head(plan);
     map.insert("summary".into(), summary_value(&plan.summary()));
     content_into(plan, &mut map);
+    map.insert("held".into(), Value::List(plan.held.iter().map(change_value).collect()));
     map.insert("orphaned".into(), keys(&plan.orphaned));
     map.insert("unmanaged".into(), keys(&plan.unmanaged));
     let notes = plan.notes.iter().map(|note| {

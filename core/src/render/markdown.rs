@@ -9,7 +9,20 @@ use crate::plan::{Action, Blocked, Change, Plan};
 pub fn plan_markdown(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "### Plan{}\n\n{}\n", md(&head(plan)), summary_line(plan));
-    let changes: Vec<&Change> = plan.changes().collect();
+    table(&mut out, &plan.changes().collect::<Vec<_>>());
+    blocked(&mut out, plan);
+    if !plan.held.is_empty() {
+        let approval = match plan.can_be_approved() {
+            true => format!("; `apply --approve {}` lets it through", plan.digest),
+            false => String::new(),
+        };
+        let _ = writeln!(out, "\n**Held back**{approval}:\n");
+        table(&mut out, &plan.held.iter().collect::<Vec<_>>());
+    }
+    out
+}
+
+fn table(out: &mut String, changes: &[&Change]) {
     if !changes.is_empty() {
         out.push_str("| | resource | class | field | before | after |\n|---|---|---|---|---|---|\n");
     }
@@ -36,6 +49,9 @@ pub fn plan_markdown(plan: &Plan) -> String {
             key.clear();
         }
     }
+}
+
+fn blocked(out: &mut String, plan: &Plan) {
     for Blocked {
         reason,
         message,
@@ -50,7 +66,6 @@ pub fn plan_markdown(plan: &Plan) -> String {
             .join(", ");
         let _ = writeln!(out, "\n**Blocked** ({}): {} {keys}", reason.word(), md(message));
     }
-    out
 }
 
 /// Text in a Markdown paragraph: what would be markup, a link, a mention or HTML is not.

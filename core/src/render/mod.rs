@@ -42,6 +42,12 @@ pub fn plan_text(plan: &Plan) -> String {
             let _ = writeln!(out, "  ! {key}{place}");
         }
     }
+    let approval = plan.can_be_approved().then(|| {
+        let digest = &plan.digest;
+        format!("Held back; `apply --approve {digest}` lets it through:")
+    });
+    let title = approval.as_deref().unwrap_or("Held back:");
+    section(&mut out, Some(title), plan.held.iter());
     list(
         &mut out,
         "No longer in Git, kept because pruning is off:",
@@ -244,7 +250,7 @@ pub fn tally_line(report: &Report) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
-    let blocked: usize = report.plan.blocked.iter().map(|blocked| blocked.keys.len()).sum();
+    let blocked = report.plan.blocked_keys().len();
     if blocked > 0 {
         words.push(format!("{blocked} blocked"));
     }

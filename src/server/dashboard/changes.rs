@@ -25,7 +25,7 @@ pub(super) struct PlanRows {
     pub(super) summary: Vec<String>,
     /// Its digest.
     pub(super) digest: String,
-    /// What apply does, then what is only reported.
+    /// What apply does, then what guards hold back, then what is only reported.
     pub(super) changes: Vec<ChangeRow>,
     /// How many changes are not shown.
     pub(super) more: usize,
@@ -91,8 +91,10 @@ pub(super) fn rows(plan: &Json, report: &Json, places: &BTreeMap<String, String>
         .collect();
     let steps = list(&plan["changes"]).iter().map(|change| (change, None));
     let reported = list(&plan["reported"]).iter().map(|change| (change, Some("reported")));
-    let all = list(&plan["changes"]).len() + list(&plan["reported"]).len();
+    let held = list(&plan["held"]).iter().map(|change| (change, Some("held")));
+    let all = steps.len() + held.len() + reported.len();
     let changes = steps
+        .chain(held)
         .chain(reported)
         .take(CHANGES)
         .map(|(change, result)| {
@@ -271,6 +273,19 @@ mod tests {
         assert_eq!(shown("create"), (None, null()));
         assert_eq!(shown("update"), (null(), null()));
         assert_eq!(shown("delete"), (null(), None));
+    }
+
+    #[test]
+    fn what_is_held_back_stands_between_what_is_done_and_what_is_only_reported() {
+        let change = |key| json!([{"key": key, "action": "update"}]);
+        let plan = json!({"digest": "a", "changes": change("check/x"), "reported": change("check/z"), "held": change("check/y")});
+        let rows = rows(&plan, &Json::Null, &BTreeMap::new()).unwrap();
+        let shown: Vec<_> = rows
+            .changes
+            .iter()
+            .map(|row| (row.name.as_str(), row.result.as_deref()))
+            .collect();
+        assert_eq!(shown, [("x", None), ("y", Some("held")), ("z", Some("reported"))]);
     }
 
     #[test]

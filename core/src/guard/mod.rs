@@ -1,10 +1,14 @@
 //! What holds a plan back besides what it says itself: what the engine knows and the planner is told.
 
+mod hold;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::key::{Digest, EnvironmentName, Key};
 use crate::plan::BlockReason;
 use crate::value::Map;
+
+pub(crate) use self::hold::{Population, hold};
 
 /// What a plan is made under, besides its two sides and the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,0 +1,321 @@
+//! Takes out of a finished plan what guards keep back. The digest is that of the whole: what would be done, were there no guard;
+//! so the plan that waits and the one that was approved are the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Circumstances;
+use crate::key::{Key, Kind};
+use crate::plan::{Action, BlockReason, Blocked, Change, Class, Plan, Step};
+use crate::policy::Guards;
+
+/// What guards count against.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Population {
+    /// Resources that exist live and are declared or owned.
+    pub(crate) existing: usize,
+    /// Of each kind: resources that exist live and are owned.
+    pub(crate) owned: BTreeMap<Kind, usize>,
+}
+
+/// Holds back what `guards` and `circumstances` do not let through, with all that needs it and all that only it needs.
+pub(crate) fn hold(plan: &mut Plan, population: &Population, guards: &Guards, circumstances: &Circumstances) {
+    let approved = circumstances.approved.as_ref() == Some(&plan.digest);
+    let mut reasons = limits(plan, population, guards);
+    reasons.extend(stopped(plan, circumstances));
+    let all = || (0..plan.steps.len()).collect();
+    reasons.extend(circumstances.holds.iter().map(|hold| Reason {
+        reason: hold.reason,
+        message: hold.message.clone(),
+        steps: all(),
+    }));
+    reasons.retain(|reason| !(approved && reason.reason.can_be_approved()));
+    // What a revision says that may not be followed is nothing that both sides agree on.
+    let refused = circumstances
+        .holds
+        .iter()
+        .any(|hold| hold.reason == BlockReason::NotFastForward);
+    if refused && !approved {
+        plan.agreed.clear();
+        plan.moved.clear();
+        plan.gone.clear();
+    }
+    reasons.retain(|reason| !reason.steps.is_empty());
+    if reasons.is_empty() {
+        return;
+    }
+    let direct: BTreeSet<usize> = reasons.iter().flat_map(|reason| reason.steps.iter().copied()).collect();
+    let held = with_what_needs_them(&plan.steps, direct);
+    plan.blocked
+        .extend(reasons.into_iter().map(|reason| reason.blocked(&plan.steps)));
+    behind(plan, &held);
+    take_out(plan, &held);
+}
+
+/// One guard that keeps steps back.
+struct Reason {
+    reason: BlockReason,
+    message: String,
+    steps: BTreeSet<usize>,
+}
+
+impl Reason {
+    fn blocked(self, steps: &[Step]) -> Blocked {
+        let changes = self
+            .steps
+            .iter()
+            .filter_map(|node| steps.get(*node))
+            .map(|step| &step.change);
+        blocked(self.reason, self.message, changes)
+    }
+}
+
+fn blocked<'a>(reason: BlockReason, message: String, changes: impl Iterator<Item = &'a Change>) -> Blocked {
+    let mut keys = BTreeSet::new();
+    let mut places = BTreeMap::new();
+    // What the platform is asked to do by itself is no resource.
+    for change in changes.filter(|change| change.is_of_resource()) {
+        keys.insert(change.key.clone());
+        places.extend(change.place.clone().map(|place| (change.key.clone(), place)));
+    }
+    Blocked {
+        reason,
+        message,
+        keys: keys.into_iter().collect(),
+        places,
+    }
+}
+
+/// What a step does to what exists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// Nothing: it adds, or asks the platform for something of its own.
+    Light,
+    /// It changes it.
+    Updates,
+    /// It takes it away and makes it anew: both.
+    Replaces,
+    /// It takes it away.
+    Deletes,
+}
+
+fn weight(step: &Step) -> Weight {
+    match &step.change.action {
+        Action::Create => Weight::Light,
+        Action::Update => Weight::Updates,
+        Action::Replace => Weight::Replaces,
+        Action::Delete => Weight::Deletes,
+        // A link of something that exists is a field of it that changes.
+        Action::Operation(_) if step.remote.is_some() && step.change.is_of_resource() => Weight::Updates,
+        Action::Operation(_) => Weight::Light,
+    }
+}
+
+/// The guards with numbers. Those of deletions hold deletions and replacements alone. Those of updates hold deletions too: they
+/// come after every update. Creations go on, but for those that need what is held.
+fn limits(plan: &Plan, population: &Population, guards: &Guards) -> Vec<Reason> {
+    let steps_of = |weights: &[Weight]| -> BTreeSet<usize> {
+        let steps = plan.steps.iter().enumerate();
+        steps
+            .filter(|(_, step)| weights.contains(&weight(step)))
+            .map(|(node, _)| node)
+            .collect()
+    };
+    let keys_of = |weights: &[Weight]| -> BTreeSet<&Key> {
+        let steps = steps_of(weights);
+        steps
+            .iter()
+            .filter_map(|node| plan.steps.get(*node))
+            .map(|step| &step.change.key)
+            .collect()
+    };
+    let way_out = |key: &str| match &plan.environment {
+        Some(_) => format!(
+            "look at the plan and approve it with `driftless approve RUN` or `apply --approve DIGEST`, or raise `guards.{key}`"
+        ),
+        None => "look at the plan and let it through with `apply --approve DIGEST`".to_owned(),
+    };
+    let existing = population.existing;
+    let mut reasons = Vec::new();
+    let mut share = |reason, verb: &str, key: &str, count: usize, percent: u8, steps: BTreeSet<usize>| {
+        // In whole numbers: no share is rounded to what is allowed.
+        if existing >= guards.from && count * 100 > usize::from(percent) * existing {
+            let share = percentage(count, existing);
+            let message = format!(
+                "would {verb} {count} of {existing} ({share} %), the guard allows {percent} %: {}",
+                way_out(key)
+            );
+            reasons.push(Reason { reason, message, steps });
+        }
+    };
+    let deleting = [Weight::Deletes, Weight::Replaces];
+    let updating = [Weight::Updates, Weight::Replaces];
+    let changing = [Weight::Updates, Weight::Replaces, Weight::Deletes];
+    let (deletes, updates) = (keys_of(&deleting).len(), keys_of(&updating).len());
+    share(
+        BlockReason::DeleteShare,
+        "delete",
+        "delete_share",
+        deletes,
+        guards.delete_share,
+        steps_of(&deleting),
+    );
+    share(
+        BlockReason::UpdateShare,
+        "update",
+        "update_share",
+        updates,
+        guards.update_share,
+        steps_of(&changing),
+    );
+    for (reason, verb, key, count, most, weights) in [
+        (
+            BlockReason::DeleteMax,
+            "delete",
+            "delete_max",
+            deletes,
+            guards.delete_max,
+            &deleting[..],
+        ),
+        (
+            BlockReason::UpdateMax,
+            "update",
+            "update_max",
+            updates,
+            guards.update_max,
+            &changing[..],
+        ),
+    ] {
+        if count > most {
+            let message = format!(
+                "would {verb} {count} resources, the guard allows {most}: {}",
+                way_out(key)
+            );
+            let steps = steps_of(weights);
+            reasons.push(Reason { reason, message, steps });
+        }
+    }
+    if let Some(what) = emptied(&keys_of(&[Weight::Deletes]), population, guards) {
+        let message = format!("would delete {what}: {}", approval(plan));
+        let steps = steps_of(&[Weight::Deletes]);
+        let reason = BlockReason::PruneToEmpty;
+        reasons.push(Reason { reason, message, steps });
+    }
+    reasons
+}
+
+/// What somebody can do about a guard that has no number.
+fn approval(plan: &Plan) -> &'static str {
+    match plan.environment {
+        Some(_) => "look at the plan and approve it with `driftless approve RUN` or `apply --approve DIGEST`",
+        None => "look at the plan and let it through with `apply --approve DIGEST`",
+    }
+}
+
+/// What would be left without any resource, in words: all that is owned, or all of a kind where that is not few.
+fn emptied(deleted: &BTreeSet<&Key>, population: &Population, guards: &Guards) -> Option<String> {
+    let owned: usize = population.owned.values().sum();
+    if owned > 0 && deleted.len() >= owned {
+        return Some(match owned {
+            1 => "the only resource that it owns".to_owned(),
+            owned => format!("all of the {owned} resources that it owns"),
+        });
+    }
+    let emptied = population.owned.iter().find(|(kind, owned)| {
+        let of_kind = deleted.iter().filter(|key| key.kind == **kind).count();
+        **owned >= guards.from.max(1) && of_kind >= **owned
+    });
+    emptied.map(|(kind, owned)| format!("all of the {owned} resources of kind {kind} that it owns"))
+}
+
+/// A share of a whole in percent, to a tenth, rounded up: what is over a limit never looks like the limit.
+fn percentage(count: usize, of: usize) -> String {
+    let tenths = (count * 1000).div_ceil(of.max(1));
+    match tenths % 10 {
+        0 => format!("{}", tenths / 10),
+        tenth => format!("{}.{tenth}", tenths / 10),
+    }
+}
+
+/// What is not put back any more. A change of Git alone goes through.
+fn stopped(plan: &Plan, circumstances: &Circumstances) -> Vec<Reason> {
+    let mut reasons: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
+    for (node, step) in plan.steps.iter().enumerate() {
+        let put_back = match step.change.class {
+            Class::Drift | Class::Conflict => true,
+            Class::Pending | Class::Adoption => false,
+        };
+        if let Some(message) = circumstances.stopped.get(&step.change.key).filter(|_| put_back) {
+            reasons.entry(message).or_default().insert(node);
+        }
+    }
+    reasons
+        .into_iter()
+        .map(|(message, steps)| Reason {
+            reason: BlockReason::Flapping,
+            message: message.clone(),
+            steps,
+        })
+        .collect()
+}
+
+/// These steps, those that must not be done before them, and the operations that nothing else wants.
+fn with_what_needs_them(steps: &[Step], mut held: BTreeSet<usize>) -> BTreeSet<usize> {
+    // Each step comes after those that it needs: one way up, one way down.
+    for (node, step) in steps.iter().enumerate() {
+        if step.after.iter().any(|needed| held.contains(needed)) {
+            held.insert(node);
+        }
+    }
+    let mut wanting: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (node, step) in steps.iter().enumerate() {
+        for needed in &step.after {
+            wanting.entry(*needed).or_default().push(node);
+        }
+    }
+    for (node, step) in steps.iter().enumerate().rev() {
+        let in_vain = |wanting: &Vec<usize>| wanting.iter().all(|other| held.contains(other));
+        if !step.change.is_of_resource() && wanting.get(&node).is_some_and(in_vain) {
+            held.insert(node);
+        }
+    }
+    held
+}
+
+/// Says of what is held only for what it needs that it is.
+fn behind(plan: &mut Plan, held: &BTreeSet<usize>) {
+    let known: BTreeSet<&Key> = plan.blocked.iter().flat_map(|blocked| &blocked.keys).collect();
+    let changes = held
+        .iter()
+        .filter_map(|node| plan.steps.get(*node))
+        .map(|step| &step.change);
+    let changes: Vec<&Change> = changes.filter(|change| !known.contains(&change.key)).collect();
+    let message = "it needs something that a guard holds back".to_owned();
+    let entry = blocked(BlockReason::DependencyBlocked, message, changes.into_iter());
+    if !entry.keys.is_empty() {
+        plan.blocked.push(entry);
+    }
+}
+
+fn take_out(plan: &mut Plan, held: &BTreeSet<usize>) {
+    let (mut kept, mut position) = (Vec::new(), BTreeMap::new());
+    for (node, step) in std::mem::take(&mut plan.steps).into_iter().enumerate() {
+        if held.contains(&node) {
+            plan.held.push(step.change);
+        } else {
+            position.insert(node, kept.len());
+            kept.push(step);
+        }
+    }
+    for step in &mut kept {
+        step.after = step
+            .after
+            .iter()
+            .filter_map(|node| position.get(node))
+            .copied()
+            .collect();
+    }
+    plan.steps = kept;
+}
+
+#[cfg(test)]
+mod tests;
