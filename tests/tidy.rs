@@ -30,7 +30,16 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["engine", "platform", "source", "store", "clock", "codec", "variables"],
     ),
     ("server/", &["server", "engine", "source", "store", "clock", "codec"]),
-    ("config/", &["config", "engine::schedule", "store::sqlite", "variables"]),
+    (
+        "config/",
+        &[
+            "config",
+            "engine::schedule",
+            "engine::windows",
+            "store::sqlite",
+            "variables",
+        ],
+    ),
     ("sandbox/", &["sandbox"]),
     (
         "cli/",

@@ -285,6 +285,33 @@ impl BlockReason {
         }
     }
 
+    /// Whether it ends by a person's doing or at its time alone: to look again soon is of no use.
+    pub fn waits(self) -> bool {
+        match self {
+            BlockReason::DeleteShare
+            | BlockReason::DeleteMax
+            | BlockReason::UpdateShare
+            | BlockReason::UpdateMax
+            | BlockReason::PruneToEmpty
+            | BlockReason::OutsideWindow
+            | BlockReason::Suspended
+            | BlockReason::NotFastForward
+            | BlockReason::Flapping => true,
+            BlockReason::IncompleteRead
+            | BlockReason::UnresolvedReference
+            | BlockReason::DependencyCycle
+            | BlockReason::ReplacementNeedsPrune
+            | BlockReason::DependencyBlocked
+            | BlockReason::Ambiguous
+            | BlockReason::NotVisible
+            | BlockReason::ShrunkRead
+            | BlockReason::OwnedElsewhere
+            | BlockReason::Protected
+            | BlockReason::IncompleteSource
+            | BlockReason::ReplacementTakesAlong => false,
+        }
+    }
+
     /// The word of the JSON plan and of the guard metric.
     pub fn word(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::field::FieldPath;
 use crate::key::{Key, RemoteId};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, BlockReason, Plan};
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -199,6 +199,16 @@ impl Report {
             }
         }
         tally
+    }
+
+    /// Whether all that is left undone waits for a person or for its time: to try again soon is of no use. `faults` as for
+    /// [`Report::conclusion`].
+    pub fn only_waits(&self, faults: usize) -> bool {
+        let Tally { failed, skipped, .. } = self.tally();
+        let mut blocked = self.plan.blocked.iter();
+        // What depends on something that is blocked waits as that does.
+        let waits = |reason: BlockReason| reason.waits() || reason == BlockReason::DependencyBlocked;
+        failed + skipped + faults == 0 && blocked.all(|blocked| waits(blocked.reason))
     }
 
     /// How the pass ended; `faults` is the number of documents that were left out because of errors.

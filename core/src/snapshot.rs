@@ -29,6 +29,17 @@ pub struct Broken {
     pub kind: Option<Kind>,
 }
 
+impl Broken {
+    /// Whether this file may be the one that declares `key`.
+    pub fn may_be(&self, key: &Key) -> bool {
+        match (&self.key, self.kind) {
+            (Some(other), _) => other == key || key.is_below(other),
+            (None, Some(kind)) => kind == key.kind,
+            (None, None) => true,
+        }
+    }
+}
+
 /// What an instance holds, as far as it could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {

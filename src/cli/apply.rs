@@ -70,7 +70,13 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
-    let circumstances = gather(&scope.environment, SystemClock.now(), args.approve.clone().map(Digest)).await?;
+    let circumstances = gather(
+        &scope.environment,
+        None,
+        SystemClock.now(),
+        args.approve.clone().map(Digest),
+    )
+    .await?;
     let prepared = prepare(&scope.environment, None, &circumstances, &bar).await;
     bar.finish();
     let prepared = prepared?;

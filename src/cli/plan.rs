@@ -44,7 +44,7 @@ pub(crate) async fn run(args: PlanArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
-    let circumstances = gather(&scope.environment, SystemClock.now(), None).await?;
+    let circumstances = gather(&scope.environment, None, SystemClock.now(), None).await?;
     let prepared = prepare(&scope.environment, None, &circumstances, &bar).await;
     bar.finish();
     let prepared = prepared?;

@@ -146,6 +146,7 @@ impl Scope {
                 ..Policy::default()
             },
             windows: Windows::default(),
+            neighbours: Vec::new(),
         };
         Ok(Some(Self { environment }))
     }

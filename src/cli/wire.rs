@@ -17,8 +17,7 @@ use crate::config::{
 use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::metrics::Metrics;
 use crate::engine::pace::{Limiter, LimiterOptions, Pace};
-use crate::engine::reconcile::{Environment, Memory};
-use crate::engine::windows::Windows;
+use crate::engine::reconcile::{Environment, Memory, introduce};
 use crate::platform::Platform as _;
 use crate::platform::http::{Identity, Network, Proxy, Timeouts};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
@@ -122,19 +121,40 @@ pub(crate) async fn one_environment(
     name: &str,
     process: &BTreeMap<String, String>,
 ) -> anyhow::Result<Environment> {
-    let environment = find(config, name)?;
-    let source = config.sources.iter().find(|source| source.name == environment.source);
-    let source = source.with_context(|| format!("there is no source `{}`", environment.source))?;
-    let source = Arc::new(GitSource::open(git_options(source, config))?);
-    let platform = Arc::new(one_instance(config, name)?);
+    let address = qualytics::target(&target(config, find(config, name)?)?.url).map_err(failed)?;
     let store = Arc::new(store(config).await?);
-    let name = EnvironmentName(environment.name.clone());
-    let memory = Memory::new(store, Some(&name), platform.target());
-    Ok(Environment {
-        name: Some(name),
-        memory: Some(memory),
-        ..bare_environment(config, environment, process, source, platform)?
-    })
+    let mut sources: BTreeMap<&str, Arc<GitSource>> = BTreeMap::new();
+    let mut environments = Vec::new();
+    // Those of the same instance are known to it, as they are in the daemon.
+    for environment in &config.environments {
+        let target = target(config, environment)?;
+        let is_there = qualytics::target(&target.url).is_ok_and(|other| other == address);
+        if !is_there {
+            continue;
+        }
+        let source = match sources.get(environment.source.as_str()) {
+            Some(source) => source.clone(),
+            None => {
+                let source = config.sources.iter().find(|source| source.name == environment.source);
+                let source = source.with_context(|| format!("there is no source `{}`", environment.source))?;
+                Arc::new(GitSource::open(git_options(source, config))?)
+            }
+        };
+        sources.insert(&environment.source, source.clone());
+        let platform = Arc::new(instance(target, Pace::uncounted(limiter(target)))?);
+        let name = EnvironmentName(environment.name.clone());
+        environments.push(Environment {
+            memory: Some(Memory::new(store.clone(), Some(&name), platform.target())),
+            name: Some(name),
+            ..bare_environment(config, environment, process, source, platform)?
+        });
+    }
+    introduce(&mut environments);
+    let is_it = |environment: &Environment| environment.name.as_ref().is_some_and(|known| known.0 == name);
+    environments
+        .into_iter()
+        .find(is_it)
+        .with_context(|| format!("there is no environment `{name}` in the config file"))
 }
 
 /// The instance of one environment.
@@ -267,7 +287,8 @@ fn bare_environment(
         variables: environment_values(config, environment, process)?,
         left_out: Vec::new(),
         policy: environment.policy(),
-        windows: Windows::default(),
+        windows: environment.windows(),
+        neighbours: Vec::new(),
     })
 }
 

@@ -12,11 +12,13 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
-use super::amount::{self, Interval, Share};
+use super::amount::Interval;
 use super::fault::Faults;
+use super::guards::GuardsConfig;
 use super::section::Item;
+use super::windows::{self, WindowConfig};
 use super::{KnownPlatform, Texts};
-use crate::engine::schedule::CronSchedule;
+use crate::engine::windows::Windows;
 
 /// One item of `environments`.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,11 +69,15 @@ pub struct EnvironmentConfig {
     /// What happens, per kind (`checks`), to what Git no longer has. Only `off` yet. Default: `off` for all.
     #[serde(default)]
     pub prune: BTreeMap<String, Prune>,
-    /// Bounds that block a plan. Not enforced yet: refused.
-    pub guards: Option<GuardsConfig>,
-    /// When nothing may be written. Not enforced yet: refused.
+    /// How much one plan may change before somebody must look.
+    #[serde(default)]
+    pub guards: GuardsConfig,
+    /// When it may be written to. Default: always.
     #[serde(default)]
     pub windows: Vec<WindowConfig>,
+    /// `windows`, made ready.
+    #[serde(skip)]
+    open: Windows,
     /// Fields that are sent on creation and kept as live on update. Default: none.
     #[serde(default)]
     pub ignore: Vec<IgnoreConfig>,
@@ -130,50 +136,6 @@ impl<'de> Deserialize<'de> for Prune {
     }
 }
 
-/// `guards` of an environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GuardsConfig {
-    /// Share of the resources that one plan may delete. Default: `30%`.
-    pub delete_share: Share,
-    /// Share of the resources that one plan may update. Default: `30%`.
-    pub update_share: Share,
-    /// Number of resources from which the shares count. Default: 10.
-    #[serde(deserialize_with = "amount::count")]
-    pub from: u32,
-    /// Resources that one plan may delete. Default: 50.
-    #[serde(deserialize_with = "amount::count")]
-    pub delete_max: u32,
-    /// Resources that one plan may update. Default: 500.
-    #[serde(deserialize_with = "amount::count")]
-    pub update_max: u32,
-}
-
-impl Default for GuardsConfig {
-    fn default() -> Self {
-        Self {
-            delete_share: Share { percent: 30 },
-            update_share: Share { percent: 30 },
-            from: 10,
-            delete_max: 50,
-            update_max: 500,
-        }
-    }
-}
-
-/// One item of `windows`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowConfig {
-    /// A cron expression: when it begins.
-    pub deny: String,
-    /// How long it lasts.
-    pub duration: Interval,
-    /// The time zone of `deny`, a name of the IANA database. Default: `UTC`.
-    #[serde(default = "timezone")]
-    pub timezone: String,
-}
-
 /// One item of `ignore`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,8 +157,14 @@ impl EnvironmentConfig {
             adopt: self.adopt,
             unknown_secrets: UnknownSecrets::Send,
             ignore: self.rules.clone(),
+            guards: self.guards.guards(),
             ..Policy::default()
         }
+    }
+
+    /// When it may be written to.
+    pub fn windows(&self) -> Windows {
+        self.open.clone()
     }
 
     /// The kinds in whose documents placeholders are replaced; `None`: those that the platform's table names.
@@ -226,10 +194,6 @@ fn adopt_default() -> OnAdopt {
 /// Where container engines mount secrets.
 fn secret_files_default() -> Vec<String> {
     vec!["/run/secrets/**".to_owned()]
-}
-
-fn timezone() -> String {
-    "UTC".to_owned()
 }
 
 fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
@@ -268,12 +232,12 @@ pub(super) fn check(
     }
     check_folders(item, faults);
     check_variables(item, faults);
-    check_unenforced(item, faults);
     let platform = platforms.get(&item.value.target).copied();
     check_prune(item, platform, faults);
     item.value.allowed_files = secret_files(item, faults);
     item.value.substituted = substituted(item, platform, faults);
     item.value.rules = rules(item, platform, faults);
+    item.value.open = windows::windows(item, faults);
 }
 
 /// Folders as the source has them: without `/` at either end, the root as nothing.
@@ -316,24 +280,6 @@ fn check_variables(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) {
             let message = format!("`{}.variables`: `{name}` is no name of a variable", item.label);
             let help = "use letters, digits and `_`, not beginning with a digit".to_owned();
             faults.add(item.key_at(&["variables", name]), "bad_name", message, Some(help));
-        }
-    }
-}
-
-fn check_unenforced(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) {
-    if item.value.guards.is_some() {
-        faults.not_supported(item.key_at(&["guards"]), "`guards`");
-    }
-    if item.value.windows.is_empty() {
-        return;
-    }
-    faults.not_supported(item.key_at(&["windows"]), "`windows`");
-    if !item.is_sound(&["windows"]) {
-        return;
-    }
-    for (window, at) in item.value.windows.iter().zip(item.items_at("windows")) {
-        if let Err(fault) = CronSchedule::parse(&window.deny, &window.timezone) {
-            faults.add(at, "bad_value", format!("`{}.windows`: {fault}", item.label), None);
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod dotenv;
 mod environment;
 mod fault;
 mod pem;
+mod guards;
 mod schema;
 mod secret;
 pub mod secret_file;
@@ -22,6 +23,7 @@ mod target;
 mod tree;
 mod variables;
 mod webhook;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,7 +38,8 @@ use driftless_core::yaml::{self, Data, Node};
 
 pub use self::amount::{Cron, Interval, Share};
 pub use self::auth::Auth;
-pub use self::environment::{DriftConfig, EnvironmentConfig, GuardsConfig, IgnoreConfig, Prune, WindowConfig};
+pub use self::environment::{DriftConfig, EnvironmentConfig, IgnoreConfig, Prune};
+pub use self::guards::GuardsConfig;
 pub use self::schema::json_schema;
 pub use self::server::ServerConfig;
 pub use self::source::{ForcePush, SourceConfig, VerifyConfig, VerifyMode};
@@ -44,6 +47,7 @@ pub use self::store::StoreConfig;
 pub use self::target::{ClientCertificate, LimitsConfig, ProxyConfig, TargetConfig, TimeoutsConfig};
 pub use self::variables::{EnvironmentValues, Texts};
 pub use self::webhook::{Provider, WebhookConfig};
+pub use self::windows::WindowConfig;
 
 use self::fault::Faults;
 use self::section::Item;

@@ -2,6 +2,7 @@
 //! that the parser knows stands here, and no other.
 
 mod target;
+mod restraint;
 
 use driftless_core::key::Kind;
 use serde_json::{Map, Value as Json, json};
@@ -272,8 +273,8 @@ fn environment(platforms: &[KnownPlatform]) -> Json {
                 ),
             ),
             ("prune", prune(platforms)),
-            ("guards", refused(json!({ "type": "null" }))),
-            ("windows", refused(json!({ "type": "array", "maxItems": 0 }))),
+            ("guards", restraint::guards()),
+            ("windows", restraint::windows()),
             (
                 "ignore",
                 list(

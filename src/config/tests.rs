@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use driftless_core::field::FieldPath;
 use driftless_core::key::Key;
-use driftless_core::policy::{Mode, OnAdopt, OnDrift};
+use driftless_core::policy::{Guards, Mode, OnAdopt, OnDrift};
 use driftless_core::value::Secret;
 
 use super::*;
@@ -109,7 +109,8 @@ environments:
     adopt: report
     drift: { policy: report, interval: 1h30m }
     prune: { checks: off, connections: "off" }
-    windows: []
+    guards: { delete_share: 5%, update_share: "100%", from: 0, delete_max: "${WIDE}", update_max: 20 }
+    windows: [{ deny: "0 18 * * 5", duration: 62h, timezone: Europe/Berlin }, { allow: "@daily", duration: 1d }]
     ignore: [{ kind: check, key: "warehouse-*/**", fields: [tags, properties.min] }]
 webhooks:
   - { name: github, provider: github, secret: "${WEBHOOK_SECRET}", sources: [dq-config] }
@@ -186,6 +187,25 @@ fn every_key_is_read() {
         (policy.mode, policy.drift, policy.adopt),
         (Mode::Observe, OnDrift::Report, OnAdopt::Report)
     );
+    let guards = Guards {
+        delete_share: 5,
+        update_share: 100,
+        from: 0,
+        delete_max: 8,
+        update_max: 20,
+    };
+    assert_eq!(policy.guards, guards);
+    // 2026-02-28 is a Saturday: the window that denies wins over the one that always allows.
+    let opens = |now: &str| {
+        prod.windows()
+            .closed(now.parse().unwrap())
+            .and_then(|closed| closed.opens)
+    };
+    assert_eq!(
+        opens("2026-02-28T12:00:00Z"),
+        Some("2026-03-02T07:00:00Z".parse().unwrap())
+    );
+    assert_eq!(prod.windows().closed("2026-02-26T12:00:00Z".parse().unwrap()), None);
     let key = Key::new(CHECK, ["warehouse-eu", "x"]);
     assert!(policy.ignore[0].covers(&key, &FieldPath::dotted("properties.min")));
     assert!(!policy.ignore[0].covers(&key, &FieldPath::dotted("properties.max")));

@@ -3,21 +3,28 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use driftless_core::guard::{Circumstances, Hold};
-use driftless_core::key::Digest;
+use driftless_core::guard::{Certainty, Circumstances, Hold, Neighbour};
+use driftless_core::key::{Digest, EnvironmentName, Revision};
 use driftless_core::plan::BlockReason;
+use driftless_core::snapshot::Desired;
+use tracing::warn;
 
-use super::reconcile::{Environment, PassError};
+use super::reconcile::{Environment, Neighbouring, PassError, read_ledger, read_source};
 
-/// What a pass over `environment` at `now` is made under; `approved` is the digest of the plan that a person lets through.
+/// What a pass over `environment` at `revision`, or at the newest one, is made under at `now`; `approved` is the digest of the plan that a person lets through.
 ///
 /// # Errors
 /// When something that must be known before a write cannot be read.
 pub async fn gather(
     environment: &Environment,
+    revision: Option<&Revision>,
     now: DateTime<Utc>,
     approved: Option<Digest>,
 ) -> Result<Circumstances, PassError> {
+    let mut neighbours = Vec::with_capacity(environment.neighbours.len());
+    for neighbour in &environment.neighbours {
+        neighbours.push(acquaint(environment, neighbour, revision).await?);
+    }
     let closed = environment.windows.closed(now);
     let outside = closed.map(|closed| Hold {
         reason: BlockReason::OutsideWindow,
@@ -27,6 +34,51 @@ pub async fn gather(
         approved,
         holds: outside.into_iter().collect(),
         stopped: BTreeMap::new(),
-        neighbours: Vec::new(),
+        neighbours,
+    })
+}
+
+/// What a neighbour declares and owns. Of the instance nothing is asked.
+async fn acquaint(
+    environment: &Environment,
+    neighbour: &Neighbouring,
+    revision: Option<&Revision>,
+) -> Result<Neighbour, PassError> {
+    let Neighbouring {
+        environment: other,
+        precedence,
+    } = neighbour;
+    let name = other.name.clone().unwrap_or_else(|| EnvironmentName(String::new()));
+    let owned = read_ledger(other)
+        .await?
+        .unwrap_or_default()
+        .entries
+        .into_keys()
+        .collect();
+    // Two environments of one repository are looked at in one state of it.
+    let revision = if other.source.name() == environment.source.name() {
+        revision.cloned()
+    } else {
+        other.source.last_good().await
+    };
+    let (desired, certainty) = match read_source(other, revision.as_ref()).await {
+        Ok(loaded) => (loaded.desired, Certainty::Whole),
+        Err(error) => {
+            warn!(env.name = %name, "What {name} declares on the same instance is not known: {error}");
+            let nothing = Desired {
+                revision: Revision(String::new()),
+                documents: BTreeMap::new(),
+                left_out: Vec::new(),
+                broken: Vec::new(),
+            };
+            (nothing, Certainty::Partial)
+        }
+    };
+    Ok(Neighbour {
+        name,
+        precedence: *precedence,
+        desired,
+        owned,
+        certainty,
     })
 }

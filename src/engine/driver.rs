@@ -15,7 +15,7 @@ use super::backoff::Backoff;
 use super::environment_task::{Dues, EnvironmentTask};
 use super::inbox::Inbox;
 use super::metrics::Metrics;
-use super::reconcile::Memory;
+use super::reconcile::{Environment, Memory, introduce};
 use super::source_task::{self, Watched};
 use super::target_task::{self, Target};
 use super::views::Views;
@@ -177,10 +177,20 @@ impl Driver {
     fn environment_tasks(&mut self, setups: Vec<EnvironmentSetup>) -> Result<Vec<EnvironmentTask>, StartError> {
         let mut turns: BTreeMap<TargetId, Arc<Mutex<()>>> = BTreeMap::new();
         let mut tasks = Vec::new();
-        for setup in setups {
+        let named = |setup: &EnvironmentSetup| {
+            let target = setup.environment.platform.target();
+            Environment {
+                name: Some(setup.name.clone()),
+                memory: Some(Memory::new(self.shared.store.clone(), Some(&setup.name), target)),
+                ..setup.environment.clone()
+            }
+        };
+        let mut environments: Vec<Environment> = setups.iter().map(named).collect();
+        introduce(&mut environments);
+        for (setup, environment) in setups.into_iter().zip(environments) {
             let EnvironmentSetup {
                 name,
-                mut environment,
+                environment: _,
                 target: _,
                 url: _,
                 drift_interval,
@@ -193,12 +203,6 @@ impl Driver {
                     name: source,
                 });
             };
-            environment.name = Some(name.clone());
-            environment.memory = Some(Memory::new(
-                self.shared.store.clone(),
-                Some(&name),
-                environment.platform.target(),
-            ));
             let turn = turns.entry(environment.platform.target().clone()).or_default().clone();
             let inbox = Arc::new(Inbox::default());
             let door = Door {

@@ -17,7 +17,7 @@ use super::driver::Shared;
 use super::inbox::{Asked, Inbox, Taken};
 use super::limiter::Limiter;
 use super::reconcile::Environment;
-use super::run::{self, DriftCheck, Ended};
+use super::run::{self, DriftCheck, Ended, Retry};
 use super::source_task::Looked;
 use super::{Activity, EnvironmentView};
 use crate::store::{RunRecord, Trigger};
@@ -103,6 +103,8 @@ pub(super) struct Dues {
     failures: u32,
     retry: Option<Instant>,
     drift: Option<Instant>,
+    /// When a window opens that kept the last pass from writing.
+    opening: Option<Instant>,
 }
 
 impl Dues {
@@ -114,7 +116,7 @@ impl Dues {
         if self.moved(looked) {
             return Some(Trigger::Revision);
         }
-        if self.retry.is_some_and(|due| due <= now) {
+        if [self.retry, self.opening].into_iter().flatten().any(|due| due <= now) {
             return Some(Trigger::Retry);
         }
         self.drift.is_some_and(|due| due <= now).then_some(Trigger::Drift)
@@ -131,7 +133,7 @@ impl Dues {
 
     /// When something is due without anybody's doing.
     fn next(&self) -> Option<Instant> {
-        [self.retry, self.drift].into_iter().flatten().min()
+        [self.retry, self.drift, self.opening].into_iter().flatten().min()
     }
 
     /// A pass begins. A new revision and a person start the backoff anew.
@@ -164,7 +166,10 @@ impl Dues {
             }
             Conclusion::Partial | Conclusion::Failed => {
                 self.failures = self.failures.saturating_add(1);
-                self.retry = self.attempted.as_ref().map(|_| now + backoff(self.failures));
+                self.retry = match ended.retry {
+                    Retry::Soon => self.attempted.as_ref().map(|_| now + backoff(self.failures)),
+                    Retry::Waits => None,
+                };
             }
         }
     }
@@ -271,6 +276,7 @@ impl EnvironmentTask {
             return;
         }
         self.dues.begin(looked, &record.trigger);
+        let closed = self.environment.windows.closed(record.started);
         let ended = run::run(&self.name, &self.environment, record, looked, &self.shared)
             .instrument(span)
             .await;
@@ -278,6 +284,10 @@ impl EnvironmentTask {
         let retry = self.shared.retry;
         self.dues.end(&ended, Instant::now(), drift, |failures| {
             retry.wait(failures, fastrand::f64())
+        });
+        self.dues.opening = closed.and_then(|closed| closed.opens).map(|opens| {
+            let wait = opens.signed_duration_since(self.shared.clock.now());
+            Instant::now() + wait.to_std().unwrap_or_default()
         });
         if ended.conclusion != Conclusion::Succeeded
             && let Some(due) = self.dues.retry

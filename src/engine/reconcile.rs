@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use driftless_core::diagnostic::{Diagnostic, Severity};
-use driftless_core::guard::Circumstances;
+use driftless_core::guard::{Circumstances, Precedence};
 use driftless_core::key::{EnvironmentName, Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::Ledger;
 use driftless_core::load::{self, Layers, Loaded, named};
@@ -49,6 +49,38 @@ pub struct Environment {
     pub policy: Policy,
     /// When it is.
     pub windows: Windows,
+    /// The other environments of the same instance, in the order of the config; theirs are not looked at.
+    pub neighbours: Vec<Neighbouring>,
+}
+
+/// Another environment of the same instance.
+#[derive(Clone)]
+pub struct Neighbouring {
+    /// It.
+    pub environment: Environment,
+    /// Whether the config names it first.
+    pub precedence: Precedence,
+}
+
+/// Tells every environment which others have its instance; they are in the order of the config.
+pub fn introduce(environments: &mut [Environment]) {
+    let alone: Vec<Environment> = environments.to_vec();
+    for (own, environment) in environments.iter_mut().enumerate() {
+        let others = alone
+            .iter()
+            .enumerate()
+            .filter(|(index, other)| *index != own && other.platform.target() == environment.platform.target());
+        environment.neighbours = others
+            .map(|(index, other)| Neighbouring {
+                environment: other.clone(),
+                precedence: if index < own {
+                    Precedence::Before
+                } else {
+                    Precedence::After
+                },
+            })
+            .collect();
+    }
 }
 
 /// The part of a store that is one environment's.
@@ -185,7 +217,7 @@ pub async fn prepare(
     })
 }
 
-async fn read_source(environment: &Environment, revision: Option<&Revision>) -> Result<Loaded, PassError> {
+pub(super) async fn read_source(environment: &Environment, revision: Option<&Revision>) -> Result<Loaded, PassError> {
     let source = &environment.source;
     let fault = |error| PassError::Source {
         name: source.name().to_owned(),
@@ -221,7 +253,7 @@ async fn read_variables(environment: &Environment, files: BTreeSet<String>) -> R
     }
 }
 
-async fn read_ledger(environment: &Environment) -> Result<Option<Ledger>, PassError> {
+pub(super) async fn read_ledger(environment: &Environment) -> Result<Option<Ledger>, PassError> {
     let Some(memory) = &environment.memory else {
         return Ok(None);
     };

@@ -25,6 +25,16 @@ use crate::store::{RunId, RunRecord, Trigger};
 pub(super) struct Ended {
     pub(super) conclusion: Conclusion,
     pub(super) drift_check: DriftCheck,
+    pub(super) retry: Retry,
+}
+
+/// Whether what is left undone is tried again soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// After the backoff.
+    Soon,
+    /// It waits for a person or for its time.
+    Waits,
 }
 
 /// When the instance is looked at again although nothing asks for it.
@@ -56,12 +66,16 @@ pub(super) async fn run(
     keep(&record, shared).await;
     let follower = ViewFollower::new(name, &record.id, shared);
     // A fault in an adapter must not end the environment's task: the next pass starts afresh.
-    let pass = AssertUnwindSafe(pass(name, environment, looked, &follower, shared));
+    let pass = AssertUnwindSafe(pass(name, environment, record.started, looked, &follower, shared));
     let mut drift_check = DriftCheck::WithRetry;
+    let mut retry = Retry::Soon;
     let (conclusion, message) = match pass.catch_unwind().await {
         Ok(Ok(passed)) => {
             if passed.report.tally().failed == 0 {
                 drift_check = DriftCheck::OnTime;
+            }
+            if passed.report.only_waits(passed.faults) {
+                retry = Retry::Waits;
             }
             finish(name, environment, passed, &mut record, shared)
         }
@@ -82,6 +96,7 @@ pub(super) async fn run(
     Ended {
         conclusion,
         drift_check,
+        retry,
     }
 }
 
@@ -98,6 +113,7 @@ fn conclusion_of(error: &PassError) -> Conclusion {
 async fn pass(
     name: &EnvironmentName,
     environment: &Environment,
+    started: DateTime<Utc>,
     looked: &Looked,
     follower: &dyn Follower,
     shared: &Shared,
@@ -105,7 +121,7 @@ async fn pass(
     let prepare = async {
         match &looked.revision {
             Some(revision) => {
-                let circumstances = gather(environment, shared.clock.now(), None).await?;
+                let circumstances = gather(environment, Some(revision), started, None).await?;
                 reconcile::prepare(environment, Some(revision), &circumstances, follower).await
             }
             None => Err(unread(environment, looked)),

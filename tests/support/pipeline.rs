@@ -226,6 +226,7 @@ pub(crate) fn environment(
             ..Policy::default()
         },
         windows: Windows::default(),
+        neighbours: Vec::new(),
         memory,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Circumstances;
+use super::{Circumstances, Owners};
 use crate::key::{Key, Kind};
 use crate::plan::{Action, BlockReason, Blocked, Change, Class, Plan, Step};
 use crate::policy::Guards;
@@ -17,11 +17,18 @@ pub(crate) struct Population {
     pub(crate) owned: BTreeMap<Kind, usize>,
 }
 
-/// Holds back what `guards` and `circumstances` do not let through, with all that needs it and all that only it needs.
-pub(crate) fn hold(plan: &mut Plan, population: &Population, guards: &Guards, circumstances: &Circumstances) {
+/// Holds back what `owners`, `guards` and `circumstances` do not let through, with all that needs it and all that only it needs.
+pub(crate) fn hold(
+    plan: &mut Plan,
+    population: &Population,
+    owners: &Owners<'_>,
+    guards: &Guards,
+    circumstances: &Circumstances,
+) {
     let approved = circumstances.approved.as_ref() == Some(&plan.digest);
     let mut reasons = limits(plan, population, guards);
     reasons.extend(stopped(plan, circumstances));
+    reasons.extend(of_others(plan, owners));
     let all = || (0..plan.steps.len()).collect();
     reasons.extend(circumstances.holds.iter().map(|hold| Reason {
         reason: hold.reason,
@@ -253,6 +260,30 @@ fn stopped(plan: &Plan, circumstances: &Circumstances) -> Vec<Reason> {
         .map(|(message, steps)| Reason {
             reason: BlockReason::Flapping,
             message: message.clone(),
+            steps,
+        })
+        .collect()
+}
+
+/// Deletions of what another environment declares or owns, or may declare, and of what would take such a thing along.
+fn of_others(plan: &Plan, owners: &Owners<'_>) -> Vec<Reason> {
+    let mut reasons: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (node, step) in plan.steps.iter().enumerate() {
+        let key = &step.change.key;
+        let taken = plan.blast.takes.get(key).into_iter().flatten();
+        let mut elsewhere = std::iter::once(key)
+            .chain(taken)
+            .filter_map(|key| owners.elsewhere(key));
+        let goes = matches!(weight(step), Weight::Deletes | Weight::Replaces);
+        if let Some(elsewhere) = elsewhere.next().filter(|_| goes) {
+            reasons.entry(elsewhere.message()).or_default().insert(node);
+        }
+    }
+    reasons
+        .into_iter()
+        .map(|(message, steps)| Reason {
+            reason: BlockReason::OwnedElsewhere,
+            message,
             steps,
         })
         .collect()

@@ -1,14 +1,16 @@
 //! What holds a plan back besides what it says itself: what the engine knows and the planner is told.
 
 mod hold;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::key::{Digest, EnvironmentName, Key};
 use crate::plan::BlockReason;
-use crate::value::Map;
+use crate::snapshot::Desired;
 
 pub(crate) use self::hold::{Population, hold};
+pub(crate) use self::owners::{Claim, Elsewhere, Owners};
 
 /// What a plan is made under, besides its two sides and the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,11 +41,11 @@ pub struct Neighbour {
     pub name: EnvironmentName,
     /// Whether the config names it before this environment: then what both declare is the neighbour's.
     pub precedence: Precedence,
-    /// What it declares, normalised, without secrets.
-    pub declared: BTreeMap<Key, Map>,
+    /// What it declares.
+    pub desired: Desired,
     /// What its ledger owns.
     pub owned: BTreeSet<Key>,
-    /// Whether `declared` is all of it.
+    /// Whether anything of `desired` could be read: single files that could not are named there.
     pub certainty: Certainty,
 }
 
@@ -59,8 +61,8 @@ pub enum Precedence {
 /// Whether what is known of a neighbour is all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
-    /// All of its documents were read.
+    /// Its files were read.
     Whole,
-    /// Some could not be: it may declare more.
+    /// They could not be: it may declare anything.
     Partial,
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
 use crate::document::{Document, Reference};
 use crate::field::FieldPath;
-use crate::guard::{self, Circumstances};
+use crate::guard::{self, Circumstances, Claim, Owners};
 use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use crate::plan::{Action, Blast, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::resolve::{Matched, Resolved, match_live, resolve};
 use crate::schema::{KindSpec, Schema};
 use crate::sides::Sides;
-use crate::snapshot::{Broken, Desired, Live, LiveResource};
+use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 use crate::value::Map;
 
 /// All that a plan depends on.
@@ -73,8 +73,10 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         diagnostics: unmatched,
     } = match_live(&documents, &sides.live, inputs.schema);
     diagnostics.extend(unmatched);
+    let owners = Owners::new(inputs.circumstances, inputs.live, inputs.schema);
     let mut planner = Planner {
         schema: inputs.schema,
+        owners: &owners,
         live: &sides.live,
         sides: &sides,
         fingerprints: inputs.fingerprints,
@@ -99,7 +101,7 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
             let message = "several live resources have its name but for case; see the warning at its file";
             planner.block(BlockReason::Ambiguous, message.to_owned(), key);
         } else {
-            planner.consider(document, matches.get(key).copied());
+            planner.claim(document, matches.get(key).copied());
         }
     }
     let mut needed = planner.needed();
@@ -154,7 +156,13 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         digest: Digest(String::new()),
     };
     plan.digest = digest(&plan);
-    guard::hold(&mut plan, &population, &inputs.policy.guards, inputs.circumstances);
+    guard::hold(
+        &mut plan,
+        &population,
+        &owners,
+        &inputs.policy.guards,
+        inputs.circumstances,
+    );
     diagnostics.sort();
     Planned {
         plan,
@@ -196,6 +204,7 @@ struct Link<'a> {
 
 struct Planner<'a> {
     schema: &'a dyn Schema,
+    owners: &'a Owners<'a>,
     live: &'a Live,
     sides: &'a Sides<'a>,
     fingerprints: Option<&'a FingerprintKey>,
@@ -230,6 +239,38 @@ impl<'a> Planner<'a> {
             (Some((entry, stored)), _) => (Memory::Entry(entry), stored),
             (None, Some(_)) => (Memory::Unknown, key),
             (None, None) => (Memory::None, key),
+        }
+    }
+
+    /// Considers what is this environment's to write. What is another's is only counted; its differences are that one's.
+    fn claim(&mut self, document: &'a Document, live: Option<&'a LiveResource>) {
+        let key = &document.key;
+        let instead = "take it out of one of them, or say the same in both";
+        match (self.owners.claim(document, self.schema), live) {
+            (Claim::Ours, _) => self.consider(document, live),
+            (Claim::Theirs, Some(live)) if live.presence == Presence::Active => {
+                *self.unchanged.entry(key.kind).or_default() += 1;
+            }
+            (Claim::Theirs, _) => match self.live.gap(key) {
+                Some(gap) => self.block(BlockReason::IncompleteRead, gap.message.clone(), key),
+                None => {
+                    let fields = fields_of(&document.spec, Class::Pending);
+                    self.reported.push(change(document, Action::Create, fields));
+                }
+            },
+            (Claim::Contested(owner, fields), _) => {
+                let fields = fields.join(", ");
+                let message = format!(
+                    "the environment `{owner}` stands first in the config and declares {fields} otherwise: {instead}"
+                );
+                self.block(BlockReason::OwnedElsewhere, message, key);
+            }
+            (Claim::Unknown(owner), _) => {
+                let message = format!(
+                    "the environment `{owner}` stands first in the config, has owned it, and cannot be read whole: look at its source"
+                );
+                self.block(BlockReason::OwnedElsewhere, message, key);
+            }
         }
     }
 

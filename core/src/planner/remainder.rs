@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Planner;
-use crate::guard::Population;
+use crate::guard::{Elsewhere, Population};
 use crate::key::Key;
 use crate::snapshot::{LiveResource, Presence};
 
@@ -24,13 +24,15 @@ impl Planner<'_> {
             if declared || self.uncertain(key) || resource.presence == Presence::Archived {
                 continue;
             }
-            if entries.is_some_and(|entries| entries.contains_key(key)) {
-                orphaned.push(key.clone());
-            } else {
+            // What was handed over to another environment is no orphan.
+            let elsewhere = self.owners.elsewhere(key);
+            if !entries.is_some_and(|entries| entries.contains_key(key)) {
                 unmanaged.push(key.clone());
+            } else if !matches!(elsewhere, Some(Elsewhere::Declared(_))) {
+                orphaned.push(key.clone());
             }
         }
-        unmanaged.retain(|key| !self.left_out.contains(&key.kind));
+        unmanaged.retain(|key| !self.left_out.contains(&key.kind) && self.owners.elsewhere(key).is_none());
         unmanaged.sort();
         for (key, entry) in entries.into_iter().flatten() {
             let known = self.documents.contains_key(key) || self.live.resources.contains_key(key);
@@ -61,11 +63,6 @@ impl Planner<'_> {
 
     /// Whether a file that could not be used may be the one that declares `key`.
     fn uncertain(&self, key: &Key) -> bool {
-        self.left_out.contains(&key.kind)
-            || self.broken.iter().any(|broken| match (&broken.key, broken.kind) {
-                (Some(other), _) => other == key || key.is_below(other),
-                (None, Some(kind)) => kind == key.kind,
-                (None, None) => true,
-            })
+        self.left_out.contains(&key.kind) || self.broken.iter().any(|broken| broken.may_be(key))
     }
 }

@@ -4,5 +4,7 @@
 mod case;
 mod library;
 mod offline;
+mod owners;
 mod renaming;
 mod rules;
+mod three_way;

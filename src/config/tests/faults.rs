@@ -237,12 +237,33 @@ fn each_fault_has_its_place_its_reason_and_what_to_do() {
             "16:22: error[bad_value]: `environments[0].prune.checks` should be `off`, `disable` or `delete`",
         ),
         (
-            environment("guards: { delete_share: 30% }"),
-            "16:5: error[not_supported]: `guards` is not supported by this version, and nothing would enforce it (help: leave it out)",
+            environment("guards: { delete_share: 101% }"),
+            "16:29: error[bad_value]: `environments[0].guards.delete_share` should be a share from `0%` to `100%`, in whole numbers",
         ),
         (
-            environment("windows: [{ deny: '0 18 * * 5', duration: 62h, timezone: Europe/Berlin }]"),
-            "16:5: error[not_supported]: `windows` is not supported",
+            environment("guards: { update_max: -1 }"),
+            "16:27: error[bad_value]: `environments[0].guards.update_max` should not be below 0",
+        ),
+        (
+            environment("windows: [{ deny: '0 18 * * 5', duration: 62h }, { duration: 1h }]"),
+            "16:54: error[bad_value]: `environments[0].windows[1]` says neither `deny` nor `allow` (help: write `deny: CRON` for a \
+             time without writes",
+        ),
+        (
+            environment("windows: [{ deny: '0 18 * * 5', allow: '0 8 * * *', duration: 62h }]"),
+            "16:15: error[bad_value]: `environments[0].windows[0]` both denies and allows (help: make two windows of it",
+        ),
+        (
+            environment("windows: [{ allow: '0 25 * * *', duration: 62h }]"),
+            "16:15: error[bad_value]: `environments[0].windows[0].allow`: hour",
+        ),
+        (
+            environment("windows: [{ deny: '@daily', duration: 62h, timezone: Berlin }]"),
+            "16:15: error[bad_value]: `environments[0].windows[0].deny`: time zone: `Berlin` is no time zone",
+        ),
+        (
+            environment("windows: [{ deny: '@daily', duration: 367d }]"),
+            "16:15: error[bad_value]: `environments[0].windows[0].duration` is longer than a year",
         ),
         (
             environment("path: ../other"),
@@ -391,7 +412,6 @@ webhooks:
             "23:27 wrong_type",
             "24:14 missing_key",
             "24:22 wrong_type",
-            "25:5 not_supported",
             "25:21 bad_value",
             "26:5 unknown_key",
             "28:5 missing_key", // name
@@ -437,7 +457,6 @@ fn a_fault_within_an_item_hides_no_other_and_is_told_once() {
         .map(|fault| fault.splitn(3, ": ").take(2).collect::<Vec<_>>().join(" "))
         .collect();
     let expected = [
-        "16:5 error[not_supported]",
         "16:21 error[bad_value]",
         "17:47 error[bad_value]",
         "17:76 error[bad_value]",

@@ -91,5 +91,6 @@ pub(super) fn environment(source: &Arc<TestSource>, platform: &Arc<TestPlatform>
         left_out: Vec::new(),
         policy: Policy::default(),
         windows: Windows::default(),
+        neighbours: Vec::new(),
     }
 }

@@ -62,6 +62,17 @@ pub struct QualyticsOptions {
     pub network: Network,
 }
 
+/// What of a URL leads to the API and names no other instance.
+const API: &str = "/api";
+
+/// Which instance a URL leads to, however it is written.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn target(url: &str) -> Result<TargetId, Failure> {
+    address(url, API).map(|(target, _)| target)
+}
+
 /// An instance of Qualytics.
 pub struct Qualytics {
     target: TargetId,
@@ -74,7 +85,6 @@ impl Qualytics {
     /// # Errors
     /// A URL, a token, a certificate or a proxy that cannot be one.
     pub fn new(options: QualyticsOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
-        const API: &str = "/api";
         let (target, mut base) = address(&options.url, API)?;
         let path = format!("{}{API}", base.path().trim_end_matches('/'));
         base.set_path(&path);

@@ -112,10 +112,16 @@ fn population(existing: usize, owned: usize) -> Population {
     }
 }
 
+/// As an environment that has its instance for itself.
+fn hold_alone(plan: &mut Plan, population: &Population, guards: &Guards, circumstances: &Circumstances) {
+    let nobody = Owners::nobody();
+    hold(plan, population, &nobody, guards, circumstances);
+}
+
 /// The reasons, the steps that are left by action, the number of those that are held.
 fn held(plan: Plan, population: &Population, guards: Guards, circumstances: &Circumstances) -> String {
     let mut plan = plan;
-    hold(&mut plan, population, &guards, circumstances);
+    hold_alone(&mut plan, population, &guards, circumstances);
     shown(&plan)
 }
 
@@ -231,7 +237,7 @@ fn everything_that_is_owned_or_all_of_a_kind_is_never_deleted_unasked() {
 #[test]
 fn messages_have_the_numbers_and_what_to_do() {
     let mut of_environment = of(0, 0, 0, 12);
-    hold(
+    hold_alone(
         &mut of_environment,
         &population(29, 29),
         &Guards::default(),
@@ -249,7 +255,7 @@ fn messages_have_the_numbers_and_what_to_do() {
         update_share: 100,
         ..Guards::default()
     };
-    hold(&mut bare, &population(600, 0), &guards, &Circumstances::default());
+    hold_alone(&mut bare, &population(600, 0), &guards, &Circumstances::default());
     assert_eq!(
         bare.blocked[0].message,
         "would update 600 resources, the guard allows 500: look at the plan and let it through with `apply --approve DIGEST`"
@@ -281,7 +287,7 @@ fn what_needs_a_held_step_is_held_with_it_and_what_only_it_needs_is_not_done() {
         update_max: 0,
         ..Guards::default()
     };
-    hold(&mut plan, &population(20, 20), &guards, &Circumstances::default());
+    hold_alone(&mut plan, &population(20, 20), &guards, &Circumstances::default());
     let left: Vec<(String, Vec<usize>)> = plan
         .steps
         .iter()
@@ -325,14 +331,14 @@ fn a_hold_keeps_every_write_back_and_a_resource_counts_once() {
         reason: BlockReason::Suspended,
         message: "holiday".into(),
     });
-    hold(&mut plan, &population(10, 10), &Guards::default(), &circumstances);
+    hold_alone(&mut plan, &population(10, 10), &Guards::default(), &circumstances);
     let words: Vec<&str> = plan.blocked.iter().map(|blocked| blocked.reason.word()).collect();
     assert_eq!(words, ["delete_share", "update_share", "outside_window", "suspended"]);
     assert_eq!((plan.steps.len(), plan.held.len(), plan.summary().blocked), (0, 9, 9));
     assert_eq!(plan.states()[&NOTE].blocked, 9);
     assert_eq!((plan.agreed.len(), plan.moved.len(), plan.gone.len()), (1, 1, 1));
     let mut nothing = of(0, 0, 0, 0);
-    hold(&mut nothing, &population(10, 10), &Guards::default(), &circumstances);
+    hold_alone(&mut nothing, &population(10, 10), &Guards::default(), &circumstances);
     assert_eq!(nothing.blocked, [], "nothing to do is not blocked");
 }
 
@@ -341,11 +347,11 @@ fn of_a_revision_that_may_not_be_followed_nothing_is_learnt() {
     let mut plan = of(0, 1, 0, 0);
     let mut circumstances = holding(BlockReason::NotFastForward);
     let (population, guards) = (population(10, 10), Guards::default());
-    hold(&mut plan, &population, &guards, &circumstances);
+    hold_alone(&mut plan, &population, &guards, &circumstances);
     assert_eq!((plan.agreed.len(), plan.moved.len(), plan.gone.len()), (0, 0, 0));
     circumstances.approved = Some(Digest("d1".into()));
     let mut plan = of(0, 1, 0, 0);
-    hold(&mut plan, &population, &guards, &circumstances);
+    hold_alone(&mut plan, &population, &guards, &circumstances);
     assert_eq!((plan.agreed.len(), plan.moved.len(), plan.gone.len()), (1, 1, 1));
     assert_eq!(plan.steps.len(), 1);
 }
@@ -380,7 +386,7 @@ fn what_is_put_back_again_and_again_waits_and_a_change_of_git_does_not() {
         stopped: (0..3).map(|n| (key(n), "changed again and again".to_owned())).collect(),
         ..Circumstances::default()
     };
-    hold(&mut plan, &population(100, 100), &Guards::default(), &circumstances);
+    hold_alone(&mut plan, &population(100, 100), &Guards::default(), &circumstances);
     assert_eq!(shown(&plan), "flapping | +0 ~1 ±0 -0 | 2 held");
     assert_eq!(plan.blocked[0].keys, [key(0), key(1)]);
     assert_eq!(plan.steps[0].change.key, key(2));
