@@ -102,7 +102,7 @@ pub enum Authorship {
 pub struct Gap {
     /// The kind that is incomplete.
     pub kind: Kind,
-    /// Below which resource; `None` for all of the kind.
+    /// Below which resource; `None` for all of the kind. A resource of this very kind is hidden itself.
     pub below: Option<Key>,
     /// What sort of gap it is.
     pub reason: GapReason,
@@ -117,6 +117,20 @@ pub enum GapReason {
     Unread,
     /// The resource `below`, and all that hangs on it, is owned, is not listed, and may be there all the same.
     NotVisible,
+    /// So many of the resources that are owned are not listed that the list is not believed.
+    Shrunk,
+}
+
+/// The most owned resources of one part (those of a kind, of one parent) that a list may lack and that are then asked for one by
+/// one. A list that lacks more is not believed, and nobody asks.
+pub const LOOKED_UP: usize = 20;
+
+impl Gap {
+    /// Whether `key` is hidden by it.
+    pub fn hides(&self, key: &Key) -> bool {
+        let below = |parent: &Key| key.is_below(parent) || key == parent;
+        self.kind == key.kind && self.below.as_ref().is_none_or(below)
+    }
 }
 
 impl Live {
@@ -127,9 +141,7 @@ impl Live {
 
     /// The gap that hides `key`, if there is one.
     pub fn gap(&self, key: &Key) -> Option<&Gap> {
-        self.gaps
-            .iter()
-            .find(|gap| gap.kind == key.kind && gap.below.as_ref().is_none_or(|parent| key.is_below(parent)))
+        self.gaps.iter().find(|gap| gap.hides(key))
     }
 
     /// The resources below which nothing is live or discovered, and nothing is hidden by a gap.

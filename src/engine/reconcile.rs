@@ -13,7 +13,7 @@ use driftless_core::plan::{Action, Change, Class, Plan, Step};
 use driftless_core::planner::{self, Inputs, Planned};
 use driftless_core::policy::Policy;
 use driftless_core::report::{Failure, Meaning, Report};
-use driftless_core::snapshot::{Desired, Gap, Live, Scope};
+use driftless_core::snapshot::{Desired, Gap, GapReason, Live, Scope};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Map;
 use tokio_util::sync::CancellationToken;
@@ -209,11 +209,16 @@ pub async fn prepare(
     for (key, id) in numbers {
         ids.put(key, id);
     }
+    let mut gaps = live.gaps;
+    // Somebody has looked at what is not to be seen, and has said that it is gone.
+    if circumstances.approved.as_ref() == Some(&plan.digest) {
+        gaps.retain(|gap| gap.reason == GapReason::Unread);
+    }
     Ok(Prepared {
         plan,
         diagnostics,
         ids,
-        gaps: live.gaps,
+        gaps,
     })
 }
 

@@ -3,6 +3,7 @@
 mod references;
 mod remainder;
 mod steps;
+mod visibility;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,8 @@ use crate::schema::{KindSpec, Schema};
 use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 use crate::value::Map;
+
+use self::visibility::Doubt;
 
 /// All that a plan depends on.
 pub struct Inputs<'a> {
@@ -56,7 +59,24 @@ pub struct Planned {
 }
 
 /// Plans. Equal inputs give equal plans, to the byte of the digest.
+///
+/// Where the approved plan had resources that may be there without being seen, it is made again with all of them taken for
+/// absent, and keeps the digest that was approved: what is carried out can be traced to what somebody looked at.
 pub fn plan(inputs: Inputs<'_>) -> Planned {
+    let Some(approved) = &inputs.circumstances.approved else {
+        return planned(inputs, Doubt::Kept);
+    };
+    let desired = inputs.desired.clone();
+    let first = planned(Inputs { desired, ..inputs }, Doubt::Kept);
+    if first.plan.digest != *approved || !visibility::is_doubted(&first.plan) {
+        return first;
+    }
+    let mut second = planned(inputs, Doubt::Dispelled);
+    second.plan.digest = first.plan.digest;
+    second
+}
+
+fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
     let revision = inputs.desired.revision.clone();
     let left_out = inputs.desired.left_out.clone();
     let mut sides = Sides::new(inputs.live, inputs.ledger);
@@ -66,6 +86,7 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
         broken,
         mut diagnostics,
     } = resolve(inputs.desired, &mut sides, inputs.schema);
+    visibility::judge(&mut sides, &documents, doubt, inputs.policy.guards, inputs.schema);
     let Matched {
         matches,
         ambiguous,
@@ -290,8 +311,7 @@ impl<'a> Planner<'a> {
         match (live, self.live.gap(&document.key)) {
             (Some(live), _) => self.consider_existing(terms, document, live),
             (None, Some(gap)) => {
-                let message = gap.message.clone();
-                self.block(BlockReason::IncompleteRead, message, &document.key);
+                self.block(visibility::reason(gap), gap.message.clone(), &document.key);
             }
             (None, None) => self.consider_missing(terms, document),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Planner};
+use super::{Decision, Planner, visibility};
 use crate::document::{Document, Reference, Strength};
 use crate::field::FieldPath;
 use crate::key::Key;
@@ -189,7 +189,7 @@ impl<'a> Planner<'a> {
         let field = Some(at.clone());
         if let Some(gap) = self.live.gap(to) {
             let message = format!("whether `{to}` exists could not be read: {}", gap.message);
-            return (BlockReason::IncompleteRead, message, field);
+            return (visibility::reason(gap), message, field);
         }
         let why = if let Some(why) = self.schema.unresolved(reference) {
             why

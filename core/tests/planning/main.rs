@@ -8,3 +8,4 @@ mod owners;
 mod renaming;
 mod rules;
 mod three_way;
+mod visibility;
