@@ -47,7 +47,7 @@ pub(super) fn dump(instance: &Instance, detail: Detail) -> Value {
                 let secrets: Map<String, Value> = row
                     .secrets
                     .iter()
-                    .map(|(key, value)| (key.clone(), fingerprint(value)))
+                    .map(|(key, value)| (key.clone(), fingerprint_of(value)))
                     .collect();
                 spec.insert("secrets".to_owned(), Value::Object(secrets));
                 numbered(row.meta.id, Value::Object(spec))
@@ -274,9 +274,16 @@ fn check(instance: &Instance, row: &Check) -> Value {
 }
 
 /// A text that tells two secrets apart without showing either.
-fn fingerprint(value: &Value) -> Value {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let digest = Sha256::digest(text.as_bytes());
+fn fingerprint_of(value: &Value) -> Value {
+    match value.as_str() {
+        Some(text) => fingerprint(text.as_bytes()),
+        None => fingerprint(value.to_string().as_bytes()),
+    }
+}
+
+/// A text that tells two contents apart without showing either.
+pub(super) fn fingerprint(bytes: &[u8]) -> Value {
+    let digest = Sha256::digest(bytes);
     let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     json!(format!("sha256:{hex}"))
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::dump::fingerprint;
 use super::fault::{Faults, Kind, Rule};
 use super::openapi;
 use super::permission::need_role;
@@ -35,8 +36,12 @@ pub(super) struct Logged {
     pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
+    /// Tells two bodies apart without keeping either.
+    pub(super) body: Value,
     /// The status that was answered; 0 while it is on its way, and when the connection was cut.
     pub(super) status: u16,
+    /// The status that the instance gave, whatever a fault made of the answer; 0 where the request never got as far.
+    pub(super) effect: u16,
 }
 
 /// What the side door sets and the edge obeys.
@@ -54,6 +59,12 @@ impl Control {
     fn write(&mut self, line: Logged) -> usize {
         self.log.push(line);
         self.thrown + self.log.len() - 1
+    }
+
+    /// The line of that number, unless it was thrown away.
+    fn line(&mut self, number: usize) -> Option<&mut Logged> {
+        let index = number.checked_sub(self.thrown)?;
+        self.log.get_mut(index)
     }
 
     /// Empties the log.
@@ -190,7 +201,9 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
             method,
             path,
             query,
+            body: fingerprint(&heard.body),
             status: 0,
+            effect: 0,
         };
         (control.write(line), fault, control.latency)
     };
@@ -199,14 +212,17 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
     }
     let takes_effect = fault.as_ref().is_none_or(Rule::takes_effect);
     let done = takes_effect.then(|| respond(&shared, &heard));
+    if let Some((status, _)) = &done
+        && let Some(line) = shared.control().line(number)
+    {
+        line.effect = *status;
+    }
     let retry_after = shared.instance().switches.retry_after;
     let reply = spoil(done, fault, retry_after).await;
-    if let Reply::Whole(response) = &reply {
-        let mut control = shared.control();
-        let index = number.checked_sub(control.thrown);
-        if let Some(line) = index.and_then(|index| control.log.get_mut(index)) {
-            line.status = response.status().as_u16();
-        }
+    if let Reply::Whole(response) = &reply
+        && let Some(line) = shared.control().line(number)
+    {
+        line.status = response.status().as_u16();
     }
     reply
 }

@@ -99,24 +99,38 @@ impl Rule {
     }
 }
 
-/// The rules in force, each with the count of requests it has matched.
+/// The rules in force.
 #[derive(Default)]
-pub(super) struct Faults(Vec<(Rule, u64)>);
+pub(super) struct Faults(Vec<InForce>);
+
+struct InForce {
+    rule: Rule,
+    /// Requests that it matched.
+    matched: u64,
+    /// Those of them that it hit.
+    met: u64,
+}
 
 impl Faults {
     /// Puts new rules in force; counts begin anew.
     pub(super) fn set(&mut self, rules: Vec<Rule>) {
-        self.0 = rules.into_iter().map(|rule| (rule, 0)).collect();
+        let in_force = |rule| InForce {
+            rule,
+            matched: 0,
+            met: 0,
+        };
+        self.0 = rules.into_iter().map(in_force).collect();
     }
 
     /// Counts a request, and gives the first rule that hits it.
     pub(super) fn hit(&mut self, method: &str, path: &str) -> Option<Rule> {
         let mut hit = None;
-        for (rule, count) in &mut self.0 {
-            if rule.matches(method, path) {
-                *count += 1;
-                if hit.is_none() && rule.hits(*count) {
-                    hit = Some(rule.clone());
+        for entry in &mut self.0 {
+            if entry.rule.matches(method, path) {
+                entry.matched += 1;
+                if hit.is_none() && entry.rule.hits(entry.matched) {
+                    entry.met += 1;
+                    hit = Some(entry.rule.clone());
                 }
             }
         }
@@ -124,6 +138,11 @@ impl Faults {
     }
 
     pub(super) fn rules(&self) -> Vec<&Rule> {
-        self.0.iter().map(|(rule, _)| rule).collect()
+        self.0.iter().map(|entry| &entry.rule).collect()
+    }
+
+    /// How many requests each rule has hit, in their order.
+    pub(super) fn met(&self) -> Vec<u64> {
+        self.0.iter().map(|entry| entry.met).collect()
     }
 }

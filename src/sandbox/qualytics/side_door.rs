@@ -4,10 +4,10 @@
 //! |---|---|
 //! | `POST seed[?add=1]` | replaces what the instance holds (switches stay, minted tokens go), or adds to it |
 //! | `GET state[?full=1]` | the configuration without ids, comparable between instances; with ids, fields and counts |
-//! | `GET requests`, `DELETE requests` | the request log: method, path, query, status (0: cut, or not yet answered) |
+//! | `GET requests`, `DELETE requests` | the request log: method, path, query, a fingerprint of the body, the status answered (0: cut, or not yet) and the one behind it (`effect`; 0: it was never carried out) |
 //! | `GET writes` | `{count, succeeded, writes, operations}` of the log |
 //! | `PUT latency {"ms"}` | time between a request's arrival and its effect |
-//! | `PUT faults [rule, …]`, `GET`, `DELETE` | rules as in [`super::fault`]; the first that hits a request counts |
+//! | `PUT faults [rule, …]`, `GET`, `DELETE` | rules as in [`super::fault`]; the first that hits a request counts; `met`: how many each has hit |
 //! | `PUT switches {…}`, `GET switches` | sets the switches that are named |
 //! | `POST edit {"kind", "where", "set" or "delete"}` | a change made by hand, as in [`super::edit`] |
 //! | `POST tokens {"role", "teams", "name", "email", "expires_at"}` | a user, and `{"token"}` for it |
@@ -73,7 +73,13 @@ pub(super) fn open(shared: &Shared, method: &str, path: &str, query: &Query, bod
                 Err(fault) => wrong(format!("faults: {fault}")),
             }
         }
-        ("GET", "faults") => (200, json!({ "rules": shared.control().faults.rules() })),
+        ("GET", "faults") => {
+            let control = shared.control();
+            (
+                200,
+                json!({ "rules": control.faults.rules(), "met": control.faults.met() }),
+            )
+        }
         ("DELETE", "faults") => {
             shared.control().faults.set(Vec::new());
             (200, json!({}))
@@ -145,7 +151,10 @@ fn switch(shared: &Shared, body: &Value) -> (u16, Value) {
 }
 
 fn line(entry: &Logged) -> Value {
-    json!({ "method": entry.method, "path": entry.path, "query": entry.query, "status": entry.status })
+    json!({
+        "method": entry.method, "path": entry.path, "query": entry.query, "body": entry.body,
+        "status": entry.status, "effect": entry.effect,
+    })
 }
 
 /// What changed the instance, or tried to; operations apart, since they configure nothing.
