@@ -1042,8 +1042,8 @@ async fn every_refusal_has_its_meaning_and_says_what_to_do() {
         ),
         (
             Answer::html(503, "<html>"),
-            Meaning::Unavailable,
-            "answered 503: the platform is not available",
+            Meaning::Lost,
+            "answered 503: the platform is not available; it may have taken effect",
         ),
         (Answer::html(504, "<html>"), Meaning::Lost, "it may have taken effect"),
         (Answer::html(302, ""), Meaning::Broken, "it points elsewhere"),

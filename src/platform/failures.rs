@@ -186,10 +186,14 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
             },
         ),
         400 | 422 => (Meaning::Invalid, format!("{answered}: the content is refused{said}")),
-        // The proxy answers so before it passes anything on.
-        503 => (
+        503 if is_read => (
             Meaning::Unavailable,
             format!("{answered}{said}: the platform is not available"),
+        ),
+        // A proxy says so before it passes anything on; the platform itself may say so after it has written.
+        503 => (
+            Meaning::Lost,
+            format!("{answered}{said}: the platform is not available; it may have taken effect"),
         ),
         500..=599 if is_read => (Meaning::Unavailable, format!("{answered}{said}: the platform failed")),
         500..=599 => (
