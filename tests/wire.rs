@@ -821,6 +821,32 @@ async fn tags_and_teams_are_listed_once_where_git_has_one_that_nothing_bears() {
     }
 }
 
+#[tokio::test]
+async fn a_list_of_tags_that_breaks_off_is_said_and_one_that_may_not_be_read_is_not() {
+    for (answer, said) in [
+        (Answer::json(403, r#"{"detail":"You must be a manager"}"#), None),
+        (
+            Answer::html(502, "<html>"),
+            Some("the tags could not be read: GET /global-tags/listing"),
+        ),
+    ] {
+        let server = instance(&[]).await;
+        server.on("GET /api/global-tags/listing", answer);
+        let desired = desired(&[(DATASTORE, &["dw"], r#"{"name":"dw","tags":["pii"]}"#)]);
+        let live = observed(&server, &desired).await;
+        let gaps: Vec<&str> = live.gaps.iter().map(|gap| gap.message.as_str()).collect();
+        match said {
+            Some(said) => assert!(matches!(gaps[..], [gap] if gap.starts_with(said)), "{gaps:?}"),
+            None => assert_eq!(gaps, [] as [&str; 0]),
+        }
+        // Either way the write is tried: the platform says whether there is such a tag.
+        assert_eq!(
+            live.unlisted.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["tag"]
+        );
+    }
+}
+
 fn running(progress: Progress) -> Job {
     match progress {
         Progress::Running(job) => job,

@@ -157,7 +157,9 @@ impl Live {
                     .as_ref()
                     .is_none_or(|below| below == key || below.is_below(key))
             };
-            self.gaps.iter().any(hides)
+            // What is known by name alone lies in nothing.
+            let lies_inside = |gap: &&Gap| !self.unlisted.contains(&gap.kind);
+            self.gaps.iter().filter(lies_inside).any(hides)
         };
         self.resources
             .keys()
@@ -172,4 +174,38 @@ pub struct Scope {
     pub left_out: Vec<Kind>,
     /// Keys that the ledger knows, with the numbers that they had: their parents are in scope even if Git no longer names them.
     pub owned: BTreeMap<Key, Option<RemoteId>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(kind: &'static str) -> Gap {
+        Gap {
+            kind: Kind(kind),
+            below: None,
+            message: "it broke off".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_may_lie_in_anything_and_what_is_known_by_name_alone_lies_in_nothing() {
+        let store = Key::new(Kind("datastore"), ["dw"]);
+        let resource = LiveResource {
+            id: RemoteId(1),
+            spec: Map::new(),
+            base: None,
+            presence: Presence::Active,
+            authorship: Authorship::Authored,
+            unread: Vec::new(),
+            edited: None,
+        };
+        let mut live = Live::default();
+        live.resources.insert(store.clone(), resource);
+        live.unlisted.insert(Kind("tag"));
+        live.gaps.push(gap("tag"));
+        assert_eq!(live.barren().collect::<Vec<_>>(), [&store]);
+        live.gaps.push(gap("container"));
+        assert_eq!(live.barren().count(), 0);
+    }
 }

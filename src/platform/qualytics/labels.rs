@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::body::Body;
 use super::calls::{CREATE_TAG, LIST_TAGS, LIST_TAGS_BY_PAGE, LIST_TEAMS, LIST_TEAMS_BY_PAGE};
 use super::kinds::{TAG, TEAM};
+use super::placed::gap;
 use super::{Qualytics, schema, wire};
 use crate::platform::http::{Call, Request};
 use crate::platform::{Done, Progress};
@@ -75,8 +76,12 @@ impl Qualytics {
                         .extend(unseen.into_iter().filter(|key| names.contains(key.name())));
                 }
                 Err(failure) if failure.meaning == Meaning::Unauthorized => return Err(failure),
-                Err(_) => {
+                Err(failure) => {
                     live.unlisted.insert(kind);
+                    // What the token may not list it may never list; what broke off is to be told, since a refusal may follow.
+                    if failure.meaning.is_transient() {
+                        live.gaps.push(gap(kind, None, failure, &format!("the {kind}s"))?);
+                    }
                 }
             }
         }
