@@ -390,3 +390,69 @@ async fn a_daemon_that_is_asked_to_stop_ends_what_is_in_hand_and_the_next_start_
     second.terminate();
     assert_eq!(second.exit_code().await, Some(0));
 }
+
+/// The command, under a limit of `blocks` of 512 bytes for each file that it writes: a write beyond it fails, as on a disk that is
+/// full, and the process lives on.
+fn with_little_room(command: &Command, blocks: u32) -> Command {
+    let mut little = Command::new("sh");
+    little
+        .args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\""])
+        .arg(blocks.to_string())
+        .arg(command.get_program())
+        .args(command.get_args())
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(command.get_current_dir().unwrap());
+    little
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_stops_the_writes_and_says_so_and_the_next_apply_with_room_finishes() {
+    let (instance, files, wanted) = instance_without_checks(accepting_duplicates()).await;
+    let variables = variables(files);
+    let folder = tempfile::tempdir().unwrap();
+    let input = write_files(folder.path(), files);
+    let store = format!("sqlite://{}", folder.path().join("store.db").display());
+    let apply = || {
+        let mut command = bare("apply", &instance, &input, &variables);
+        command.args(["--format", "json", "--store", &store]);
+        command
+    };
+    // Room for the empty store and for the journal of some of the writes.
+    let mut full = with_little_room(&apply(), 300);
+    let ended = tokio::task::spawn_blocking(move || full.output().unwrap())
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let mut outcomes = report["outcomes"].as_array().unwrap().clone();
+    outcomes.retain(|outcome| outcome["action"] == "create");
+    let of = |part: &str| {
+        let errors = outcomes.iter().filter_map(|outcome| outcome["error"].as_str());
+        errors.filter(|error| error.contains(part)).count()
+    };
+    let (applied, not_tried) = (
+        outcomes.iter().filter(|outcome| outcome["result"] == "applied").count(),
+        of("not tried, because"),
+    );
+    let not_noted = of("it took effect, but the ledger could not be written");
+    assert!(applied > 0 && not_tried > 0, "{applied}, {not_tried}: {report}");
+    assert_eq!(applied + not_tried + not_noted, outcomes.len(), "{report}");
+    assert_eq!(
+        of("look at the system's log") + of("make room"),
+        not_tried + not_noted,
+        "{report}"
+    );
+    let there = instance.state().await["checks"].as_array().unwrap().len();
+    assert_eq!(
+        there,
+        applied + not_noted,
+        "nothing was written that was not noted first"
+    );
+
+    let mut second = Process::start(&mut apply());
+    assert_eq!(second.exit_code().await, Some(0));
+    assert_all_there_once(&instance, wanted).await;
+    let creations = instance.writes().await.into_iter().filter(|write| write.0 == "POST");
+    assert_eq!(creations.count(), CHECKS, "nothing was sent twice");
+}
