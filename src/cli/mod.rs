@@ -2,6 +2,7 @@
 //! environment and exits.
 
 mod apply;
+mod client;
 mod completions;
 pub mod demo;
 mod diagnostics;
@@ -104,6 +105,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Checks a folder or a config file offline: all faults at once.
     Validate(validate::ValidateArgs),
+    #[command(flatten)]
+    Client(client::ClientCommand),
     /// Prints JSON Schemas of the documents and of the config file, for editors.
     Schema(schema::SchemaArgs),
     /// Prints the script that completes commands and flags in a shell.
@@ -163,6 +166,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Apply(args) => apply::run(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Validate(args) => validate::run(args).await,
+        Command::Client(command) => client::run(command).await,
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Sandbox(args) => sandbox::run(args).await,
