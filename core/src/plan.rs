@@ -87,6 +87,13 @@ impl Change {
     pub fn is_of_resource(&self) -> bool {
         !(matches!(self.action, Action::Operation(_)) && self.fields.is_empty())
     }
+
+    /// Whether somebody moved it on the platform, in any of its fields.
+    pub fn has_drift(&self) -> bool {
+        std::iter::once(self.class)
+            .chain(self.fields.iter().map(|field| field.class))
+            .any(Class::is_drift)
+    }
 }
 
 /// One step of a plan: a change with all that is needed to carry it out.
@@ -172,6 +179,14 @@ pub enum Class {
 }
 
 impl Class {
+    /// Whether live moved.
+    pub fn is_drift(self) -> bool {
+        match self {
+            Class::Drift | Class::Conflict => true,
+            Class::Pending | Class::Adoption => false,
+        }
+    }
+
     /// The word of the JSON plan.
     pub fn word(self) -> &'static str {
         match self {

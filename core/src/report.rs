@@ -55,6 +55,8 @@ pub enum SkipReason {
     Upstream(Key),
     /// The process was asked to stop.
     Stopping,
+    /// Somebody suspended the environment while the pass was under way.
+    Suspended,
 }
 
 /// A failure by meaning: what the engine decides by.

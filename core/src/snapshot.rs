@@ -184,6 +184,7 @@ mod tests {
         Gap {
             kind: Kind(kind),
             below: None,
+            reason: GapReason::Unread,
             message: "it broke off".to_owned(),
         }
     }

@@ -1,8 +1,8 @@
 //! The config file as an editor knows it: its JSON Schema (draft-07). Written by hand, and held to the parser by tests: every key
 //! that the parser knows stands here, and no other.
 
-mod target;
 mod restraint;
+mod target;
 
 use driftless_core::key::Kind;
 use serde_json::{Map, Value as Json, json};

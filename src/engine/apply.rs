@@ -11,9 +11,9 @@ use driftless_core::report::{Meaning, Outcome, Outcomes, SkipReason};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::brake::Brake;
 use super::reconcile::Memory;
 use super::step;
 use crate::platform::{Ids, Platform};
@@ -107,7 +107,7 @@ pub(super) struct Tools<'a> {
     /// Keys whose write an earlier process was about to try.
     pub(super) open: &'a BTreeSet<Key>,
     pub(super) limits: &'a Limits,
-    pub(super) stop: &'a CancellationToken,
+    pub(super) brake: &'a Brake,
     pub(super) follower: &'a dyn Follower,
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn apply(plan: &Plan, tools: &Tools<'_>) -> Vec<Outcome> {
     let mut board = Board::new(plan);
     let mut running = FuturesUnordered::new();
     loop {
-        while running.len() < tools.limits.concurrency.max(1) && !tools.stop.is_cancelled() {
+        while running.len() < tools.limits.concurrency.max(1) && !tools.brake.is_pulled() {
             let Some(index) = board.ready.pop_first() else { break };
             running.push(async move {
                 let began = Instant::now();
@@ -131,7 +131,7 @@ pub(super) async fn apply(plan: &Plan, tools: &Tools<'_>) -> Vec<Outcome> {
         };
         board.end(index, ended.result, ended.attempts, elapsed, tools.follower);
     }
-    board.finish(tools.follower)
+    board.finish(tools.brake.reason(), tools.follower)
 }
 
 /// Which steps are ready, which wait for what, and what became of the rest.
@@ -200,11 +200,11 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// What never started: all of it because of the stop, since every failure has skipped its dependants already.
-    fn finish(mut self, follower: &dyn Follower) -> Vec<Outcome> {
+    /// What never started: all of it because of the brake, since every failure has skipped its dependants already.
+    fn finish(mut self, reason: SkipReason, follower: &dyn Follower) -> Vec<Outcome> {
         let left: Vec<usize> = self.ready.iter().chain(self.waiting.keys()).copied().collect();
         for index in left {
-            let stopped = Outcomes::Skipped(SkipReason::Stopping);
+            let stopped = Outcomes::Skipped(reason.clone());
             self.note(index, stopped, 0, Duration::ZERO, follower);
         }
         self.outcomes.into_values().collect()

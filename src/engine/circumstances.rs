@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use driftless_core::guard::{Certainty, Circumstances, Hold, Neighbour};
-use driftless_core::key::{Digest, EnvironmentName, Revision};
+use driftless_core::key::{Digest, EnvironmentName, Key, Revision};
 use driftless_core::plan::BlockReason;
 use driftless_core::snapshot::Desired;
 use tracing::warn;
 
 use super::reconcile::{Environment, Neighbouring, PassError, read_ledger, read_source};
+use super::{drift, suspension};
+use crate::store::StoreError;
 
 /// What a pass over `environment` at `revision`, or at the newest one, is made under at `now`; `approved` is the digest of the plan that a person lets through.
 ///
@@ -25,15 +27,17 @@ pub async fn gather(
     for neighbour in &environment.neighbours {
         neighbours.push(acquaint(environment, neighbour, revision).await?);
     }
+    let suspended = suspension::of(environment).await.map_err(PassError::Store)?;
     let closed = environment.windows.closed(now);
     let outside = closed.map(|closed| Hold {
         reason: BlockReason::OutsideWindow,
         message: closed.message(),
     });
+    let suspended = suspended.as_ref().map(suspension::hold);
     Ok(Circumstances {
         approved,
-        holds: outside.into_iter().collect(),
-        stopped: BTreeMap::new(),
+        holds: suspended.into_iter().chain(outside).collect(),
+        stopped: stopped(environment, now).await.map_err(PassError::Store)?,
         neighbours,
     })
 }
@@ -81,4 +85,12 @@ async fn acquaint(
         owned,
         certainty,
     })
+}
+
+async fn stopped(environment: &Environment, now: DateTime<Utc>) -> Result<BTreeMap<Key, String>, StoreError> {
+    let Some(memory) = &environment.memory else {
+        return Ok(BTreeMap::new());
+    };
+    let drifts = drift::recall(memory, environment.platform.schema()).await?;
+    Ok(drift::stopped(&drifts, now))
 }

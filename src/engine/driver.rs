@@ -4,25 +4,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driftless_core::key::EnvironmentName;
+use async_trait::async_trait;
+use driftless_core::key::{Digest, EnvironmentName};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::apply::Limits;
+use super::approval;
 use super::backoff::Backoff;
 use super::environment_task::{Dues, EnvironmentTask};
 use super::inbox::Inbox;
 use super::metrics::Metrics;
 use super::reconcile::{Environment, Memory, introduce};
 use super::source_task::{self, Watched};
+use super::suspension::{Resumed, Suspensions};
 use super::target_task::{self, Target};
 use super::views::Views;
-use super::{Control, Overview, UnknownEnvironment};
+use super::{Control, Overview, Refusal, UnknownEnvironment};
 use crate::clock::Clock;
 use crate::platform::TargetId;
-use crate::store::{RunId, Store, Trigger};
+use crate::store::facts::{self, Approval};
+use crate::store::{RunId, Store, StoreError, Trigger};
 
 pub use super::environment_task::EnvironmentSetup;
 pub use super::source_task::SourceSetup;
@@ -110,6 +114,8 @@ pub struct Driver {
 /// The way to one environment.
 struct Door {
     inbox: Arc<Inbox>,
+    suspensions: Arc<Suspensions>,
+    memory: Memory,
     source: String,
 }
 
@@ -203,10 +209,15 @@ impl Driver {
                     name: source,
                 });
             };
+            let target = environment.platform.target();
+            let memory = Memory::new(self.shared.store.clone(), Some(&name), target);
             let turn = turns.entry(environment.platform.target().clone()).or_default().clone();
             let inbox = Arc::new(Inbox::default());
+            let suspensions = Arc::new(Suspensions::default());
             let door = Door {
                 inbox: inbox.clone(),
+                suspensions: suspensions.clone(),
+                memory,
                 source,
             };
             self.environments.insert(name.clone(), door);
@@ -215,6 +226,7 @@ impl Driver {
                 environment,
                 drift_interval,
                 inbox,
+                suspensions,
                 looked: watched.looked(),
                 turn,
                 circuit: limiter.circuit(),
@@ -264,14 +276,21 @@ fn targets(setups: &[EnvironmentSetup], metrics: &Metrics) -> Vec<Target> {
     targets.into_values().collect()
 }
 
+impl Driver {
+    fn door(&self, environment: &EnvironmentName) -> Result<&Door, UnknownEnvironment> {
+        let door = self.environments.get(environment);
+        door.ok_or_else(|| UnknownEnvironment(environment.clone()))
+    }
+}
+
+#[async_trait]
 impl Control for Driver {
     fn overview(&self) -> watch::Receiver<Arc<Overview>> {
         self.shared.views.subscribe()
     }
 
     fn trigger(&self, environment: &EnvironmentName, trigger: Trigger) -> Result<RunId, UnknownEnvironment> {
-        let door = self.environments.get(environment);
-        let door = door.ok_or_else(|| UnknownEnvironment(environment.clone()))?;
+        let door = self.door(environment)?;
         let watched = self.sources.get(&door.source);
         let ticket = watched.map_or(0, |watched| watched.ticket());
         let run = door.inbox.ask(trigger, ticket, || self.shared.mint());
@@ -296,4 +315,57 @@ impl Control for Driver {
         watched.ring();
         runs
     }
+    async fn suspend(&self, environment: &EnvironmentName, reason: String, by: Option<String>) -> Result<(), Refusal> {
+        let suspensions = self.door(environment)?.suspensions.clone();
+        let (name, shared) = (environment.clone(), self.shared.clone());
+        // Once begun it is finished, whether or not whoever asked still waits.
+        to_its_end(async move { suspensions.suspend(&name, reason, by, &shared).await }).await?;
+        Ok(())
+    }
+
+    async fn resume(&self, environment: &EnvironmentName) -> Result<(), Refusal> {
+        let suspensions = self.door(environment)?.suspensions.clone();
+        let (name, shared) = (environment.clone(), self.shared.clone());
+        let resumed = to_its_end(async move { suspensions.resume(&name, &shared).await }).await?;
+        if resumed == Resumed::GoesOn {
+            self.trigger(environment, Trigger::Resume)?;
+        }
+        Ok(())
+    }
+
+    async fn approve(
+        &self,
+        run: &RunId,
+        digest: &Digest,
+        by: Option<String>,
+    ) -> Result<(EnvironmentName, RunId), Refusal> {
+        let looked_at = self.shared.store.run(run).await?;
+        let looked_at = looked_at.ok_or_else(|| Refusal::UnknownRun(run.clone()))?;
+        let name = looked_at.environment.clone();
+        let memory = self.door(&name)?.memory.clone();
+        let overview = self.shared.views.subscribe().borrow().clone();
+        let view = overview.environments.get(&name);
+        let plan = view.and_then(|view| view.plan.as_deref());
+        approval::check(&looked_at, plan, digest)?;
+        let approval = Approval {
+            digest: digest.0.clone(),
+            run: run.0.clone(),
+            by,
+            at: self.shared.clock.now(),
+        };
+        to_its_end(async move { facts::remember(memory.store.as_ref(), &memory.name, &approval).await }).await?;
+        let to_come = self.trigger(&name, Trigger::Approval)?;
+        Ok((name, to_come))
+    }
+}
+
+/// Runs `work` to its end, even when the caller goes away.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        Err(StoreError {
+            message: format!("driftless itself failed while it wrote to the store: {error}; please report it"),
+        })
+    })
 }

@@ -13,12 +13,14 @@ use tracing::{Instrument as _, info_span, warn};
 
 use super::backoff::jittered;
 use super::breaker::Open;
+use super::drift;
 use super::driver::Shared;
 use super::inbox::{Asked, Inbox, Taken};
 use super::limiter::Limiter;
 use super::reconcile::Environment;
 use super::run::{self, DriftCheck, Ended, Retry};
 use super::source_task::Looked;
+use super::suspension::{self, Suspensions};
 use super::{Activity, EnvironmentView};
 use crate::store::{RunRecord, Trigger};
 
@@ -62,6 +64,7 @@ impl EnvironmentSetup {
                 OnDrift::Report => "report",
             },
             activity: Activity::Idle,
+            suspended: None,
             revision: None,
             last_run: None,
             last_success: None,
@@ -69,6 +72,7 @@ impl EnvironmentSetup {
             kinds: Vec::new(),
             plan: None,
             drift_since: None,
+            drifts: Arc::default(),
             diagnostics: Vec::new(),
             gaps: Vec::new(),
             error: None,
@@ -83,6 +87,7 @@ pub(super) struct EnvironmentTask {
     pub(super) environment: Environment,
     pub(super) drift_interval: Duration,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) suspensions: Arc<Suspensions>,
     pub(super) looked: watch::Receiver<Looked>,
     /// Held during a pass: the target's other environments wait.
     pub(super) turn: Arc<Mutex<()>>,
@@ -138,7 +143,7 @@ impl Dues {
 
     /// A pass begins. A new revision and a person start the backoff anew.
     fn begin(&mut self, looked: &Looked, trigger: &Trigger) {
-        if self.moved(looked) || *trigger == Trigger::Manual {
+        if self.moved(looked) || trigger.is_personal() {
             self.failures = 0;
         }
         self.started = true;
@@ -180,6 +185,11 @@ impl EnvironmentTask {
     pub(super) async fn drive(mut self) {
         self.shared.metrics.expect_environment(&self.name);
         run::recall(&self.name, &self.shared).await;
+        if let Err(error) = suspension::recall(&self.name, &self.shared).await {
+            // Each pass asks again, and writes nothing unless it is answered.
+            warn!(env.name = %self.name, "Whether {} is suspended cannot be read: {error}", self.name);
+        }
+        drift::show(&self.name, &self.environment, &self.shared).await;
         while let Some(trigger) = self.reason().await {
             let Some((asked, looked, turn)) = self.begin(trigger).await else {
                 break;
@@ -277,7 +287,8 @@ impl EnvironmentTask {
         }
         self.dues.begin(looked, &record.trigger);
         let closed = self.environment.windows.closed(record.started);
-        let ended = run::run(&self.name, &self.environment, record, looked, &self.shared)
+        let brake = self.suspensions.arm(&self.shared.stop);
+        let ended = run::run(&self.name, &self.environment, record, looked, &brake, &self.shared)
             .instrument(span)
             .await;
         let drift = jittered(self.drift_interval, fastrand::f64());

@@ -42,7 +42,7 @@ impl Inbox {
             ticket,
         });
         asked.ticket = asked.ticket.max(ticket);
-        if trigger == Trigger::Manual {
+        if trigger.is_personal() {
             asked.trigger = trigger;
         }
         let run = asked.run.clone();

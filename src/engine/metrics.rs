@@ -16,6 +16,7 @@ use prometheus::{
 use super::limiter::Limiter;
 use crate::clock::Clock;
 use crate::platform::Exchange;
+use crate::store::facts::Suspension;
 
 /// Seconds, from a request on loopback to the longest job that is awaited: 10 ms to 10 min, about two and a half apart.
 const BUCKETS: [f64; 14] = [
@@ -46,6 +47,7 @@ struct Families {
     blocks: IntCounterVec,
     circuits: IntGaugeVec,
     rates: GaugeVec,
+    suspended: IntGaugeVec,
     moving: Mutex<Moving>,
 }
 
@@ -158,6 +160,11 @@ impl Metrics {
                 "Requests a second that a target is sent at most; below the configured ones while it is given time.",
                 &["target"],
             )?,
+            suspended: make.gauges(
+                "driftless_suspended",
+                "1 while an environment is suspended: nothing is written to it.",
+                &["environment"],
+            )?,
             clock,
             moving: Mutex::default(),
             registry: registry.clone(),
@@ -176,6 +183,7 @@ impl Metrics {
                 .with_label_values(&[environment.0.as_str(), conclusion.word()]);
         }
         self.drift_since(environment, None);
+        self.suspended(environment, None);
     }
 
     /// Makes the series of a target, which are worked out when the metrics are read.
@@ -252,6 +260,14 @@ impl Metrics {
             .blocks
             .with_label_values(&[environment.0.as_str(), reason.word()])
             .inc();
+    }
+
+    /// Whether an environment is suspended.
+    pub fn suspended(&self, environment: &EnvironmentName, suspension: Option<&Suspension>) {
+        self.0
+            .suspended
+            .with_label_values(&[environment.0.as_str()])
+            .set(i64::from(suspension.is_some()));
     }
 
     /// A source was looked at; `reached` is when it answered, `None` if it did not.

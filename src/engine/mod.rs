@@ -6,25 +6,29 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::key::{EnvironmentName, Kind, Revision};
+use driftless_core::key::{EnvironmentName, Key, Kind, Revision};
 use driftless_core::plan::{Plan, States};
-use tokio::sync::watch;
 
 pub mod apply;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod apply_tests;
+mod approval;
 pub mod backoff;
+pub mod brake;
 pub mod breaker;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod breaker_tests;
 pub mod circumstances;
+mod control;
+mod drift;
 pub mod driver;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod driver_tests;
 mod environment_task;
+mod flapping;
 mod inbox;
 pub mod limiter;
 pub mod metrics;
@@ -39,15 +43,22 @@ mod step;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod step_tests;
+mod suspension;
 mod target_task;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod testing;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod trust_tests;
 mod views;
 pub mod windows;
 
+pub use self::control::{Control, Refusal, UnknownEnvironment};
 use crate::source::Commit;
-use crate::store::{RunId, RunRecord, Trigger};
+use crate::store::drifts::DriftRecord;
+use crate::store::facts::Suspension;
+use crate::store::{RunId, RunRecord};
 
 /// Everything that pages, the API and `/readyz` show: published whole on a watch channel, never written by a reader.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +88,8 @@ pub struct EnvironmentView {
     pub drift: &'static str,
     /// What it is doing now.
     pub activity: Activity,
+    /// Who asked that nothing be written, and why.
+    pub suspended: Option<Suspension>,
     /// The newest revision that a pass has read.
     pub revision: Option<Revision>,
     /// The last run that ended.
@@ -91,6 +104,8 @@ pub struct EnvironmentView {
     pub plan: Option<Arc<Plan>>,
     /// Since when there is drift that was not put back.
     pub drift_since: Option<DateTime<Utc>>,
+    /// The history of what the last plan found drift on.
+    pub drifts: Arc<BTreeMap<Key, DriftRecord>>,
     /// Faults of the files.
     pub diagnostics: Vec<Diagnostic>,
     /// What could not be read, one sentence each.
@@ -157,24 +172,3 @@ pub struct SourceView {
     /// Since when it does not answer, and what it says; the last good revision stays in force.
     pub stale: Option<(DateTime<Utc>, String)>,
 }
-
-/// What the shell may ask of a running engine.
-pub trait Control: Send + Sync {
-    /// The view, and every change of it.
-    fn overview(&self) -> watch::Receiver<Arc<Overview>>;
-
-    /// Asks for a pass over one environment: kept if a pass is under way, joined to one that is waiting already. The id is that
-    /// of the run to come.
-    ///
-    /// # Errors
-    /// When there is no such environment.
-    fn trigger(&self, environment: &EnvironmentName, trigger: Trigger) -> Result<RunId, UnknownEnvironment>;
-
-    /// Asks a source to be looked at now, and every environment on it for a pass. Empty when there is no such source.
-    fn trigger_source(&self, source: &str, trigger: &Trigger) -> Vec<(EnvironmentName, RunId)>;
-}
-
-/// There is no environment of that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no environment `{0}`")]
-pub struct UnknownEnvironment(pub EnvironmentName);

@@ -16,10 +16,10 @@ use driftless_core::report::{Failure, Meaning, Report};
 use driftless_core::snapshot::{Desired, Gap, GapReason, Live, Scope};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Map;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::apply::{self, Follower, Limits, Phase, Tools};
+use super::brake::Brake;
 use super::windows::Windows;
 use crate::platform::{Found, Ids, Platform, TargetId};
 use crate::source::{Source, SourceError};
@@ -285,7 +285,7 @@ async fn observe(environment: &Environment, desired: &Desired, ledger: Option<&L
 }
 
 /// Carries `prepared` out: notes what both sides agree on already, writes what differs, and says what became of it. When
-/// `stop` is cancelled, the steps in hand end and no other starts.
+/// `brake` is pulled, the steps in hand end and no other starts.
 ///
 /// # Errors
 /// When the store could not be used before anything was tried; what goes wrong later is an outcome of its step.
@@ -293,10 +293,11 @@ pub async fn carry_out(
     environment: &Environment,
     prepared: Prepared,
     limits: &Limits,
-    stop: &CancellationToken,
+    brake: impl Into<Brake>,
     follower: &dyn Follower,
 ) -> Result<Report, PassError> {
     follower.phase(Phase::Applying);
+    let brake = brake.into();
     let Prepared { plan, ids, gaps, .. } = prepared;
     let memory = environment.memory.as_ref();
     let mut open = BTreeSet::new();
@@ -317,7 +318,7 @@ pub async fn carry_out(
         digest: &plan.digest,
         open: &open,
         limits,
-        stop,
+        brake: &brake,
         follower,
     };
     let outcomes = apply::apply(&plan, &tools).await;

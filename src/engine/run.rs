@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::key::EnvironmentName;
+use driftless_core::key::{Digest, EnvironmentName};
 use driftless_core::render;
 use driftless_core::report::{Conclusion, Meaning, Outcome, Report};
+use driftless_core::snapshot::Gap;
 use futures::FutureExt as _;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::apply::{Follower, Phase};
+use super::brake::Brake;
 use super::circumstances::gather;
+use super::drift::{self, Drifts};
 use super::driver::Shared;
 use super::reconcile::{self, Environment, PassError, Prepared};
 use super::source_task::Looked;
-use super::{Activity, standing};
-use crate::store::{RunId, RunRecord, Trigger};
+use super::{Activity, approval, standing, suspension};
+use crate::store::{RunId, RunRecord, StoreError, Trigger};
 
 /// How a run ended.
 pub(super) struct Ended {
@@ -52,6 +55,9 @@ struct Passed {
     diagnostics: Vec<Diagnostic>,
     gaps: Vec<String>,
     faults: usize,
+    drifts: Drifts,
+    /// What else the run's line says.
+    remarks: Vec<String>,
 }
 
 /// Runs one pass, and writes down how it went: in history, in the view, in the metrics, and in one line of the log.
@@ -60,13 +66,22 @@ pub(super) async fn run(
     environment: &Environment,
     mut record: RunRecord,
     looked: &Looked,
+    brake: &Brake,
     shared: &Shared,
 ) -> Ended {
     let began = Instant::now();
     keep(&record, shared).await;
     let follower = ViewFollower::new(name, &record.id, shared);
     // A fault in an adapter must not end the environment's task: the next pass starts afresh.
-    let pass = AssertUnwindSafe(pass(name, environment, record.started, looked, &follower, shared));
+    let pass = AssertUnwindSafe(pass(
+        name,
+        environment,
+        record.started,
+        looked,
+        brake,
+        &follower,
+        shared,
+    ));
     let mut drift_check = DriftCheck::WithRetry;
     let mut retry = Retry::Soon;
     let (conclusion, message) = match pass.catch_unwind().await {
@@ -115,13 +130,25 @@ async fn pass(
     environment: &Environment,
     started: DateTime<Utc>,
     looked: &Looked,
+    brake: &Brake,
     follower: &dyn Follower,
     shared: &Shared,
 ) -> Result<Passed, PassError> {
+    let began = shared.clock.now();
+    let approval = approval::recall(environment).await.map_err(PassError::Store)?;
     let prepare = async {
         match &looked.revision {
             Some(revision) => {
-                let circumstances = gather(environment, Some(revision), started, None).await?;
+                if suspension::recall(name, shared)
+                    .await
+                    .map_err(PassError::Store)?
+                    .is_some()
+                {
+                    // Whatever the plan says: nothing is begun.
+                    brake.pull();
+                }
+                let approved = approval.as_ref().map(|approval| Digest(approval.digest.clone()));
+                let circumstances = gather(environment, Some(revision), started, approved).await?;
                 reconcile::prepare(environment, Some(revision), &circumstances, follower).await
             }
             None => Err(unread(environment, looked)),
@@ -143,12 +170,40 @@ async fn pass(
     let faults = prepared.faults();
     let diagnostics = prepared.diagnostics.clone();
     let gaps = gaps(&prepared);
-    let report = reconcile::carry_out(environment, prepared, &shared.limits, &shared.stop, follower).await?;
+    let hidden = prepared.gaps.clone();
+    let mut remarks = Vec::new();
+    if let (Some(approval), Some(memory)) = (&approval, &environment.memory) {
+        let used = approval::take(approval, &prepared.plan, brake, memory).await;
+        remarks.push(used.map_err(PassError::Store)?.words(approval));
+    }
+    let report = reconcile::carry_out(environment, prepared, &shared.limits, brake.clone(), follower).await?;
+    let drifts = remember_drift(environment, &report, &hidden, began).await;
     Ok(Passed {
         report,
         diagnostics,
         gaps,
         faults,
+        drifts,
+        remarks,
+    })
+}
+
+/// Adds what the pass found to the history of drift. History is not worth a pass: what it cannot keep is said.
+async fn remember_drift(environment: &Environment, report: &Report, gaps: &[Gap], began: DateTime<Utc>) -> Drifts {
+    let Some(memory) = &environment.memory else {
+        return Drifts::new();
+    };
+    let kept = async {
+        let mut drifts = drift::recall(memory, environment.platform.schema()).await?;
+        let changed = drift::note(&mut drifts, report, gaps, began);
+        if !changed.is_empty() {
+            memory.store.put_drifts(&memory.name, &changed).await?;
+        }
+        Ok::<_, StoreError>(drifts)
+    };
+    kept.await.unwrap_or_else(|error| {
+        warn!(env.name = %memory.name, "The history of drift is not kept: {error}");
+        Drifts::new()
     })
 }
 
@@ -199,10 +254,13 @@ fn finish(
         diagnostics,
         gaps,
         faults,
+        drifts,
+        remarks,
     } = passed;
     let conclusion = report.conclusion(faults);
     let kinds = standing::kinds(&report, environment.platform.schema());
-    let message = standing::line(&report, &kinds, faults.saturating_sub(gaps.len()), gaps.len());
+    let line = standing::line(&report, &kinds, faults.saturating_sub(gaps.len()), gaps.len());
+    let message = std::iter::once(line).chain(remarks).collect::<Vec<_>>().join("; ");
     record.plan = Some(render::plan_json(&report.plan));
     record.report = Some(render::report_json(&report));
     record.diagnostics = diagnostics.iter().map(ToString::to_string).collect();
@@ -215,11 +273,10 @@ fn finish(
     for blocked in &report.plan.blocked {
         shared.metrics.blocked(name, blocked.reason);
     }
-    let now = shared.clock.now();
-    let drifts = standing::drifts(&kinds, &report.plan);
+    let since = drift::since(&drifts);
     let wrote = !report.outcomes.is_empty();
     let plan = Arc::new(report.plan);
-    let mut since = None;
+    let shown = drift::shown(&drifts, &plan);
     shared.views.environment(name, |view| {
         record.idle = !wrote
             && is_routine(&record.trigger)
@@ -233,8 +290,8 @@ fn finish(
             && view.kinds == kinds
             && view.diagnostics == diagnostics
             && view.gaps == gaps;
-        view.drift_since = drifts.then(|| view.drift_since.unwrap_or(now));
-        since = view.drift_since;
+        view.drift_since = since;
+        view.drifts = shown;
         view.kinds = kinds;
         view.plan = Some(plan);
         view.diagnostics = diagnostics;
@@ -248,7 +305,12 @@ fn finish(
 fn is_routine(trigger: &Trigger) -> bool {
     match trigger {
         Trigger::Drift | Trigger::Retry => true,
-        Trigger::Start | Trigger::Revision | Trigger::Webhook(_) | Trigger::Manual => false,
+        Trigger::Start
+        | Trigger::Revision
+        | Trigger::Webhook(_)
+        | Trigger::Manual
+        | Trigger::Approval
+        | Trigger::Resume => false,
     }
 }
 

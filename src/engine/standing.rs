@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driftless_core::key::{Key, Kind};
-use driftless_core::plan::{Action, Change, Class, Plan, States};
+use driftless_core::plan::{Action, Class, States};
 use driftless_core::report::{Outcomes, Report};
 use driftless_core::schema::Schema;
 
@@ -76,12 +76,6 @@ pub(super) fn kinds(report: &Report, schema: &dyn Schema) -> Vec<KindView> {
             failed: failed.get(&spec.kind).map_or(0, BTreeSet::len),
         })
         .collect()
-}
-
-/// Whether there is drift that was not put back: left to people, or held back by a guard, though it then counts as blocked.
-pub(super) fn drifts(kinds: &[KindView], plan: &Plan) -> bool {
-    let by_hand = |change: &Change| matches!(change.class, Class::Drift | Class::Conflict);
-    kinds.iter().any(|view| view.states.drift + view.states.conflict > 0) || plan.held.iter().any(by_hand)
 }
 
 /// One line for the list of runs: `3 created, 1 updated, 57 in sync`. `faults` is the number of faults in files, `gaps` that

@@ -116,8 +116,7 @@ async fn write(step: &Step, tools: &Tools<'_>, attempts: &mut u32) -> Effect {
         if may_have_taken_effect(&step.change.action, failure.meaning) {
             doubtful = Some(failure.clone());
         }
-        let last =
-            failure.meaning == Meaning::NotSent || *attempts >= tools.limits.attempts || tools.stop.is_cancelled();
+        let last = failure.meaning == Meaning::NotSent || *attempts >= tools.limits.attempts || tools.brake.is_pulled();
         if !last && !late {
             pause(&failure, *attempts, tools).await;
         }
@@ -129,7 +128,7 @@ async fn write(step: &Step, tools: &Tools<'_>, attempts: &mut u32) -> Effect {
                 Err(other) => return Effect::Unknown(unknown(&failure, &other)),
             }
         }
-        if last || tools.stop.is_cancelled() {
+        if last || tools.brake.is_pulled() {
             return match doubtful {
                 Some(_) => Effect::Unknown(failure),
                 None => Effect::Not(failure),
@@ -198,7 +197,7 @@ async fn look_up(step: &mut Step, tools: &Tools<'_>) -> Result<Looked, Failure> 
             }
             Ok(Found::Absent) => return Ok(Looked::Absent),
             Err(failure) => {
-                if !failure.meaning.is_retryable() || tries >= tools.limits.attempts || tools.stop.is_cancelled() {
+                if !failure.meaning.is_retryable() || tries >= tools.limits.attempts || tools.brake.is_pulled() {
                     return Err(failure);
                 }
                 pause(&failure, tries, tools).await;
@@ -207,7 +206,7 @@ async fn look_up(step: &mut Step, tools: &Tools<'_>) -> Result<Looked, Failure> 
     }
 }
 
-/// Waits for a job to end.
+/// Waits for a job to end. To be told of its end is reading: a suspension does not break it off.
 async fn wait_for(job: &Job, tools: &Tools<'_>) -> Result<Done, Failure> {
     let deadline = Instant::now() + tools.limits.job;
     let mut job = job.clone();
@@ -218,7 +217,7 @@ async fn wait_for(job: &Job, tools: &Tools<'_>) -> Result<Done, Failure> {
         let over = Instant::now() + wait > deadline;
         tokio::select! {
             biased;
-            () = tools.stop.cancelled() => return Err(left_running(&job, "driftless was asked to stop")),
+            () = tools.brake.process_stops() => return Err(left_running(&job, "driftless was asked to stop")),
             () = tokio::time::sleep(wait), if !over => {}
             () = std::future::ready(()), if over => {
                 return Err(left_running(&job, &format!("it took longer than {} s", tools.limits.job.as_secs())));
@@ -241,7 +240,7 @@ async fn wait_for(job: &Job, tools: &Tools<'_>) -> Result<Done, Failure> {
     }
 }
 
-/// Waits as long as the platform asks, or as the backoff says; a stop ends it.
+/// Waits as long as the platform asks, or as the backoff says; the brake ends it.
 async fn pause(failure: &Failure, attempt: u32, tools: &Tools<'_>) {
     let backoff = tools.limits.retry.wait(attempt, fastrand::f64());
     let wait = match failure.retry_after {
@@ -250,7 +249,7 @@ async fn pause(failure: &Failure, attempt: u32, tools: &Tools<'_>) {
     };
     tokio::select! {
         biased;
-        () = tools.stop.cancelled() => {}
+        () = tools.brake.pulled() => {}
         () = tokio::time::sleep(wait) => {}
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::EnvironmentName;
-use driftless_core::plan::{Change, Class, FieldChange, Plan, States};
+use driftless_core::plan::{Change, FieldChange, Plan, States};
 use driftless_core::render;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -19,6 +19,8 @@ use super::problem::{Problem, Segment};
 use super::standing::{Standing, totals};
 use crate::codec;
 use crate::engine::{Activity, EnvironmentView, KindView, Overview, SourceView};
+use crate::store::drifts::DriftRecord;
+use crate::store::facts::Suspension;
 use crate::store::{RunId, RunRecord, Trigger};
 
 /// How many runs a list holds unless it is asked for another number, and at most.
@@ -51,11 +53,19 @@ pub(super) async fn environments(State(shell): Shared) -> impl IntoResponse {
 /// `GET /api/v1/environments/{name}`.
 pub(super) async fn environment(State(shell): Shared, Segment(name): Segment) -> Result<impl IntoResponse, Problem> {
     let overview = shell.app.control.overview().borrow().clone();
-    let (name, view) = find(&overview, name)?;
-    let mut json = environment_json(&name, view, &overview);
+    Ok(axum::Json(one_environment(&overview, name)?))
+}
+
+/// One environment, whole.
+///
+/// # Errors
+/// When there is none of that name.
+pub(super) fn one_environment(overview: &Overview, name: String) -> Result<Json, Problem> {
+    let (name, view) = find(overview, name)?;
+    let mut json = environment_json(&name, view, overview);
     json["diagnostics"] = view.diagnostics.iter().map(diagnostic_json).collect();
     json["gaps"] = view.gaps.iter().map(String::as_str).collect();
-    Ok(axum::Json(json))
+    Ok(json)
 }
 
 /// `GET /api/v1/environments/{name}/plan`: the plan of the last pass, in the form of the command line's.
@@ -75,7 +85,7 @@ pub(super) async fn drift(State(shell): Shared, Segment(name): Segment) -> Resul
         Some(run) => results(run, plan, shell.app.store.run(&run.id).await?),
         None => BTreeMap::new(),
     };
-    let steps = plan.steps.iter().filter(|step| has_drift(&step.change)).map(|step| {
+    let steps = plan.steps.iter().filter(|step| step.change.has_drift()).map(|step| {
         let step_of = (step.change.key.to_string(), step.change.action.word().to_owned());
         let result = results.get(&step_of).map_or("planned", String::as_str);
         (
@@ -83,11 +93,9 @@ pub(super) async fn drift(State(shell): Shared, Segment(name): Segment) -> Resul
             if result == "applied" { "corrected" } else { result }.to_owned(),
         )
     });
-    let reported = plan.reported.iter().filter(|change| has_drift(change));
-    let held = plan.held.iter().filter(|change| has_drift(change));
     let resources: Vec<(&Change, String)> = steps
-        .chain(reported.map(|change| (change, "reported".to_owned())))
-        .chain(held.map(|change| (change, "held".to_owned())))
+        .chain(untouched(&plan.held, "held"))
+        .chain(untouched(&plan.reported, "reported"))
         .collect();
     let open = resources.iter().filter(|(_, handling)| handling != "corrected").count();
     Ok(axum::Json(json!({
@@ -96,7 +104,7 @@ pub(super) async fn drift(State(shell): Shared, Segment(name): Segment) -> Resul
         "revision": plan.revision.as_ref().map(|revision| &revision.0),
         "since": view.drift_since.map(instant),
         "open": open,
-        "resources": resources.iter().map(|(change, handling)| drift_json(change, handling)).collect::<Vec<_>>(),
+        "resources": resources.iter().map(|(change, handling)| drift_json(change, handling, view.drifts.get(&change.key))).collect::<Vec<_>>(),
     })))
 }
 
@@ -191,14 +199,6 @@ pub(super) fn document(text: Option<&str>) -> Json {
         .unwrap_or(Json::Null)
 }
 
-fn has_drift(change: &Change) -> bool {
-    let moved = |class: Class| match class {
-        Class::Drift | Class::Conflict => true,
-        Class::Pending | Class::Adoption => false,
-    };
-    moved(change.class) || change.fields.iter().any(|field| moved(field.class))
-}
-
 /// What became of the steps of `plan` in its run, by key and action (a key may also have an operation); empty where the run is
 /// of another plan.
 fn results(shown: &RunRecord, plan: &Plan, stored: Option<RunRecord>) -> BTreeMap<(String, String), String> {
@@ -218,13 +218,25 @@ fn results(shown: &RunRecord, plan: &Plan, stored: Option<RunRecord>) -> BTreeMa
         .collect()
 }
 
-fn drift_json(change: &Change, handling: &str) -> Json {
+fn untouched<'a>(changes: &'a [Change], handling: &'a str) -> impl Iterator<Item = (&'a Change, String)> {
+    let drifted = changes.iter().filter(|change| change.has_drift());
+    drifted.map(move |change| (change, handling.to_owned()))
+}
+
+fn drift_json(change: &Change, handling: &str, history: Option<&DriftRecord>) -> Json {
+    let edited = change.edited.as_ref().or_else(|| history?.edited.as_ref());
     json!({
         "kind": change.key.kind.0,
         "key": change.key.to_string(),
         "class": change.class.word(),
         "action": change.action.word(),
         "handling": handling,
+        "first_seen": history.map(|record| instant(record.first_seen)),
+        "since": history.and_then(|record| record.open_since).map(instant),
+        "seen": history.map_or(0, |record| record.seen),
+        "corrected": history.map_or(0, |record| record.corrected),
+        "stopped": history.and_then(|record| record.stopped).map(instant),
+        "edited": edited,
         "fields": change.fields.iter().map(field_json).collect::<Vec<_>>(),
     })
 }
@@ -254,6 +266,7 @@ fn environment_json(name: &EnvironmentName, view: &EnvironmentView, overview: &O
         "mode": view.mode,
         "drift_policy": view.drift,
         "activity": activity_json(&view.activity),
+        "suspended": view.suspended.as_ref().map(suspension_json),
         "revision": view.revision.as_ref().map(|revision| &revision.0),
         "last_run": view.last_run.as_ref().map(run_json),
         "last_success": view.last_success.map(instant),
@@ -268,6 +281,10 @@ fn environment_json(name: &EnvironmentName, view: &EnvironmentView, overview: &O
         "totals": states_json(&total.states, total.failed),
         "kinds": view.kinds.iter().map(kind_json).collect::<Vec<_>>(),
     })
+}
+
+fn suspension_json(suspension: &Suspension) -> Json {
+    json!({"reason": suspension.reason, "by": suspension.by, "since": instant(suspension.since)})
 }
 
 fn activity_json(activity: &Activity) -> Json {

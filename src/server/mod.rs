@@ -1,7 +1,7 @@
 //! The HTTP side of the daemon: probes, metrics, webhooks, the API, server-sent events and the dashboard.
 //!
 //! It sees the engine through [`Control`] and history through [`Store`], and writes neither: a request is only ever a reason for
-//! the engine to look again. Bodies, names and commit messages are hostile text everywhere below.
+//! the engine to look again, or what somebody said that the engine weighs. Bodies, names and commit messages are hostile text everywhere below.
 
 mod api;
 mod dashboard;
@@ -11,6 +11,7 @@ mod health;
 mod listen;
 mod metrics;
 mod problem;
+mod requests;
 mod standing;
 mod webhook;
 
@@ -76,8 +77,11 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Shell>>)> {
         ("GET", "/api/v1/environments/{name}/plan", get(api::plan)),
         ("GET", "/api/v1/environments/{name}/drift", get(api::drift)),
         ("POST", "/api/v1/environments/{name}/reconcile", post(api::reconcile)),
+        ("POST", "/api/v1/environments/{name}/suspend", post(requests::suspend)),
+        ("POST", "/api/v1/environments/{name}/resume", post(requests::resume)),
         ("GET", "/api/v1/runs", get(api::runs)),
         ("GET", "/api/v1/runs/{id}", get(api::run)),
+        ("POST", "/api/v1/runs/{id}/approve", post(requests::approve)),
         ("GET", "/api/v1/events", get(events::events)),
     ]
 }

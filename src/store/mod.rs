@@ -1,5 +1,6 @@
 //! The port of the store: ledgers, intents and the history of runs.
 
+pub mod drifts;
 pub mod facts;
 pub mod sqlite;
 
@@ -10,6 +11,8 @@ use driftless_core::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use driftless_core::plan::Moved;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::Schema;
+
+use self::drifts::DriftRecord;
 
 /// What outlives the process.
 #[async_trait]
@@ -77,6 +80,19 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read.
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError>;
 
+    /// The history of an environment's drift, by key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn drifts(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Vec<DriftRecord>, StoreError>;
+
+    /// In one transaction: writes these records over what their keys had. What is over the store's limit goes, the oldest that
+    /// is not open first.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn put_drifts(&self, environment: &EnvironmentName, records: &[DriftRecord]) -> Result<(), StoreError>;
+
     /// What is remembered of an environment under `name`: see [`facts`].
     ///
     /// # Errors
@@ -132,6 +148,10 @@ pub enum Trigger {
     Webhook(String),
     /// Somebody asked, through the API or the command line.
     Manual,
+    /// Somebody approved a plan that guards kept back.
+    Approval,
+    /// Somebody let a suspended environment go on.
+    Resume,
 }
 
 impl Trigger {
@@ -144,6 +164,16 @@ impl Trigger {
             Trigger::Retry => "retry".to_owned(),
             Trigger::Webhook(name) => format!("webhook {name}"),
             Trigger::Manual => "manual".to_owned(),
+            Trigger::Approval => "approval".to_owned(),
+            Trigger::Resume => "resume".to_owned(),
+        }
+    }
+
+    /// Whether a person stands behind it: such a pass is never put off, and starts the waits between passes anew.
+    pub fn is_personal(&self) -> bool {
+        match self {
+            Trigger::Manual | Trigger::Approval | Trigger::Resume => true,
+            Trigger::Start | Trigger::Revision | Trigger::Drift | Trigger::Retry | Trigger::Webhook(_) => false,
         }
     }
 
@@ -154,6 +184,8 @@ impl Trigger {
             "revision" => Trigger::Revision,
             "drift check" => Trigger::Drift,
             "retry" => Trigger::Retry,
+            "approval" => Trigger::Approval,
+            "resume" => Trigger::Resume,
             text => match text.strip_prefix("webhook ") {
                 Some(name) => Trigger::Webhook(name.to_owned()),
                 None => Trigger::Manual,

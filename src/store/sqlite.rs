@@ -2,6 +2,7 @@
 //!
 //! Beside `<file>` lie `<file>.key` (the key of the secret fingerprints) and `<file>.lock` (held while the store is open).
 
+mod drifts;
 mod fault;
 mod group;
 mod keyfile;
@@ -27,6 +28,7 @@ use self::fault::Faults;
 use self::group::{Change, Group};
 use self::location::Location;
 use self::lock::Lock;
+use super::drifts::DriftRecord;
 use super::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
 /// What the store keeps at most.
@@ -36,6 +38,8 @@ pub struct Limits {
     pub runs: u32,
     /// Runs that did not, beside those.
     pub idle_runs: u32,
+    /// Resources of one environment whose drift is remembered.
+    pub drifts: u32,
 }
 
 impl Default for Limits {
@@ -43,6 +47,7 @@ impl Default for Limits {
         Self {
             runs: 500,
             idle_runs: 50,
+            drifts: 10_000,
         }
     }
 }
@@ -291,6 +296,33 @@ impl Store for SqliteStore {
             .await
             .map_err(|error| self.faults.of("read a run", &error))?;
         found.as_ref().map(|row| self.read_run(row)).transpose()
+    }
+
+    async fn drifts(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Vec<DriftRecord>, StoreError> {
+        let found = sqlx::query("SELECT * FROM drifts WHERE environment = ? ORDER BY key")
+            .bind(&environment.0)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.faults.of("read the history of drift", &error))?;
+        found
+            .iter()
+            .filter_map(|row| drifts::record(row, schema).transpose())
+            .map(|record| record.map_err(|fault| self.faults.row(environment, &fault)))
+            .collect()
+    }
+
+    async fn put_drifts(&self, environment: &EnvironmentName, records: &[DriftRecord]) -> Result<(), StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("write the history of drift", &error);
+        let mut transaction = self.writer.begin().await.map_err(doing)?;
+        for record in records {
+            drifts::put(&mut transaction, environment, record)
+                .await
+                .map_err(doing)?;
+        }
+        drifts::trim(&mut transaction, environment, self.limits.drifts)
+            .await
+            .map_err(doing)?;
+        transaction.commit().await.map_err(doing)
     }
 
     async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError> {

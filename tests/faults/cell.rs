@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use driftless::engine::apply::{Limits, Unfollowed};
 use driftless::engine::reconcile::{Environment, Memory, PassError, carry_out, prepare};
+use driftless::engine::windows::Windows;
 use driftless::store::sqlite::{self, SqliteStore};
+use driftless_core::guard::Circumstances;
 use driftless_core::key::EnvironmentName;
 use driftless_core::render;
 use driftless_core::report::{Conclusion, Outcomes, Report};
@@ -175,6 +177,8 @@ fn hurried(case: &Case, instance: &Instance, gate: &Arc<OneByOne>, memory: Memor
         left_out: Vec::new(),
         policy: case.policy.clone(),
         memory: Some(memory),
+        windows: Windows::default(),
+        neighbours: Vec::new(),
     }
 }
 
@@ -188,7 +192,7 @@ pub(crate) async fn pass(environment: &Environment, patience: Patience) -> Pass 
         },
         ..limits()
     };
-    let prepared = match prepare(environment, None, &Unfollowed).await {
+    let prepared = match prepare(environment, None, &Circumstances::default(), &Unfollowed).await {
         Ok(prepared) => prepared,
         Err(error) => return Pass(Err(error), Vec::new()),
     };

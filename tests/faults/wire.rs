@@ -82,10 +82,10 @@ impl OneByOne {
 
 #[async_trait]
 impl Gate for OneByOne {
-    async fn enter(&self) -> Pass {
+    async fn enter(&self) -> Result<Pass, Failure> {
         let place = self.place.clone().acquire_owned().await.unwrap();
         self.entered.send_modify(|count| *count += 1);
-        Pass::new(place)
+        Ok(Pass::new(place))
     }
 
     fn again(&self, attempt: u32, failure: &Failure) -> Option<Duration> {

@@ -190,8 +190,8 @@ async fn what_no_route_answers_is_a_problem_document() {
     for path in [
         "/nope",
         "/api/v1/nope",
-        "/api/v1/environments/prod/suspend",
-        "/api/v1/runs/x/approve",
+        "/api/v1/environments/prod/nope",
+        "/api/v1/runs/x/nope",
     ] {
         let answer = get(&rig, path).await;
         assert_eq!(

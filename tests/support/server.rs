@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
-use driftless::engine::{Activity, Control, EnvironmentView, KindView, Overview, SourceView, UnknownEnvironment};
+use driftless::engine::{
+    Activity, Control, EnvironmentView, KindView, Overview, Refusal, SourceView, UnknownEnvironment,
+};
 use driftless::server::{Access, App, Provider, Webhook, router};
 use driftless::source::Commit;
+use driftless::store::drifts::DriftRecord;
+use driftless::store::facts::Suspension;
 use driftless::store::{Intent, RunId, RunRecord, Settled, Store, StoreError, Trigger};
 use driftless_core::diagnostic::{Diagnostic, Place};
 use driftless_core::field::FieldPath;
@@ -33,8 +37,11 @@ pub(crate) const HOSTILE: &str =
 pub(crate) struct FakeEngine {
     pub(crate) overview: watch::Sender<Arc<Overview>>,
     pub(crate) asked: Mutex<Vec<(String, Trigger)>>,
+    /// Run, digest and person of each approval.
+    pub(crate) approved: Mutex<Vec<(String, String, Option<String>)>>,
 }
 
+#[async_trait]
 impl Control for FakeEngine {
     fn overview(&self) -> watch::Receiver<Arc<Overview>> {
         self.overview.subscribe()
@@ -54,6 +61,55 @@ impl Control for FakeEngine {
         on_it
             .map(|(name, _)| (name.clone(), self.trigger(name, trigger.clone()).unwrap()))
             .collect()
+    }
+
+    async fn suspend(&self, environment: &EnvironmentName, reason: String, by: Option<String>) -> Result<(), Refusal> {
+        let since = "2026-11-22T09:00:00Z".parse().unwrap();
+        self.change(environment, |view| {
+            view.suspended = Some(Suspension { reason, by, since })
+        })
+    }
+
+    async fn resume(&self, environment: &EnvironmentName) -> Result<(), Refusal> {
+        self.change(environment, |view| view.suspended = None)
+    }
+
+    async fn approve(
+        &self,
+        run: &RunId,
+        digest: &Digest,
+        by: Option<String>,
+    ) -> Result<(EnvironmentName, RunId), Refusal> {
+        let prod = EnvironmentName("prod".to_owned());
+        let current = Digest::of("prod");
+        match run.0.as_str() {
+            "20261122T0940-prod" if *digest == current => {
+                self.approved
+                    .lock()
+                    .unwrap()
+                    .push((run.0.clone(), digest.0.clone(), by));
+                Ok((prod.clone(), self.trigger(&prod, Trigger::Approval)?))
+            }
+            "20261122T0940-prod" => Err(Refusal::PlanMoved {
+                environment: prod,
+                current: Some(current),
+            }),
+            "20261122T0936-staging" => Err(Refusal::NothingHeld(EnvironmentName("staging".to_owned()))),
+            "no-store" => Err(Refusal::Store(StoreError {
+                message: "cannot open /srv/private/driftless.db".to_owned(),
+            })),
+            _ => Err(Refusal::UnknownRun(run.clone())),
+        }
+    }
+}
+
+impl FakeEngine {
+    fn change(&self, environment: &EnvironmentName, change: impl FnOnce(&mut EnvironmentView)) -> Result<(), Refusal> {
+        let mut overview = Overview::clone(&self.overview.borrow());
+        let view = overview.environments.get_mut(environment);
+        change(view.ok_or_else(|| UnknownEnvironment(environment.clone()))?);
+        self.overview.send_replace(Arc::new(overview));
+        Ok(())
     }
 }
 
@@ -118,6 +174,14 @@ impl Store for FakeStore {
         Ok(self.read()?.into_iter().find(|run| run.id == *id))
     }
 
+    async fn drifts(&self, _: &EnvironmentName, _: &dyn Schema) -> Result<Vec<DriftRecord>, StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn put_drifts(&self, _: &EnvironmentName, _: &[DriftRecord]) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
     async fn fact(&self, _: &EnvironmentName, _: &'static str) -> Result<Option<String>, StoreError> {
         Ok(None)
     }
@@ -142,6 +206,7 @@ pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> R
     let engine = Arc::new(FakeEngine {
         overview: watch::Sender::new(Arc::new(overview)),
         asked: Mutex::default(),
+        approved: Mutex::default(),
     });
     let store = Arc::new(FakeStore {
         runs: Mutex::new(Ok(runs)),
@@ -399,6 +464,7 @@ pub(crate) fn calm(target: &str, now: DateTime<Utc>) -> EnvironmentView {
         mode: "apply",
         drift: "correct",
         activity: Activity::Idle,
+        suspended: None,
         revision: Some(revision()),
         last_run: Some(run(
             &format!("20261122T0936-{target}"),
@@ -411,6 +477,7 @@ pub(crate) fn calm(target: &str, now: DateTime<Utc>) -> EnvironmentView {
         kinds: calm_kinds(),
         plan: None,
         drift_since: None,
+        drifts: Arc::default(),
         diagnostics: Vec::new(),
         gaps: Vec::new(),
         error: None,

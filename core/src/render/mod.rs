@@ -204,6 +204,9 @@ pub fn outcome_error(result: &Outcomes) -> Option<String> {
         }
         Outcomes::Skipped(SkipReason::Upstream(key)) => Some(format!("skipped: `{key}`, which it needs, failed")),
         Outcomes::Skipped(SkipReason::Stopping) => Some("skipped: driftless was asked to stop".to_owned()),
+        Outcomes::Skipped(SkipReason::Suspended) => {
+            Some("skipped: the environment was suspended; `driftless resume` lets it go on".to_owned())
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use driftless_core::plan::Moved;
 use driftless_core::schema::Schema;
 
 use super::Log;
+use crate::store::drifts::DriftRecord;
 use crate::store::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
 pub(in crate::engine) struct TestStore {
@@ -23,6 +24,7 @@ pub(in crate::engine) struct StoreState {
     pub(in crate::engine) ledgers: BTreeMap<EnvironmentName, Ledger>,
     pub(in crate::engine) intents: BTreeMap<(EnvironmentName, Key), Intent>,
     pub(in crate::engine) runs: BTreeMap<RunId, RunRecord>,
+    pub(in crate::engine) drifts: BTreeMap<(EnvironmentName, Key), DriftRecord>,
     pub(in crate::engine) facts: BTreeMap<(EnvironmentName, &'static str), String>,
     pub(in crate::engine) refuses_intents: bool,
 }
@@ -128,6 +130,18 @@ impl Store for TestStore {
 
     async fn run(&self, id: &RunId) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.state().runs.get(id).cloned())
+    }
+
+    async fn drifts(&self, environment: &EnvironmentName, _: &dyn Schema) -> Result<Vec<DriftRecord>, StoreError> {
+        let state = self.state();
+        let own = state.drifts.iter().filter(|((name, _), _)| name == environment);
+        Ok(own.map(|(_, record)| record.clone()).collect())
+    }
+
+    async fn put_drifts(&self, environment: &EnvironmentName, records: &[DriftRecord]) -> Result<(), StoreError> {
+        let places = records.iter().map(|record| (environment.clone(), record.key.clone()));
+        self.state().drifts.extend(places.zip(records.iter().cloned()));
+        Ok(())
     }
 
     async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError> {

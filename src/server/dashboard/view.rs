@@ -62,10 +62,19 @@ struct EnvironmentRow {
     target: String,
     mode: &'static str,
     activity: Option<String>,
+    suspended: Option<SuspendedRow>,
     revision: Option<RevisionRow>,
     last_success: Option<When>,
     next: Option<When>,
     kinds: Vec<KindRow>,
+}
+
+/// That somebody asked that nothing be written.
+#[derive(Serialize)]
+struct SuspendedRow {
+    reason: String,
+    by: Option<String>,
+    since: When,
 }
 
 /// A commit.
@@ -341,6 +350,11 @@ fn environment_row(
         target: view.target.clone(),
         mode: view.mode,
         activity: activity_text(&view.activity),
+        suspended: view.suspended.as_ref().map(|suspension| SuspendedRow {
+            reason: suspension.reason.clone(),
+            by: suspension.by.clone(),
+            since: When::at(suspension.since, now),
+        }),
         revision: view
             .revision
             .as_ref()

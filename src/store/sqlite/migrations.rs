@@ -57,6 +57,21 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (environment, name)
     ) STRICT;
 ",
+    "
+    CREATE TABLE drifts (
+        environment TEXT NOT NULL,
+        key         TEXT NOT NULL,
+        first_seen  TEXT NOT NULL,
+        open_since  TEXT,
+        last_seen   TEXT NOT NULL,
+        seen        INTEGER NOT NULL,
+        corrected   INTEGER NOT NULL,
+        corrections TEXT NOT NULL,
+        stopped     TEXT,
+        edited      TEXT,
+        PRIMARY KEY (environment, key)
+    ) STRICT;
+",
 ];
 
 /// Brings the database to this version's shape, each step in one transaction.

@@ -430,9 +430,16 @@ async fn a_run_reads_back_whole_and_is_listed_without_its_plan_and_report() {
 
 #[tokio::test]
 async fn history_is_bounded_for_each_environment_and_newest_first() {
-    let store = SqliteStore::open("sqlite::memory:", Limits { runs: 3, idle_runs: 2 })
-        .await
-        .unwrap();
+    let store = SqliteStore::open(
+        "sqlite::memory:",
+        Limits {
+            runs: 3,
+            idle_runs: 2,
+            ..Limits::default()
+        },
+    )
+    .await
+    .unwrap();
     let dev = EnvironmentName("dev".into());
     store.put_run(&a_run(&dev, 0)).await.unwrap();
     for number in 1..=10 {
@@ -450,7 +457,11 @@ async fn history_is_bounded_for_each_environment_and_newest_first() {
 
 #[tokio::test]
 async fn idle_runs_push_out_no_others_and_a_run_under_way_pushes_out_none() {
-    let limits = Limits { runs: 3, idle_runs: 2 };
+    let limits = Limits {
+        runs: 3,
+        idle_runs: 2,
+        ..Limits::default()
+    };
     let store = SqliteStore::open("sqlite::memory:", limits).await.unwrap();
     for number in 1..=3 {
         store.put_run(&a_run(&prod(), number)).await.unwrap();
