@@ -24,10 +24,10 @@ use driftless_core::value::{Map, Secret, Value};
 use loopback::{Answer, Asked, Patience, Server, qualytics_at};
 use serde_json::{Value as Json, json};
 
-const CONNECTIONS: &str = "GET /api/connections?sort_id=asc&page=1&size=100";
-const DATASTORES: &str = "GET /api/datastores?sort_created=asc&page=1&size=100";
-const ENRICHMENT: &str = "GET /api/datastores?sort_created=asc&enrichment_only=true&page=1&size=100";
-const CHECKS: &str = "GET /api/quality-checks?datastore=7&archived=include&sort_created=asc&page=1&size=100";
+const CONNECTIONS: &str = "GET /api/connections?sort_id=desc&page=1&size=100";
+const DATASTORES: &str = "GET /api/datastores?sort_created=desc&page=1&size=100";
+const ENRICHMENT: &str = "GET /api/datastores?sort_created=desc&enrichment_only=true&page=1&size=100";
+const CHECKS: &str = "GET /api/quality-checks?datastore=7&archived=include&sort_created=desc&page=1&size=100";
 const LISTING: &str = "GET /api/containers/listing?datastore=7";
 
 const CONNECTION_BODY: &str = r#"{"created":"2026-01-05T08:00:00Z","id":3,"name":"prod-pg","type":"postgresql",
@@ -967,7 +967,8 @@ async fn a_profile_under_way_is_awaited_and_one_that_began_too_early_is_followed
     );
 }
 
-const FIND_CHECK: &str = "GET /api/quality-checks?datastore=7&container=11&archived=include&page=1&size=100";
+const FIND_CHECK: &str =
+    "GET /api/quality-checks?datastore=7&container=11&archived=include&sort_created=desc&page=1&size=100";
 
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_is_looked_up_by_its_key() {
@@ -1198,6 +1199,33 @@ async fn a_taken_name_that_was_not_to_be_seen_is_said_to_be_one() {
     );
 }
 
+#[tokio::test]
+async fn a_taken_name_is_looked_up_once_and_is_not_visible_or_was_made_since() {
+    let visible = DATASTORE_BODY;
+    for (found, said) in [
+        (None, "`datastore/dw` is not visible"),
+        (Some(visible), "was made since"),
+    ] {
+        let server = Server::start().await;
+        server
+            .on(
+                "POST /api/datastores",
+                Answer::json(409, r#"{"detail":"Datastore name already exists"}"#),
+            )
+            .gives("GET /api/datastores?name=dw&page=1&size=100", &page(found.as_slice()))
+            .gives(
+                "GET /api/datastores?name=dw&enrichment_only=true&page=1&size=100",
+                &page(&[]),
+            );
+        let step = create(DATASTORE, &["dw"], r#"{"connection_name":"prod-pg","name":"dw"}"#);
+        let failure = refused(&server, &step).await;
+        assert_eq!(failure.meaning, Meaning::Conflict, "it is not tried again");
+        assert!(failure.message.contains(said), "{}", failure.message);
+        let writes = server.lines().into_iter().filter(|line| line.starts_with("POST"));
+        assert_eq!(writes.count(), 1);
+    }
+}
+
 fn connections(ids: std::ops::Range<usize>, total: usize, number: usize) -> String {
     let items: Vec<String> = ids
         .map(|id| format!(r#"{{"id":{id},"name":"c{id}","type":"mysql"}}"#))
@@ -1209,7 +1237,7 @@ fn connections(ids: std::ops::Range<usize>, total: usize, number: usize) -> Stri
 }
 
 fn connections_line(number: usize) -> String {
-    format!("GET /api/connections?sort_id=asc&page={number}&size=100")
+    format!("GET /api/connections?sort_id=desc&page={number}&size=100")
 }
 
 /// Reads an instance that has connections alone.
@@ -1220,15 +1248,51 @@ async fn read_connections(server: &Server, patience: u32) -> Live {
 }
 
 #[tokio::test]
-async fn every_page_is_read_once_and_what_comes_twice_counts_once() {
+async fn every_page_is_read_once_and_the_first_one_again_at_the_end() {
     let server = Server::start().await;
     server
         .gives(&connections_line(1), &connections(0..100, 205, 1))
         .gives(&connections_line(2), &connections(100..200, 205, 2))
-        .gives(&connections_line(3), &connections(200..205, 205, 3));
+        .gives(&connections_line(3), &connections(200..205, 205, 3))
+        .gives(&connections_line(1), &connections(0..100, 205, 1));
     let live = read_connections(&server, 0).await;
     assert_eq!((live.resources.len(), live.gaps.len()), (205, 0));
-    assert_eq!(server.lines().len(), 5);
+    assert_eq!(server.lines().len(), 6);
+}
+
+#[tokio::test]
+async fn a_row_that_slips_between_pages_while_another_is_made_is_missed_by_no_total_and_found_by_a_second_look() {
+    let server = Server::start().await;
+    // Newest first. While the pages are read, 0 is made and one of the last is deleted: the total says nothing of it.
+    server
+        .gives(&connections_line(1), &connections(1..101, 150, 1))
+        .gives(&connections_line(2), &connections(101..151, 150, 2))
+        .gives(&connections_line(1), &connections(0..100, 150, 1))
+        .gives(&connections_line(1), &connections(0..100, 150, 1))
+        .gives(&connections_line(2), &connections(100..150, 150, 2))
+        .gives(&connections_line(1), &connections(0..100, 150, 1));
+    let live = read_connections(&server, 0).await;
+    assert_eq!((live.resources.len(), live.gaps.len()), (150, 0));
+    assert!(live.resources.contains_key(&Key::new(CONNECTION, ["c0"])));
+}
+
+#[tokio::test]
+async fn a_list_that_never_holds_still_is_read_three_times_and_is_a_gap() {
+    let server = Server::start().await;
+    for round in 0..3 {
+        server
+            .gives(&connections_line(1), &connections(round..100 + round, 150, 1))
+            .gives(&connections_line(2), &connections(100 + round..150 + round, 150, 2))
+            .gives(&connections_line(1), &connections(round + 1..101 + round, 150, 1));
+    }
+    let live = read_connections(&server, 0).await;
+    assert!(live.resources.is_empty());
+    assert_eq!(live.gaps.len(), 1);
+    assert!(
+        live.gaps[0].message.contains("3 times in a row"),
+        "{}",
+        live.gaps[0].message
+    );
 }
 
 #[tokio::test]
@@ -1247,6 +1311,19 @@ async fn a_list_that_does_not_hold_what_its_total_says_is_an_error_and_never_an_
         (
             "a total that moves",
             vec![connections(0..100, 101, 1), connections(100..102, 102, 2)],
+        ),
+        ("more than are said", vec![connections(0..3, 2, 1)]),
+        (
+            "a short page before the end",
+            vec![
+                connections(0..100, 250, 1),
+                connections(100..150, 250, 2),
+                connections(150..250, 250, 3),
+            ],
+        ),
+        (
+            "a row twice, and as many as are said",
+            vec![connections(0..100, 150, 1), connections(99..150, 150, 2)],
         ),
         ("no page", vec![r#"{"detail":"hello"}"#.to_owned()]),
         ("half a page", vec![r#"{"items":[{"id":1,"name":"a"#.to_owned()]),

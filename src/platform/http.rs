@@ -1,17 +1,16 @@
-//! HTTP as platforms speak it: one client with time-outs and a cap, paging, and the one place where a status becomes a meaning.
+//! HTTP as platforms speak it: one client with time-outs and a cap, and the one place where a status becomes a meaning.
 //!
 //! Every request asks the [`Gate`] first. A read that failed is sent again as the gate says; a write never is, here.
 
 mod network;
+mod pages;
 mod request;
 
-use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::value::Secret;
-use futures::stream::{self, StreamExt as _};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use serde_json::Value as Json;
@@ -21,16 +20,8 @@ use super::redact::Hidden;
 use super::{Exchange, Fault, Gate};
 
 pub use self::network::{Identity, Network, Proxy, Timeouts};
+pub use self::pages::{First, READINGS, Whole};
 pub use self::request::{Call, Method, Request};
-
-/// Items of a page: the most that the platforms give.
-const PAGE_SIZE: usize = 100;
-
-/// Pages of one list that are asked for at once: more would only be held in memory while they wait for the gate.
-const PAGES_AT_ONCE: usize = 16;
-
-/// The most items that a list may have: fifty times the largest instance in the budgets.
-const ITEM_CAP: usize = 5_000_000;
 
 /// The most that an answer may hold, in bytes.
 const BODY_CAP: usize = 64 << 20;
@@ -122,86 +113,6 @@ impl Http {
         self.send(request)
             .await?
             .ok_or_else(|| failures::broken(request, "the answer has no body"))
-    }
-
-    /// Reads all pages of a list and hands each item to `read` as it comes; an item that comes twice counts once. The items
-    /// come in the order of the pages.
-    ///
-    /// # Errors
-    /// As [`Http::send`]; also when the items are not as many as their total says, however often the gate lets them be read.
-    pub async fn pages<T>(&self, request: &Request, read: impl Fn(Json) -> T) -> Result<Vec<T>, Failure> {
-        let mut attempt = 1;
-        loop {
-            let failure = match self.all_pages(request, &read).await? {
-                Ok(items) => return Ok(items),
-                Err(failure) => failure,
-            };
-            match self.gate.again(attempt, &failure) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(failure),
-            }
-            attempt += 1;
-        }
-    }
-
-    /// The items; or, inside, that the pages do not fit together, as when rows came or went while they were read.
-    async fn all_pages<T>(
-        &self,
-        request: &Request,
-        read: &impl Fn(Json) -> T,
-    ) -> Result<Result<Vec<T>, Failure>, Failure> {
-        let mut seen = HashSet::new();
-        let mut items = Vec::new();
-        let first = self.page(request, 1, read).await?;
-        let total = first.total;
-        if total > ITEM_CAP {
-            let message = format!("the list says that it has {total} items; more than {ITEM_CAP} are not read");
-            return Err(failures::broken(request, &message));
-        }
-        let pages = total.div_ceil(first.size);
-        let mut rest = stream::iter(2..=pages)
-            .map(|number| self.page(request, number, read))
-            .buffered(PAGES_AT_ONCE);
-        let mut page = first;
-        loop {
-            if page.total != total {
-                let message = format!(
-                    "the total moved from {total} to {} while the pages were read",
-                    page.total
-                );
-                return Ok(Err(failures::broken(request, &message)));
-            }
-            let before = items.len();
-            for (id, item) in page.items {
-                let Some(id) = id else {
-                    return Ok(Err(failures::broken(request, "an item has no id")));
-                };
-                if seen.insert(id) {
-                    items.push(item);
-                }
-            }
-            // A page that brings nothing new is never made good by later ones, of which a wrong total may promise very many.
-            if items.len() == before {
-                break;
-            }
-            match rest.next().await {
-                Some(next) => page = next?,
-                None => break,
-            }
-        }
-        if items.len() == total {
-            return Ok(Ok(items));
-        }
-        let message = format!("the pages hold {} items, and their total says {total}", items.len());
-        Ok(Err(failures::broken(request, &message)))
-    }
-
-    /// One page. Its items are read here: what they hold of JSON does not wait in memory for the pages before.
-    async fn page<T>(&self, request: &Request, number: usize, read: &impl Fn(Json) -> T) -> Result<Page<T>, Failure> {
-        let request = request.clone().query("page", number).query("size", PAGE_SIZE);
-        let answer = self.fetch(&request).await?;
-        Page::of(answer, read)
-            .ok_or_else(|| failures::broken(&request, "the answer is no page: it has no items and total"))
     }
 
     async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Failure> {
@@ -342,35 +253,6 @@ impl Answer {
             Some(json) => Ok(Some(json)),
             None => Err(failures::unreadable(request, &self.body)),
         }
-    }
-}
-
-/// A page of a list: its items with their ids, the size of the list, and how many items a page has.
-struct Page<T> {
-    items: Vec<(Option<i64>, T)>,
-    total: usize,
-    size: usize,
-}
-
-impl<T> Page<T> {
-    fn of(mut answer: Json, read: &impl Fn(Json) -> T) -> Option<Self> {
-        let number = |field: &str| {
-            answer
-                .get(field)
-                .and_then(Json::as_u64)
-                .and_then(|n| usize::try_from(n).ok())
-        };
-        let total = number("total")?;
-        // A platform that gives smaller pages than asked for says so.
-        let size = number("size")
-            .filter(|size| (1..PAGE_SIZE).contains(size))
-            .unwrap_or(PAGE_SIZE);
-        let items = answer.get_mut("items")?.as_array_mut().map(std::mem::take)?;
-        let items = items
-            .into_iter()
-            .map(|item| (item.get("id").and_then(Json::as_i64), read(item)))
-            .collect();
-        Some(Self { items, total, size })
     }
 }
 

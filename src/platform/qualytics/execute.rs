@@ -2,7 +2,7 @@
 
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, RemoteId};
-use driftless_core::plan::{Action, Step};
+use driftless_core::plan::{Action, Change, Step};
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::value::Value;
 use serde_json::{Value as Json, json};
@@ -51,12 +51,12 @@ impl Qualytics {
         match key.kind {
             CONNECTION => {
                 let made = self.write(&CREATE_CONNECTION, &[], target.connection()).await;
-                made_with_number(made.map_err(|failure| taken(failure, step))?, step)
+                made_with_number(self.unless_taken(made, target).await?, step)
             }
             DATASTORE => {
                 let body = Body::of(target.datastore()?);
                 let made = self.write(&CREATE_DATASTORE, &[], body).await;
-                made_with_number(made.map_err(|failure| taken(failure, step))?, step)
+                made_with_number(self.unless_taken(made, target).await?, step)
             }
             CONTAINER => self.create_container(target).await,
             COMPUTED_FIELD => {
@@ -80,10 +80,9 @@ impl Qualytics {
         let at = FieldPath::top("name");
         let datastore = references::datastore_of(&step.change.key).ok_or_else(|| unknown_kind(&step.change.key))?;
         let datastore = number(target.ids, &at, &datastore)?;
-        let made = self
-            .write(&CREATE_CONTAINER, &[], target.container_creation(datastore)?)
-            .await
-            .map_err(|failure| taken(failure, step))?;
+        let body = target.container_creation(datastore)?;
+        let made = self.write(&CREATE_CONTAINER, &[], body).await;
+        let made = self.unless_taken(made, target).await?;
         let id = made_with_number(made.clone(), step)?;
         let lacks = target.lacks(&made.unwrap_or_default());
         let rest = async {
@@ -142,6 +141,33 @@ impl Qualytics {
         target.datastore_update()
     }
 
+    /// A name that is taken, although it was not to be seen when the plan was made: somebody was first, or what has it is out of
+    /// this token's sight. Which of the two is looked up; nothing is sent again for it.
+    async fn unless_taken(
+        &self,
+        made: Result<Option<Json>, Failure>,
+        target: Target<'_>,
+    ) -> Result<Option<Json>, Failure> {
+        let mut failure = match made {
+            Err(failure) if failure.meaning == Meaning::Conflict => failure,
+            made => return made,
+        };
+        let Change { key, .. } = &target.step.change;
+        let kind = key.kind;
+        let why = match self.by_key(target.step, target.ids).await {
+            Ok(Some(_)) => "it was made since this pass read the instance, and the next pass compares it".to_owned(),
+            Ok(None) => format!(
+                "`{key}` is not visible: a {kind} has this name, no list shows it, and it lies outside of the teams of this token. Give \
+                 the token the team that sees it, or call yours otherwise"
+            ),
+            Err(_) => format!(
+                "a {kind} of this name was not to be seen before: it was made since, or lies outside of the teams of this token"
+            ),
+        };
+        failure.message = format!("{}; {why}", failure.message);
+        Err(failure)
+    }
+
     pub(super) async fn write(&self, call: &'static Call, ids: &[i64], body: Body) -> Result<Option<Json>, Failure> {
         let request = Request::new(call, ids).body(body.json, body.secrets);
         self.http.send(&request).await
@@ -176,17 +202,6 @@ fn half_done(mut failure: Failure, what: &str) -> Failure {
         failure.meaning = Meaning::Lost;
     }
     failure.message = format!("{what}: {}", failure.message);
-    failure
-}
-
-/// A name that is taken, although it was not to be seen, is somebody else's or out of this token's sight.
-fn taken(mut failure: Failure, step: &Step) -> Failure {
-    if failure.meaning == Meaning::Conflict {
-        failure.message = format!(
-            "{}; a {} of this name was not to be seen before: it was made since, or lies outside of the teams of this token",
-            failure.message, step.change.key.kind
-        );
-    }
     failure
 }
 

@@ -272,8 +272,8 @@ impl Qualytics {
     ) -> Result<(), Failure> {
         let request = Request::new(&LIST_CHECKS, &[])
             .query("datastore", part.id)
-            .query("sort_created", "asc");
-        let read = self.http.pages(&request, portable::trimmed_check).await;
+            .query("sort_created", "desc");
+        let read = self.settled(&request, portable::trimmed_check, |_| true).await;
         let Some(mut raws) = soft(read, &format!("the checks of `{}`", part.name), gaps)? else {
             return Ok(());
         };

@@ -92,7 +92,7 @@ impl Qualytics {
     }
 
     /// What has this key.
-    async fn by_key(&self, step: &Step, ids: &Ids) -> Result<Option<Json>, Failure> {
+    pub(super) async fn by_key(&self, step: &Step, ids: &Ids) -> Result<Option<Json>, Failure> {
         let key = &step.change.key;
         let named = |raw: &Json| wire::text_of(raw, "name") == Some(key.name());
         match key.kind {
@@ -152,7 +152,8 @@ impl Qualytics {
         let request = Request::new(&LIST_CHECKS, &[])
             .query("datastore", datastore.0)
             .query("container", container.0)
-            .query("archived", "include");
+            .query("archived", "include")
+            .query("sort_created", "desc");
         let stored = |raw: &Json| portable::stored_uid(raw).as_deref() == Some(key.name());
         let found = self.http.pages(&request, |raw| stored(&raw).then_some(raw)).await?;
         let mut found: Vec<Json> = found.into_iter().flatten().collect();

@@ -27,6 +27,7 @@ mod rules;
 mod run;
 mod schema;
 mod shapes;
+mod sight;
 #[cfg(test)]
 mod testing;
 mod together;

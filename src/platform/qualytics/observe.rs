@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driftless_core::key::{Key, Kind, RemoteId};
-use driftless_core::report::Failure;
+use driftless_core::report::{Failure, Meaning};
 use driftless_core::snapshot::{Desired, Live, Scope};
 use futures::stream::{self, StreamExt as _};
 use serde_json::Value as Json;
@@ -16,10 +16,11 @@ use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
 use super::references::container_key;
 use super::wire::{self, Context, LiveCheck, Names};
 use super::{Qualytics, portable};
-use crate::platform::http::Request;
+use crate::platform::failures::failure;
+use crate::platform::http::{READINGS, Request, Whole};
 
 /// Reads under way at once, before the gate: enough that the gate alone decides.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
 /// A container, as the light list has it.
 pub(super) struct Listed {
@@ -63,6 +64,10 @@ impl Qualytics {
             }
             Err(failure) => live.gaps.push(gap(CONNECTION, None, failure, "the connections")?),
         }
+        let listed = match live.gaps.is_empty() {
+            true => &[CONNECTION, DATASTORE][..],
+            false => &[DATASTORE],
+        };
         let datastores = datastores?;
         for raw in &datastores {
             if let (Some(id), Some(name)) = (wire::id_of(raw), wire::text_of(raw, "name")) {
@@ -73,6 +78,10 @@ impl Qualytics {
         datastores.iter().for_each(|raw| seen.of_datastore(raw));
         let wanted = wanted(desired, scope, &names);
         let mut to_list: BTreeSet<i64> = wanted.keys().copied().collect();
+        to_list.extend(referenced(desired, &wanted, &names));
+        let unseen = self.unseen(desired, scope, &names, listed).await?;
+        unseen.name(scope, &mut names);
+        live.gaps.extend(unseen.gaps);
         for raw in datastores {
             let Some(id) = wire::id_of(&raw) else { continue };
             let Some(name) = names.datastores.get(&id) else {
@@ -87,7 +96,6 @@ impl Qualytics {
                 live.discovered.insert(key, RemoteId(id));
             }
         }
-        to_list.extend(referenced(desired, &wanted, &names));
         let parts = self.listings(to_list, &names).await?;
         for part in &parts {
             if let Ok(containers) = &part.containers {
@@ -96,29 +104,52 @@ impl Qualytics {
                 }
             }
         }
-        self.contents(parts, &wanted, scope, names, &mut live).await?;
+        let names = self.contents(parts, &wanted, scope, names, &mut live).await?;
+        self.confirm(scope, &wanted, &names, &mut live).await?;
         self.read_mentioned(desired, seen, &mut live).await?;
         Ok(live)
     }
 
     /// Every connection.
     pub(super) async fn connections(&self) -> Result<Vec<Json>, Failure> {
-        let request = Request::new(&LIST_CONNECTIONS, &[]).query("sort_id", "asc");
-        self.http.pages(&request, |raw| raw).await
+        let request = Request::new(&LIST_CONNECTIONS, &[]).query("sort_id", "desc");
+        self.settled(&request, |raw| raw, |_| true).await
     }
 
     /// Every datastore: a list may hide those that only take enrichment, so it is read both ways.
     pub(super) async fn datastores(&self) -> Result<Vec<Json>, Failure> {
-        let request = Request::new(&LIST_DATASTORES, &[]).query("sort_created", "asc");
+        let request = Request::new(&LIST_DATASTORES, &[]).query("sort_created", "desc");
         let hidden = request.clone().query("enrichment_only", true);
         let (shown, hidden) = futures::join!(
-            self.http.pages(&request, |raw| raw),
-            self.http.pages(&hidden, |raw| raw)
+            self.settled(&request, |raw| raw, |_| true),
+            self.settled(&hidden, |raw| raw, |_| true)
         );
         let mut all = shown?;
         let seen: BTreeSet<Option<i64>> = all.iter().map(wire::id_of).collect();
         all.extend(hidden?.into_iter().filter(|raw| !seen.contains(&wire::id_of(raw))));
         Ok(all)
+    }
+
+    /// Reads a list that is asked for newest first, and gives it oldest first. Where something is `missing` in it, and it has several
+    /// pages, it must have held still meanwhile; it is read again as long as it did not, three times at most.
+    pub(super) async fn settled<T>(
+        &self,
+        request: &Request,
+        read: impl Fn(Json) -> T,
+        missing: impl Fn(&[T]) -> bool,
+    ) -> Result<Vec<T>, Failure> {
+        for _ in 0..READINGS {
+            let Whole { mut items, first } = self.http.list(request, &read).await?;
+            if !missing(&items) || self.http.stands(request, &first).await? {
+                items.reverse();
+                return Ok(items);
+            }
+        }
+        let message = format!(
+            "{}: rows came while its pages were read, {READINGS} times in a row: what is missing in it may have slipped between them",
+            request.asked()
+        );
+        Err(failure(Meaning::Broken, message))
     }
 
     /// The datastore itself, where the list holds less of it than is compared.
@@ -175,7 +206,7 @@ impl Qualytics {
         scope: &Scope,
         mut names: Names,
         live: &mut Live,
-    ) -> Result<(), Failure> {
+    ) -> Result<Names, Failure> {
         let left_out = |kind: Kind| scope.left_out.contains(&kind);
         let mut details = Vec::new();
         for part in &parts {
@@ -248,7 +279,7 @@ impl Qualytics {
                 }
             }
         }
-        Ok(())
+        Ok(names)
     }
 
     async fn checks(
@@ -264,7 +295,7 @@ impl Qualytics {
         let request = Request::new(&LIST_CHECKS, &[])
             .query("datastore", datastore)
             .query("archived", "include")
-            .query("sort_created", "asc");
+            .query("sort_created", "desc");
         let read = |raw: Json| {
             let uid = portable::stored_uid(&raw);
             let context = Context {
@@ -274,7 +305,21 @@ impl Qualytics {
             };
             wire::check(&raw, &further, context)
         };
-        Ok(self.http.pages(&request, read).await?.into_iter().flatten().collect())
+        // A second look costs a request, and a row that slipped matters only where one is missed.
+        let missing = |found: &[Option<LiveCheck>]| {
+            let stored: BTreeSet<&str> = found
+                .iter()
+                .flatten()
+                .filter_map(|check| check.stored.as_deref())
+                .collect();
+            let mut documents = wanted.documents.iter().filter(|document| document.key.kind == CHECK);
+            documents.any(|document| {
+                let previous = document.previous.as_deref();
+                !stored.contains(document.key.name()) && !previous.is_some_and(|name| stored.contains(name))
+            })
+        };
+        let found = self.settled(&request, read, missing).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Reads what checks point at outside of what is known: one list for each datastore that they name, one container for each

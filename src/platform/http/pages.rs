@@ -1,0 +1,189 @@
+//! Lists by pages, read whole or not at all: the items of every page are held against the list's own total, and a list that
+//! moved while it was read is read again from the start.
+//!
+//! Pages are cut by position, so a row that goes away moves all rows behind it to the front, and one of them may slip from a page
+//! that is yet to be read to one that was. Where the total says otherwise, a row comes twice or a page is short, that shows at once.
+//! Where another row was made meanwhile, the total is the same, and it does not show: then [`Http::stands`] tells, if the list was
+//! asked for newest first, since a row that is made is the first one then. What neither can tell is a row that comes to be seen
+//! without being new (somebody gives the token another team) while another one goes; for that, whoever concludes from a row that is
+//! not there asks for it by number.
+
+use std::collections::HashSet;
+
+use driftless_core::report::Failure;
+use futures::stream::{self, StreamExt as _};
+use serde_json::Value as Json;
+
+use super::{Http, Request};
+use crate::platform::failures;
+
+/// Items of a page: the most that the platforms give.
+const PAGE_SIZE: usize = 100;
+
+/// Pages of one list that are asked for at once: more would only be held in memory while they wait for the gate.
+const PAGES_AT_ONCE: usize = 16;
+
+/// The most items that a list may have: fifty times the largest instance in the budgets.
+const ITEM_CAP: usize = 5_000_000;
+
+/// How often a list is read that does not hold still: whoever changes an instance for longer is waited for by the next pass.
+pub const READINGS: u32 = 3;
+
+/// A list that was read whole.
+#[derive(Clone, Debug)]
+pub struct Whole<T> {
+    /// Its items, in the order of the pages.
+    pub items: Vec<T>,
+    /// What was seen first of it.
+    pub first: First,
+}
+
+/// The first page of a list, by the numbers on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct First {
+    ids: Vec<i64>,
+    total: usize,
+    pages: usize,
+}
+
+impl Http {
+    /// Reads all pages of a list and hands each item to `read` as it comes. The items come in the order of the pages.
+    ///
+    /// # Errors
+    /// As [`Http::send`]; also when the pages do not fit together, however often the gate lets them be read, three times at most.
+    pub async fn pages<T>(&self, request: &Request, read: impl Fn(Json) -> T) -> Result<Vec<T>, Failure> {
+        Ok(self.list(request, read).await?.items)
+    }
+
+    /// As [`Http::pages`], with what [`Http::stands`] wants.
+    ///
+    /// # Errors
+    /// As [`Http::pages`].
+    pub async fn list<T>(&self, request: &Request, read: impl Fn(Json) -> T) -> Result<Whole<T>, Failure> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.all_pages(request, &read).await? {
+                Ok(listed) => return Ok(listed),
+                Err(failure) => failure,
+            };
+            match self.gate.again(attempt, &failure) {
+                Some(pause) if attempt < READINGS => tokio::time::sleep(pause).await,
+                _ => return Err(failure),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Whether a list that was asked for newest first is what it was when `first` was read: then no row has come, so none has
+    /// gone, and none has slipped between its pages. A list of one page is read in one moment, and nothing is asked.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn stands(&self, request: &Request, first: &First) -> Result<bool, Failure> {
+        if first.pages <= 1 {
+            return Ok(true);
+        }
+        let again = self.page(request, 1, &|_| ()).await?;
+        let ids: Vec<Option<i64>> = again.items.iter().map(|(id, ())| *id).collect();
+        let were = first.ids.iter().map(|id| Some(*id));
+        Ok(again.total == first.total && ids.into_iter().eq(were))
+    }
+
+    /// The items; or, inside, that the pages do not fit together, as when rows came or went while they were read.
+    async fn all_pages<T>(
+        &self,
+        request: &Request,
+        read: &impl Fn(Json) -> T,
+    ) -> Result<Result<Whole<T>, Failure>, Failure> {
+        let broken = |message: &str| Ok(Err(failures::broken(request, message)));
+        let mut seen = HashSet::new();
+        let mut items = Vec::new();
+        let mut page = self.page(request, 1, read).await?;
+        let Page { total, size, .. } = page;
+        if total > ITEM_CAP {
+            let message = format!("the list says that it has {total} items; more than {ITEM_CAP} are not read");
+            return Err(failures::broken(request, &message));
+        }
+        let pages = total.div_ceil(size);
+        let first = First {
+            ids: page.items.iter().filter_map(|(id, _)| *id).collect(),
+            total,
+            pages,
+        };
+        let mut rest = stream::iter(2..=pages)
+            .map(|number| self.page(request, number, read))
+            .buffered(PAGES_AT_ONCE);
+        let mut number = 1;
+        loop {
+            if page.total != total {
+                let now = page.total;
+                return broken(&format!(
+                    "the total moved from {total} to {now} while the pages were read"
+                ));
+            }
+            // All pages but the last one are full.
+            let due = size.min(total.saturating_sub(size.saturating_mul(number - 1)));
+            let given = page.items.len();
+            if given != due {
+                return broken(&format!(
+                    "page {number} of {} holds {given} items instead of {due}: by its total the list has {total}",
+                    pages.max(1)
+                ));
+            }
+            for (id, item) in page.items {
+                let Some(id) = id else {
+                    return broken("an item has no id");
+                };
+                if !seen.insert(id) {
+                    return broken(&format!(
+                        "number {id} comes twice among {total} items: the rows moved between pages"
+                    ));
+                }
+                items.push(item);
+            }
+            match rest.next().await {
+                Some(next) => page = next?,
+                None => break,
+            }
+            number += 1;
+        }
+        Ok(Ok(Whole { items, first }))
+    }
+
+    /// One page. Its items are read here: what they hold of JSON does not wait in memory for the pages before.
+    async fn page<T>(&self, request: &Request, number: usize, read: &impl Fn(Json) -> T) -> Result<Page<T>, Failure> {
+        let request = request.clone().query("page", number).query("size", PAGE_SIZE);
+        let answer = self.fetch(&request).await?;
+        Page::of(answer, read)
+            .ok_or_else(|| failures::broken(&request, "the answer is no page: it has no items and total"))
+    }
+}
+
+/// A page of a list: its items with their ids, the size of the list, and how many items a page has.
+struct Page<T> {
+    items: Vec<(Option<i64>, T)>,
+    total: usize,
+    size: usize,
+}
+
+impl<T> Page<T> {
+    fn of(mut answer: Json, read: &impl Fn(Json) -> T) -> Option<Self> {
+        let number = |field: &str| {
+            answer
+                .get(field)
+                .and_then(Json::as_u64)
+                .and_then(|n| usize::try_from(n).ok())
+        };
+        let total = number("total")?;
+        // A platform that gives smaller pages than asked for says so.
+        let size = number("size")
+            .filter(|size| (1..PAGE_SIZE).contains(size))
+            .unwrap_or(PAGE_SIZE);
+        let items = answer.get_mut("items")?.as_array_mut().map(std::mem::take)?;
+        let items = items
+            .into_iter()
+            .map(|item| (item.get("id").and_then(Json::as_i64), read(item)))
+            .collect();
+        Some(Self { items, total, size })
+    }
+}
