@@ -12,6 +12,7 @@ mod pipeline;
 mod faults;
 mod generated;
 mod never_cleared;
+mod reading;
 mod references;
 mod renames;
 mod switches;

@@ -15,6 +15,7 @@ use driftless::platform::qualytics::{Qualytics, QualyticsOptions};
 use driftless::platform::{Exchange, Gate, Pass};
 use driftless::source::{Commit, Source, SourceError, SourceFault};
 use driftless::store::sqlite::{self, SqliteStore};
+use driftless_core::guard::Circumstances;
 use driftless_core::key::{EnvironmentName, Revision};
 use driftless_core::plan::Action;
 use driftless_core::policy::{Policy, UnknownSecrets};
@@ -139,9 +140,14 @@ impl Gate for Open {
 
 /// The adapter of an instance.
 pub(crate) fn platform(instance: &Instance, gate: Arc<dyn Gate>, request: Duration) -> Arc<Qualytics> {
+    platform_as(instance.sandbox.token(), instance, gate, request)
+}
+
+/// The adapter of an instance, with this token.
+pub(crate) fn platform_as(token: &str, instance: &Instance, gate: Arc<dyn Gate>, request: Duration) -> Arc<Qualytics> {
     let options = QualyticsOptions {
         url: instance.sandbox.url(),
-        token: Secret::new(instance.sandbox.token()),
+        token: Secret::new(token),
         network: Network {
             timeouts: Timeouts {
                 connect: Duration::from_secs(10),
@@ -233,14 +239,12 @@ pub(crate) fn environment(
 
 /// What is to be done now. No plan may delete anything.
 pub(crate) async fn planned(environment: &Environment) -> Prepared {
-    let prepared = prepare(
-        environment,
-        None,
-        &driftless_core::guard::Circumstances::default(),
-        &Unfollowed,
-    )
-    .await
-    .unwrap();
+    planned_under(environment, &Circumstances::default()).await
+}
+
+/// What is to be done now under these circumstances. No plan may delete anything.
+pub(crate) async fn planned_under(environment: &Environment, circumstances: &Circumstances) -> Prepared {
+    let prepared = prepare(environment, None, circumstances, &Unfollowed).await.unwrap();
     for step in &prepared.plan.steps {
         assert!(
             !matches!(step.change.action, Action::Delete | Action::Replace),

@@ -16,10 +16,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::dump::fingerprint;
+use super::edit::edit;
 use super::fault::{Faults, Kind, Rule};
 use super::openapi;
 use super::permission::need_role;
 use super::routes::{Found, find};
+use super::seed;
 use super::side_door;
 use super::socket::{Door, Peer};
 use super::state::Instance;
@@ -196,7 +198,7 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
     let (number, fault, latency) = {
         let mut control = shared.control();
         let (method, path, query) = (heard.method.clone(), heard.path.clone(), heard.query.clone());
-        let fault = control.faults.hit(&method, &path);
+        let fault = control.faults.hit(&method, &path, &query);
         let line = Logged {
             method,
             path,
@@ -217,6 +219,9 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
     {
         line.effect = *status;
     }
+    if let Some(fault) = &fault {
+        meanwhile(&mut shared.instance(), fault);
+    }
     let retry_after = shared.instance().switches.retry_after;
     let reply = spoil(done, fault, retry_after).await;
     if let Reply::Whole(response) = &reply
@@ -225,6 +230,16 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
         line.status = response.status().as_u16();
     }
     reply
+}
+
+/// What happens by hand right after an answer. An edit of what is not there changes nothing.
+fn meanwhile(instance: &mut Instance, fault: &Rule) {
+    for body in &fault.edits {
+        let _ = edit(instance, body);
+    }
+    if let Some(seed) = &fault.add {
+        let _ = seed::load(instance, seed);
+    }
 }
 
 /// What a fault makes of an answer. `done` is the answer when the request took effect.
@@ -292,6 +307,14 @@ async fn spoil(done: Option<(u16, Option<Value>)>, fault: Option<Rule>, retry_af
                 value["items"] = Value::Array(Vec::new());
             }
         }))),
+        Kind::Hide => {
+            let mut done = done;
+            if let Some((_, Some(value))) = &mut done {
+                fault.hide(value);
+            }
+            Reply::Whole(whole(&done))
+        }
+        Kind::Meanwhile => Reply::Whole(whole(&done)),
         Kind::Truncate => Reply::Whole(pieces(&done, Break::Half, Duration::ZERO)),
         Kind::SlowDrip => Reply::Whole(pieces(&done, Break::Never, delay(20))),
     }

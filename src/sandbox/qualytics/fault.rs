@@ -1,6 +1,7 @@
 //! Faults: what a network and a proxy do to requests, by rule and by count.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What happens to a request that a rule hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +29,13 @@ pub(super) enum Kind {
     EmptyPage,
     /// The body in small pieces, `delay_ms` (20 unless named) apart.
     SlowDrip,
+    /// A list without the rows whose numbers are in `hide`; its `total` goes along. Meant for lists of one page.
+    Hide,
+    /// A whole answer; right after it, `edits` are made by hand, and the seed `add` is added.
+    Meanwhile,
 }
 
-/// One rule. It hits a request that matches `method` and `path_prefix`, counted from 1 among those that do: the
+/// One rule. It hits a request that matches `method`, `path_prefix` and `query`, counted from 1 among those that do: the
 /// `nth`, every `every`th, or those from `from` to `to`; all of them when no count is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +45,9 @@ pub(super) struct Rule {
     /// With or without `/api` in front.
     #[serde(default)]
     path_prefix: Option<String>,
+    /// A piece of the query.
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default)]
     nth: Option<u64>,
     #[serde(default)]
@@ -59,10 +67,19 @@ pub(super) struct Rule {
     /// Whether the effect takes place although the answer tells of a failure.
     #[serde(default)]
     pub(super) after: bool,
+    /// Numbers of rows.
+    #[serde(default)]
+    hide: Vec<i64>,
+    /// Bodies as `POST /_sandbox/edit` takes them.
+    #[serde(default)]
+    pub(super) edits: Vec<Value>,
+    /// A seed, as `POST /_sandbox/seed` takes it.
+    #[serde(default)]
+    pub(super) add: Option<Value>,
 }
 
 impl Rule {
-    fn matches(&self, method: &str, path: &str) -> bool {
+    fn matches(&self, method: &str, path: &str, query: &str) -> bool {
         let below = path.strip_prefix("/api").unwrap_or(path);
         self.method
             .as_deref()
@@ -71,6 +88,7 @@ impl Rule {
                 .path_prefix
                 .as_deref()
                 .is_none_or(|prefix| path.starts_with(prefix) || below.starts_with(prefix))
+            && self.query.as_deref().is_none_or(|piece| query.contains(piece))
     }
 
     fn hits(&self, count: u64) -> bool {
@@ -94,7 +112,27 @@ impl Rule {
             | Kind::InvalidJson
             | Kind::WrongTotal
             | Kind::EmptyPage
-            | Kind::SlowDrip => true,
+            | Kind::SlowDrip
+            | Kind::Hide
+            | Kind::Meanwhile => true,
+        }
+    }
+
+    /// Takes the rows out of a list that are to be hidden.
+    pub(super) fn hide(&self, answer: &mut Value) {
+        let is_shown = |row: &Value| {
+            let id = row.get("id").and_then(Value::as_i64);
+            !id.is_some_and(|id| self.hide.contains(&id))
+        };
+        if let Value::Array(rows) = answer {
+            rows.retain(is_shown);
+        } else if let Some(rows) = answer.get_mut("items").and_then(Value::as_array_mut) {
+            let before = rows.len();
+            rows.retain(is_shown);
+            let hidden = before - rows.len();
+            if let Some(total) = answer.get("total").and_then(Value::as_u64) {
+                answer["total"] = total.saturating_sub(u64::try_from(hidden).unwrap_or(0)).into();
+            }
         }
     }
 }
@@ -123,10 +161,10 @@ impl Faults {
     }
 
     /// Counts a request, and gives the first rule that hits it.
-    pub(super) fn hit(&mut self, method: &str, path: &str) -> Option<Rule> {
+    pub(super) fn hit(&mut self, method: &str, path: &str, query: &str) -> Option<Rule> {
         let mut hit = None;
         for entry in &mut self.0 {
-            if entry.rule.matches(method, path) {
+            if entry.rule.matches(method, path, query) {
                 entry.matched += 1;
                 if hit.is_none() && entry.rule.hits(entry.matched) {
                     entry.met += 1;
