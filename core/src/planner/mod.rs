@@ -71,9 +71,7 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
     if first.plan.digest != *approved || !visibility::is_doubted(&first.plan) {
         return first;
     }
-    let mut second = planned(inputs, Doubt::Dispelled);
-    second.plan.digest = first.plan.digest;
-    second
+    planned(inputs, Doubt::Dispelled)
 }
 
 fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
@@ -176,7 +174,10 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         notes,
         digest: Digest(String::new()),
     };
-    plan.digest = digest(&plan);
+    plan.digest = match (doubt, &inputs.circumstances.approved) {
+        (Doubt::Dispelled, Some(approved)) => approved.clone(),
+        (Doubt::Kept | Doubt::Dispelled, _) => digest(&plan),
+    };
     guard::hold(
         &mut plan,
         &population,
