@@ -7,9 +7,9 @@
 //! - `live.json`: `resources` (by key: `id`, `spec` in the words of the API, or `as_git: true`, with `but` over it, or `as_git_of`
 //!   another key; `archived`, `inferred`), `made_by_hand` (checks without an id of ours, with the `key` that they would get), `tables`
 //!   (key: id), `tags` and `teams` (names; not said: they could not be listed), `gaps`. Absent: an empty instance;
-//! - `ledger.json`: by key `spec`, or `as_git: true`, with `but` over it; `secrets` that were sent. Absent: an empty ledger;
+//! - `ledger.json`: by key `spec`, or `as_git: true`, with `but` over it; `secrets` that were sent; `protected`. Absent: an empty ledger;
 //!   `null`: none at all, as on a bare instance;
-//! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, and `path`, `overlays`, `variables`, `sensitive`, `files`
+//! - `policy.yaml`: `mode`, `drift`, `adopt`, `secrets`, `ignore`, `prune`, and `path`, `overlays`, `variables`, `sensitive`, `files`
 //!   (by path what they hold; `null` for one that the environment does not allow), `substitute`, `left_out`. Absent: the
 //!   defaults;
 //! - `plan.txt` and `diagnostics.txt`: what is expected. `DRIFTLESS_BLESS=1` writes them anew.
@@ -37,7 +37,7 @@ use driftless_core::load::{Layers, load};
 use driftless_core::normalize::normalize;
 use driftless_core::offline::offline;
 use driftless_core::planner::{Inputs, plan};
-use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
+use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, Prune, UnknownSecrets};
 use driftless_core::render;
 use driftless_core::schema::{Schema as _, Side};
 use driftless_core::snapshot::{Authorship, Desired, Gap, GapReason, Live, LiveResource, Presence};
@@ -104,6 +104,8 @@ struct Agreed {
     #[serde(default)]
     secrets: BTreeMap<String, String>,
     id: Option<i64>,
+    #[serde(default)]
+    protected: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -114,6 +116,7 @@ struct PolicyFile {
     adopt: Option<String>,
     secrets: Option<String>,
     ignore: Vec<Ignore>,
+    prune: BTreeMap<String, String>,
     path: String,
     overlays: Vec<String>,
     variables: BTreeMap<String, String>,
@@ -246,13 +249,24 @@ fn ledger(entries: &BTreeMap<String, Agreed>, desired: &Desired) -> Ledger {
             fingerprints: secrets.collect(),
             remote: Some(RemoteId(agreed.id.unwrap_or(1))),
             revision: Revision("r0".into()),
-            protected: false,
+            protected: agreed.protected,
         };
         (key, entry)
     };
     Ledger {
         entries: entries.iter().map(entry).collect(),
     }
+}
+
+fn pruned(name: &str) -> Prune {
+    word(
+        Some(name),
+        &[
+            ("off", Prune::Off),
+            ("disable", Prune::Disable),
+            ("delete", Prune::Delete),
+        ],
+    )
 }
 
 fn fingerprints() -> FingerprintKey {
@@ -283,6 +297,11 @@ impl PolicyFile {
                 &[("send", UnknownSecrets::Send), ("keep", UnknownSecrets::Keep)],
             ),
             ignore: ignore.collect(),
+            prune: self
+                .prune
+                .iter()
+                .map(|(name, prune)| (kind(name), pruned(prune)))
+                .collect(),
             ..Policy::default()
         }
     }

@@ -39,6 +39,7 @@ fn load(path: &str) -> Config {
         .collect();
     let platform = KnownPlatform {
         name: "qualytics",
+        archived: vec![Kind("check")],
         kinds: KINDS.iter().map(|(kind, word)| (Kind(kind), *word)).collect(),
     };
     match config::load(&path, &process, &[platform]) {

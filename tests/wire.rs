@@ -11,12 +11,12 @@ use driftless::platform::qualytics::kinds::{
     CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, CREATE_TAG, DATASTORE, LINK_ENRICHMENT, PROFILE, SYNC, TAG,
 };
 use driftless::platform::qualytics::schema;
-use driftless::platform::{Found, Ids, Job, Platform, Progress};
+use driftless::platform::{Done, Found, Ids, Job, Platform, Progress};
 use driftless_core::document::{Document, Origin};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind, RemoteId, Revision};
 use driftless_core::normalize::normalize;
-use driftless_core::plan::{Action, Change, Class, FieldChange, Operation, Step};
+use driftless_core::plan::{Action, Change, Class, FieldChange, Operation, Removal, Step};
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::schema::{Schema as _, Side};
 use driftless_core::snapshot::{Authorship, Desired, Live, Presence, Scope};
@@ -86,6 +86,7 @@ fn step(action: Action, key: Key, write: Map) -> Step {
         base: None,
         agreement: None,
         moves: Vec::new(),
+        closes: Vec::new(),
     }
 }
 
@@ -142,6 +143,7 @@ fn desired(documents: &[(Kind, &[&str], &str)]) -> Desired {
         let document = Document {
             references: schema().references(&key, &spec),
             previous: None,
+            protected: false,
             key: key.clone(),
             spec,
             origin: Origin::of("a file"),
@@ -154,6 +156,7 @@ fn desired(documents: &[(Kind, &[&str], &str)]) -> Desired {
         documents: documents.collect(),
         left_out: Vec::new(),
         broken: Vec::new(),
+        misplaced: Vec::new(),
     }
 }
 
@@ -992,7 +995,7 @@ async fn a_write_whose_answer_was_lost_is_looked_up_by_its_key() {
 #[tokio::test]
 async fn a_deletion_took_effect_when_the_platform_says_that_the_number_is_gone() {
     let key = Key::new(CONNECTION, ["prod-pg"]);
-    let mut step = step(Action::Delete, key, Map::new());
+    let mut step = step(Action::Delete(Removal::Erase), key, Map::new());
     step.remote = Some(RemoteId(3));
     let line = "GET /api/connections/3";
     let server = Server::start().await;
@@ -1421,4 +1424,104 @@ async fn a_check_points_at_containers_elsewhere_by_name_at_one_list_each() {
         ))
     );
     assert_eq!(server.lines().len(), 6);
+}
+
+/// A step that removes what has this number.
+fn removing(removal: Removal, kind: Kind, path: &[&str], id: i64) -> Step {
+    let mut step = step(
+        Action::Delete(removal),
+        Key::new(kind, path.iter().copied()),
+        Map::new(),
+    );
+    (step.agreement, step.remote) = (None, Some(RemoteId(id)));
+    step
+}
+
+#[tokio::test]
+async fn every_kind_is_removed_by_its_number_and_a_check_keeps_its_anomalies() {
+    let check = "DELETE /api/quality-checks/41?archive=";
+    for (removal, kind, path, id, line) in [
+        (
+            Removal::Archive,
+            CHECK,
+            &["dw", "u"][..],
+            41,
+            format!("{check}true&status=Discarded&delete_anomalies=false"),
+        ),
+        (
+            Removal::Erase,
+            CHECK,
+            &["dw", "u"],
+            41,
+            format!("{check}false&delete_anomalies=false"),
+        ),
+        (
+            Removal::Erase,
+            COMPUTED_FIELD,
+            &["dw", "orders", "f"],
+            31,
+            "DELETE /api/computed-fields/31".to_owned(),
+        ),
+        (
+            Removal::Erase,
+            CONTAINER,
+            &["dw", "paid"],
+            21,
+            "DELETE /api/containers/21".to_owned(),
+        ),
+        (
+            Removal::Erase,
+            DATASTORE,
+            &["dw"],
+            7,
+            "DELETE /api/datastores/7".to_owned(),
+        ),
+        (
+            Removal::Erase,
+            CONNECTION,
+            &["prod-pg"],
+            3,
+            "DELETE /api/connections/3".to_owned(),
+        ),
+    ] {
+        let step = removing(removal, kind, path, id);
+        let done = Progress::Done(Done {
+            remote: Some(RemoteId(id)),
+            learned: Vec::new(),
+        });
+        let server = Server::start().await;
+        server
+            .on(&line, Answer::json(204, ""))
+            .on(&line, Answer::json(404, r#"{"detail":"not found"}"#))
+            .on(&line, Answer::html(404, "<html>nothing here</html>"))
+            .on(&line, Answer::json(409, r#"{"detail":"it is in use"}"#));
+        let qualytics = server.qualytics();
+        assert_eq!(qualytics.execute(&step, &ids()).await.unwrap(), done);
+        assert_eq!(
+            qualytics.execute(&step, &ids()).await.unwrap(),
+            done,
+            "what is gone is gone"
+        );
+        let page = qualytics.execute(&step, &ids()).await.unwrap_err();
+        assert_eq!(page.meaning, Meaning::Broken, "a proxy's page is no absence");
+        let refused = qualytics.execute(&step, &ids()).await.unwrap_err();
+        assert_eq!(refused.meaning, Meaning::Conflict);
+        assert!(refused.message.contains("it is in use"), "{}", refused.message);
+        assert_eq!(server.lines(), [line.as_str(); 4]);
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_is_put_away_already_took_effect_where_it_was_to_be_archived() {
+    let line = "GET /api/quality-checks/41";
+    let away = CHECK_BODY.replace(r#""status":"Active""#, r#""status":"Discarded""#);
+    for (removal, expected) in [
+        (Removal::Archive, Found::Done(RemoteId(41))),
+        (Removal::Erase, Found::Partly(RemoteId(41))),
+    ] {
+        let server = Server::start().await;
+        server.gives(line, &away);
+        let step = removing(removal, CHECK, &["dw", "u"], 41);
+        assert_eq!(server.qualytics().find(&step, &ids()).await.unwrap(), expected);
+    }
 }

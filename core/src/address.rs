@@ -66,6 +66,7 @@ impl Addresses {
                 .iter()
                 .map(|(key, id)| (self.moved(key.clone(), schema), *id))
                 .collect(),
+            outside: live.outside.clone(),
             named: live.named.clone(),
             unlisted: live.unlisted.clone(),
             gaps: live

@@ -53,6 +53,7 @@ pub fn counterparts(
         documents: documents(&declared, schema),
         left_out: Vec::new(),
         broken: Vec::new(),
+        misplaced: Vec::new(),
     };
     let mut sides = Sides::new(&live, None);
     let resolved = resolve(desired, &mut sides, schema);
@@ -126,6 +127,7 @@ fn documents(declared: &[Declared], schema: &dyn Schema) -> BTreeMap<Key, Docume
             references: schema.references(&key, &spec),
             spec,
             previous,
+            protected: false,
             origin: Origin::new(declared.path.clone(), Arc::clone(&declared.parsed)),
             by_slug: declared.by_slug.clone(),
             key,

@@ -377,6 +377,6 @@ pub(crate) fn agreement(
         fingerprints,
         remote,
         revision: revision.clone(),
-        protected: false,
+        protected: document.protected,
     }
 }

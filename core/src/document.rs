@@ -11,6 +11,9 @@ use crate::yaml::{Mark, Parsed};
 /// The directive that says which name a resource has had: it is renamed, not made anew.
 pub const PREVIOUS_NAME: &str = "previous_name";
 
+/// The directive that keeps a resource from being deleted or replaced, also when its document is gone.
+pub const PROTECT: &str = "protect";
+
 /// One resource as Git says it, normalised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
@@ -22,6 +25,8 @@ pub struct Document {
     pub references: Vec<Reference>,
     /// The name that it has had, and may still have on an instance.
     pub previous: Option<String>,
+    /// Whether it must never be deleted nor replaced.
+    pub protected: bool,
     /// Where the document begins, and where its fields stand.
     pub origin: Origin,
     /// Parents whose names are not in the source: their folders' slugs stand in the key until the plan is made.

@@ -39,6 +39,8 @@ pub struct Plan {
     pub agreed: Vec<(Key, LedgerEntry)>,
     /// Ledger entries of resources that have their new names already: moved before `agreed` is written.
     pub moved: Vec<Moved>,
+    /// Owned, no longer in Git, and put away already: their ledger entries close, and nothing else happens.
+    pub retired: Vec<Key>,
     /// What the deletions take along, those that are held back included.
     pub blast: Blast,
     /// Things worth a line that change nothing: released fields, secrets that are not compared.
@@ -88,6 +90,12 @@ impl Change {
         !(matches!(self.action, Action::Operation(_)) && self.fields.is_empty())
     }
 
+    /// With who changed the resource last, where a change by hand is what it is about.
+    pub(crate) fn edited(mut self, edited: Option<&String>) -> Self {
+        self.edited = edited.filter(|_| self.class >= Class::Drift).cloned();
+        self
+    }
+
     /// Whether somebody moved it on the platform, in any of its fields.
     pub fn has_drift(&self) -> bool {
         std::iter::once(self.class)
@@ -113,6 +121,8 @@ pub struct Step {
     pub agreement: Option<LedgerEntry>,
     /// Ledger entries that get other keys once the step has succeeded: of what it renames, and of all that lies below.
     pub moves: Vec<Moved>,
+    /// Ledger entries that close once the step has succeeded, after those moves: of what it deletes, and of what goes with that.
+    pub closes: Vec<Key>,
 }
 
 /// A ledger entry that gets another key.
@@ -131,10 +141,10 @@ pub enum Action {
     Create,
     /// Some fields change in place. Restores it if it was archived.
     Update,
-    /// An immutable field changed: the old one is put away, the new one made.
-    Replace,
-    /// It goes.
-    Delete,
+    /// An immutable field changed: the old one is removed, the new one made.
+    Replace(Removal),
+    /// It is removed.
+    Delete(Removal),
     /// The platform is asked to do something of its own.
     Operation(Operation),
 }
@@ -145,9 +155,36 @@ impl Action {
         match self {
             Action::Create => "create",
             Action::Update => "update",
-            Action::Replace => "replace",
-            Action::Delete => "delete",
+            Action::Replace(_) => "replace",
+            Action::Delete(_) => "delete",
             Action::Operation(_) => "operation",
+        }
+    }
+
+    /// How what is there is removed; `None` where nothing is.
+    pub fn removal(&self) -> Option<Removal> {
+        match self {
+            Action::Replace(removal) | Action::Delete(removal) => Some(*removal),
+            Action::Create | Action::Update | Action::Operation(_) => None,
+        }
+    }
+}
+
+/// How a resource is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is put away: it can be restored, and keeps what it has gathered.
+    Archive,
+    /// It goes, with all that hangs on it.
+    Erase,
+}
+
+impl Removal {
+    /// The word of the JSON plan.
+    pub fn word(self) -> &'static str {
+        match self {
+            Removal::Archive => "archive",
+            Removal::Erase => "erase",
         }
     }
 }
@@ -261,6 +298,10 @@ pub enum BlockReason {
     IncompleteSource,
     /// Its replacement would take along what hangs on it.
     ReplacementTakesAlong,
+    /// Its deletion would take along what driftless does not own.
+    DeletionTakesAlong,
+    /// It is to be removed, and something that stays needs it.
+    InUse,
     /// No write now: a window says so.
     OutsideWindow,
     /// No write now: somebody suspended the environment.
@@ -284,6 +325,7 @@ impl BlockReason {
             | BlockReason::UpdateMax
             | BlockReason::PruneToEmpty
             | BlockReason::ReplacementTakesAlong
+            | BlockReason::DeletionTakesAlong
             | BlockReason::OutsideWindow
             | BlockReason::NotFastForward
             | BlockReason::Flapping => true,
@@ -296,6 +338,7 @@ impl BlockReason {
             | BlockReason::OwnedElsewhere
             | BlockReason::Protected
             | BlockReason::IncompleteSource
+            | BlockReason::InUse
             | BlockReason::Suspended => false,
         }
     }
@@ -304,6 +347,7 @@ impl BlockReason {
     pub fn waits(self) -> bool {
         match self {
             BlockReason::DeleteShare
+            | BlockReason::DeletionTakesAlong
             | BlockReason::DeleteMax
             | BlockReason::UpdateShare
             | BlockReason::UpdateMax
@@ -323,6 +367,7 @@ impl BlockReason {
             | BlockReason::OwnedElsewhere
             | BlockReason::Protected
             | BlockReason::IncompleteSource
+            | BlockReason::InUse
             | BlockReason::ReplacementTakesAlong => false,
         }
     }
@@ -347,6 +392,8 @@ impl BlockReason {
             BlockReason::PruneToEmpty => "prune_to_empty",
             BlockReason::IncompleteSource => "incomplete_source",
             BlockReason::ReplacementTakesAlong => "replacement_takes_along",
+            BlockReason::DeletionTakesAlong => "deletion_takes_along",
+            BlockReason::InUse => "in_use",
             BlockReason::OutsideWindow => "outside_window",
             BlockReason::Suspended => "suspended",
             BlockReason::NotFastForward => "not_fast_forward",
@@ -433,8 +480,8 @@ impl Plan {
             match step.change.action {
                 Action::Create => summary.create += 1,
                 Action::Update => summary.update += 1,
-                Action::Replace => summary.replace += 1,
-                Action::Delete => summary.delete += 1,
+                Action::Replace(_) => summary.replace += 1,
+                Action::Delete(_) => summary.delete += 1,
                 Action::Operation(_) => {}
             }
         }

@@ -53,6 +53,8 @@ impl Outcomes {
 pub enum SkipReason {
     /// A step it depends on failed or was skipped.
     Upstream(Key),
+    /// It deletes, and not everything that comes before the deletions was applied.
+    UpsertsFailed,
     /// The process was asked to stop.
     Stopping,
     /// Somebody suspended the environment while the pass was under way.
@@ -193,8 +195,8 @@ impl Report {
             match (&outcome.result, &outcome.action) {
                 (Outcomes::Applied { .. }, Action::Create) => tally.created += 1,
                 (Outcomes::Applied { .. }, Action::Update) => tally.updated += 1,
-                (Outcomes::Applied { .. }, Action::Replace) => tally.replaced += 1,
-                (Outcomes::Applied { .. }, Action::Delete) => tally.deleted += 1,
+                (Outcomes::Applied { .. }, Action::Replace(_)) => tally.replaced += 1,
+                (Outcomes::Applied { .. }, Action::Delete(_)) => tally.deleted += 1,
                 (Outcomes::Applied { .. }, Action::Operation(_)) => {}
                 (Outcomes::Failed(_), _) => tally.failed += 1,
                 (Outcomes::Skipped(_), _) => tally.skipped += 1,

@@ -53,6 +53,8 @@ pub struct KindSpec {
     pub substitution: Substitution,
     /// Whether resources of this kind are written one by one or all at once.
     pub granularity: Granularity,
+    /// Whether the platform can put a resource of this kind away instead of deleting it.
+    pub archiving: Archiving,
     /// Fields (top-level) that have no meaning for the platform and steer driftless: never compared nor sent.
     pub directives: &'static [&'static str],
 }
@@ -106,6 +108,15 @@ pub enum Granularity {
     Each,
     /// The whole kind at once.
     Set,
+}
+
+/// Whether resources of a kind can be archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Archiving {
+    /// They can be put away and restored.
+    Possible,
+    /// They can only be deleted.
+    Impossible,
 }
 
 /// What a path inside an environment's folder holds.
@@ -162,6 +173,17 @@ pub struct Draft<'a> {
     pub settled: Vec<&'a Document>,
     /// Live resources below which nothing is: what the platform would discover there has not been, as far as can be seen.
     pub barren: Vec<&'a Key>,
+}
+
+/// What becomes of a resource when something that it has to do with is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bond {
+    /// It lies within it, and goes with it.
+    Within,
+    /// It is about it, stays, and is left without it.
+    About,
+    /// It needs it: as long as it stays, the other cannot go.
+    Needs,
 }
 
 /// A platform without its IO. Kinds come in dependency order.
@@ -232,6 +254,31 @@ pub trait Schema: Send + Sync {
     /// not among [`Live::named`](crate::snapshot::Live::named) waits for an operation of the plan, or is blocked.
     fn mentions(&self, _key: &Key, _spec: &Map) -> Vec<Reference> {
         Vec::new()
+    }
+
+    /// What a resource hangs on, and how. For normalised fields of either side.
+    fn bonds(&self, key: &Key, spec: &Map) -> Vec<(Key, Bond)> {
+        let bond = |reference: Reference| {
+            let bond = if self.lies_in(key, &reference.to) {
+                Bond::Within
+            } else {
+                Bond::Needs
+            };
+            (reference.to, bond)
+        };
+        self.references(key, spec).into_iter().map(bond).collect()
+    }
+
+    /// What a resource watches over, where it does: told when the last one that watches something goes.
+    fn watches(&self, _key: &Key, _spec: &Map) -> Option<Key> {
+        None
+    }
+
+    /// Whether `key` lies, by its names, in `place`.
+    fn lies_in(&self, key: &Key, place: &Key) -> bool {
+        let parents = self.spec(key.kind).map_or(&[][..], |spec| spec.parents);
+        let depth = place.path().len();
+        key.is_below(place) && depth.checked_sub(1).and_then(|at| parents.get(at)) == Some(&place.kind)
     }
 
     /// Why a reference that nothing satisfies cannot hold, with what to do about it, where that is not to declare the target.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::diagnostic::Place;
 use crate::document::Document;
 use crate::key::{Key, Kind, RemoteId, Revision};
 use crate::value::{Map, Value};
@@ -18,6 +19,8 @@ pub struct Desired {
     pub left_out: Vec<Kind>,
     /// Keys (or, where the key could not be read, kinds) whose file has an error: never called removed.
     pub broken: Vec<Broken>,
+    /// Files that look meant for driftless and are not where it would read them: what they declare is not known.
+    pub misplaced: Vec<Place>,
 }
 
 /// A file that could not be used.
@@ -49,6 +52,8 @@ pub struct Live {
     pub unidentified: Vec<(Key, LiveResource)>,
     /// Things that references may point at but that are not resources of ours (tables that a sync discovered).
     pub discovered: BTreeMap<Key, RemoteId>,
+    /// What lies out of scope, by what it needs: no resource of the plan, and in the way of a deletion.
+    pub outside: BTreeMap<Key, BTreeSet<Key>>,
     /// Things that documents mention and that exist: they are known by name alone, no write needs a number of theirs.
     pub named: BTreeSet<Key>,
     /// Kinds of such things that could not be listed: whether one of them exists is left to the platform to say.

@@ -27,10 +27,6 @@ pub(crate) struct ApplyArgs {
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 
-    /// What happens to resources that Git no longer has: this version keeps them, and knows `off` alone.
-    #[arg(long, value_enum, default_value_t = Prune::Off)]
-    prune: Prune,
-
     /// Does not ask.
     #[arg(long)]
     yes: bool,
@@ -45,27 +41,12 @@ pub(crate) struct ApplyArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Prune {
-    Off,
-    #[value(hide = true)]
-    Disable,
-    #[value(hide = true)]
-    Delete,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Text,
     Json,
 }
 
 pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
-    match args.prune {
-        Prune::Off => {}
-        Prune::Disable | Prune::Delete => {
-            bail!("this version deletes nothing: leave out --prune, or pass --prune off; nothing was written")
-        }
-    }
     let Some(scope) = Scope::open(&args.scope).await? else {
         return Ok(Exit::Error);
     };

@@ -9,9 +9,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::Kind;
-use driftless_core::policy::{Policy, UnknownSecrets};
+use driftless_core::policy::{self, Policy, UnknownSecrets};
 use driftless_core::report::Meaning;
-use driftless_core::schema::Schema;
+use driftless_core::schema::{Archiving, KindSpec, Schema};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
 
@@ -47,6 +47,10 @@ pub(crate) struct ScopeArgs {
     /// What happens to the secrets of resources that exist and that no ledger knows.
     #[arg(long, value_enum, conflicts_with = "config")]
     pub(crate) secrets: Option<Secrets>,
+
+    /// What happens to resources that the ledger owns and Git no longer has, of every kind: in place of the config file's `prune`.
+    #[arg(long, value_enum)]
+    pub(crate) prune: Option<Prune>,
 }
 
 /// The flags that name an instance.
@@ -88,6 +92,28 @@ pub(crate) enum Secrets {
     Keep,
     /// Send them.
     Send,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Prune {
+    /// They stay, and are listed as orphaned.
+    Off,
+    /// Checks are archived; other kinds, which cannot be, stay.
+    Disable,
+    /// They are deleted, with all that hangs on them.
+    Delete,
+}
+
+impl Prune {
+    /// What that means for each kind.
+    fn policy(self, schema: &dyn Schema) -> BTreeMap<Kind, policy::Prune> {
+        let of = |spec: &KindSpec| match (self, spec.archiving) {
+            (Prune::Off, _) | (Prune::Disable, Archiving::Impossible) => policy::Prune::Off,
+            (Prune::Disable, Archiving::Possible) => policy::Prune::Disable,
+            (Prune::Delete, _) => policy::Prune::Delete,
+        };
+        schema.kinds().iter().map(|spec| (spec.kind, of(spec))).collect()
+    }
 }
 
 /// An environment to work on.
@@ -132,6 +158,13 @@ impl Scope {
             (Some(Secrets::Send), _) | (None, Some(_)) => UnknownSecrets::Send,
             (Some(Secrets::Keep), _) | (None, None) => UnknownSecrets::Keep,
         };
+        let prune = args.prune.map(|prune| prune.policy(platform.schema()));
+        if args.prune.is_some_and(|prune| prune != Prune::Off) && memory.is_none() {
+            bail!(
+                "--prune needs a ledger, since only what driftless has applied is pruned: pass --store URL, or --config FILE \
+                 --environment NAME; nothing was written"
+            );
+        }
         let environment = Environment {
             name: None,
             source: Arc::new(source),
@@ -143,6 +176,7 @@ impl Scope {
             left_out,
             policy: Policy {
                 unknown_secrets,
+                prune: prune.unwrap_or_default(),
                 ..Policy::default()
             },
             windows: Windows::default(),
@@ -166,6 +200,9 @@ impl Scope {
         };
         let mut environment = wire::one_environment(&config, name, &process).await?;
         environment.left_out = left_out(&args.instance.include)?;
+        if let Some(prune) = args.prune {
+            environment.policy.prune = prune.policy(environment.platform.schema());
+        }
         Ok(Some(Self { environment }))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use driftless_core::field::FieldPath;
 use driftless_core::key::Kind;
-use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, UnknownSecrets};
+use driftless_core::policy::{IgnoreRule, Mode, OnAdopt, OnDrift, Policy, Prune, UnknownSecrets};
 use driftless_core::substitute::FileFault;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
@@ -66,9 +66,13 @@ pub struct EnvironmentConfig {
     /// What happens to changes made by hand.
     #[serde(default)]
     pub drift: DriftConfig,
-    /// What happens, per kind (`checks`), to what Git no longer has. Only `off` yet. Default: `off` for all.
+    /// What happens, per kind (`checks`), to what Git no longer has: `off`, `disable` (checks alone) or `delete`. Default: `off` for
+    /// all.
     #[serde(default)]
-    pub prune: BTreeMap<String, Prune>,
+    pub prune: BTreeMap<String, PruneConfig>,
+    /// `prune`, made ready.
+    #[serde(skip)]
+    pruned: BTreeMap<Kind, Prune>,
     /// How much one plan may change before somebody must look.
     #[serde(default)]
     pub guards: GuardsConfig,
@@ -108,16 +112,9 @@ impl Default for DriftConfig {
 
 /// `prune` of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prune {
-    /// It stays, and is listed as orphaned.
-    Off,
-    /// It is archived.
-    Disable,
-    /// It is deleted.
-    Delete,
-}
+pub struct PruneConfig(pub Prune);
 
-impl<'de> Deserialize<'de> for Prune {
+impl<'de> Deserialize<'de> for PruneConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -127,10 +124,10 @@ impl<'de> Deserialize<'de> for Prune {
             Text(String),
         }
         match Word::deserialize(deserializer) {
-            Ok(Word::Truth(false)) => Ok(Prune::Off),
-            Ok(Word::Text(text)) if text == "off" => Ok(Prune::Off),
-            Ok(Word::Text(text)) if text == "disable" => Ok(Prune::Disable),
-            Ok(Word::Text(text)) if text == "delete" => Ok(Prune::Delete),
+            Ok(Word::Truth(false)) => Ok(Self(Prune::Off)),
+            Ok(Word::Text(text)) if text == "off" => Ok(Self(Prune::Off)),
+            Ok(Word::Text(text)) if text == "disable" => Ok(Self(Prune::Disable)),
+            Ok(Word::Text(text)) if text == "delete" => Ok(Self(Prune::Delete)),
             Ok(_) | Err(_) => Err(Error::custom("should be `off`, `disable` or `delete`")),
         }
     }
@@ -158,6 +155,7 @@ impl EnvironmentConfig {
             unknown_secrets: UnknownSecrets::Send,
             ignore: self.rules.clone(),
             guards: self.guards.guards(),
+            prune: self.pruned.clone(),
             ..Policy::default()
         }
     }
@@ -233,7 +231,7 @@ pub(super) fn check(
     check_folders(item, faults);
     check_variables(item, faults);
     let platform = platforms.get(&item.value.target).copied();
-    check_prune(item, platform, faults);
+    item.value.pruned = pruned(item, platform, faults);
     item.value.allowed_files = secret_files(item, faults);
     item.value.substituted = substituted(item, platform, faults);
     item.value.rules = rules(item, platform, faults);
@@ -284,29 +282,35 @@ fn check_variables(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) {
     }
 }
 
-fn check_prune(item: &Item<'_, EnvironmentConfig>, platform: Option<&KnownPlatform>, faults: &mut Faults) {
-    for (kind, prune) in &item.value.prune {
-        if let Some(platform) = platform {
+/// `prune` by kind; a kind that the platform does not archive cannot be disabled.
+fn pruned(
+    item: &Item<'_, EnvironmentConfig>,
+    platform: Option<&KnownPlatform>,
+    faults: &mut Faults,
+) -> BTreeMap<Kind, Prune> {
+    let mut pruned = BTreeMap::new();
+    let Some(platform) = platform else {
+        return pruned;
+    };
+    for (word, PruneConfig(prune)) in &item.value.prune {
+        let Some((kind, _)) = platform.kinds.iter().find(|(_, known)| known == word) else {
             let known: Vec<&str> = platform.kinds.iter().map(|(_, word)| *word).collect();
-            if !known.contains(&kind.as_str()) {
-                let at = item.key_at(&["prune", kind]);
-                let message = format!("`{}.prune`: `{kind}` is no kind of {}", item.label, platform.name);
-                faults.unknown_name(at, "unknown_kind", message, kind, &known);
-            }
+            let at = item.key_at(&["prune", word]);
+            let message = format!("`{}.prune`: `{word}` is no kind of {}", item.label, platform.name);
+            faults.unknown_name(at, "unknown_kind", message, word, &known);
+            continue;
+        };
+        if *prune == Prune::Disable && !platform.archived.contains(kind) {
+            let message = format!(
+                "`{}.prune.{word}`: `disable` archives, and {} does not archive {word}",
+                item.label, platform.name
+            );
+            let help = "write `off`, and what Git no longer has is listed as orphaned, or `delete`".to_owned();
+            faults.add(item.at(&["prune", word]), "bad_value", message, Some(help));
         }
-        match prune {
-            Prune::Off => {}
-            Prune::Disable | Prune::Delete => faults.add(
-                item.at(&["prune", kind]),
-                "not_supported",
-                format!(
-                    "`{}.prune.{kind}`: pruning is not available in this version",
-                    item.label
-                ),
-                Some("write `off`, or leave `prune` out: what Git no longer has is then listed as orphaned".to_owned()),
-            ),
-        }
+        pruned.insert(*kind, *prune);
     }
+    pruned
 }
 
 fn secret_files(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) -> GlobSet {

@@ -31,14 +31,14 @@ use std::sync::Arc;
 
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::key::Kind;
-use driftless_core::schema::Schema;
+use driftless_core::schema::{Archiving, KindSpec, Schema};
 use driftless_core::substitute::FileFault;
 use driftless_core::value::{SECRET_TEXT, Secret};
 use driftless_core::yaml::{self, Data, Node};
 
 pub use self::amount::{Cron, Interval, Share};
 pub use self::auth::Auth;
-pub use self::environment::{DriftConfig, EnvironmentConfig, IgnoreConfig, Prune};
+pub use self::environment::{DriftConfig, EnvironmentConfig, IgnoreConfig, PruneConfig};
 pub use self::guards::GuardsConfig;
 pub use self::schema::json_schema;
 pub use self::server::ServerConfig;
@@ -78,12 +78,16 @@ pub struct KnownPlatform {
     pub name: &'static str,
     /// Its kinds, each with its word in `prune` and `--include`: `check`, `checks`.
     pub kinds: Vec<(Kind, &'static str)>,
+    /// Those of them that it can archive: `prune` may say `disable` of them.
+    pub archived: Vec<Kind>,
 }
 
 impl KnownPlatform {
     /// What `schema` says of itself.
     pub fn of(schema: &dyn Schema) -> Self {
+        let archives = |spec: &&KindSpec| spec.archiving == Archiving::Possible;
         Self {
+            archived: schema.kinds().iter().filter(archives).map(|spec| spec.kind).collect(),
             name: schema.platform(),
             kinds: schema.kinds().iter().map(|spec| (spec.kind, spec.include)).collect(),
         }

@@ -286,12 +286,24 @@ fn environment(platforms: &[KnownPlatform]) -> Json {
     )
 }
 
-/// Only `off` means something in this version; without quotes it is a truth to YAML 1.1.
+/// Without quotes `off` is a truth to YAML 1.1. What cannot be archived cannot be disabled.
 fn prune(platforms: &[KnownPlatform]) -> Json {
-    let rows = kinds(platforms).map(|(_, word)| {
-        let off = json!({ "description": "`off`: it stays live, and is listed as orphaned.", "enum": ["off", false] });
-        let stands_for_it = json!({ "type": "string", "pattern": PLACEHOLDER });
-        (*word, json!({ "anyOf": [off, stands_for_it], "default": "off" }))
+    let archived: Vec<Kind> = platforms
+        .iter()
+        .flat_map(|platform| &platform.archived)
+        .copied()
+        .collect();
+    let rows = kinds(platforms).map(|(kind, word)| {
+        let mut words = vec![
+            json!({ "description": "`off`: it stays live, and is listed as orphaned.", "enum": ["off", false] }),
+            json!({ "description": "`delete`: it is deleted, with all that hangs on it.", "const": "delete" }),
+        ];
+        if archived.contains(kind) {
+            let says = "`disable`: it is archived; its anomalies stay, and it can be restored.";
+            words.push(json!({ "description": says, "const": "disable" }));
+        }
+        words.push(json!({ "type": "string", "pattern": PLACEHOLDER }));
+        (*word, json!({ "anyOf": words, "default": "off" }))
     });
     map(
         "What happens, by kind, to what Git no longer has. Default: `off` for all.",

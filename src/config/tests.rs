@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use driftless_core::field::FieldPath;
 use driftless_core::key::Key;
-use driftless_core::policy::{Guards, Mode, OnAdopt, OnDrift};
+use driftless_core::policy::{Guards, Mode, OnAdopt, OnDrift, Prune};
 use driftless_core::value::Secret;
 
 use super::*;
@@ -22,6 +22,7 @@ fn platforms() -> Vec<KnownPlatform> {
     vec![KnownPlatform {
         name: "qualytics",
         kinds: vec![(Kind("connection"), "connections"), (CHECK, "checks")],
+        archived: vec![CHECK],
     }]
 }
 
@@ -181,7 +182,7 @@ fn every_key_is_read() {
     assert_eq!(prod.variables.0["REGION"], "eu");
     assert_eq!(prod.env_files, [Path::new("/etc/driftless/prod.env")]);
     assert_eq!(prod.drift.interval.0, Duration::from_secs(5400));
-    assert_eq!(prod.prune["checks"], Prune::Off);
+    assert_eq!(prod.prune["checks"], PruneConfig(Prune::Off));
     let policy = prod.policy();
     assert_eq!(
         (policy.mode, policy.drift, policy.adopt),

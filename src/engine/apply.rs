@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use driftless_core::key::{Digest, Key};
-use driftless_core::plan::Plan;
+use driftless_core::plan::{Action, Plan, Step};
 use driftless_core::report::{Meaning, Outcome, Outcomes, SkipReason};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
@@ -134,6 +134,10 @@ pub(super) async fn apply(plan: &Plan, tools: &Tools<'_>) -> Vec<Outcome> {
     board.finish(tools.brake.reason(), tools.follower)
 }
 
+fn deletes(step: &Step) -> bool {
+    matches!(step.change.action, Action::Delete(_))
+}
+
 /// Which steps are ready, which wait for what, and what became of the rest.
 struct Board<'a> {
     plan: &'a Plan,
@@ -141,6 +145,8 @@ struct Board<'a> {
     /// For each step that waits: how many steps it waits for.
     waiting: BTreeMap<usize, usize>,
     dependants: BTreeMap<usize, Vec<usize>>,
+    /// How many of the steps that delete nothing have not been applied: before they all have, nothing is deleted.
+    upserts: usize,
     outcomes: BTreeMap<usize, Outcome>,
 }
 
@@ -151,14 +157,17 @@ impl<'a> Board<'a> {
             ready: BTreeSet::new(),
             waiting: BTreeMap::new(),
             dependants: BTreeMap::new(),
+            upserts: plan.steps.iter().filter(|step| !deletes(step)).count(),
             outcomes: BTreeMap::new(),
         };
         for (index, step) in plan.steps.iter().enumerate() {
             let after: BTreeSet<usize> = step.after.iter().copied().collect();
-            if after.is_empty() {
+            // A deletion waits for all upserts as if they were one more step.
+            let waits = after.len() + usize::from(deletes(step) && board.upserts > 0);
+            if waits == 0 {
                 board.ready.insert(index);
             } else {
-                board.waiting.insert(index, after.len());
+                board.waiting.insert(index, waits);
             }
             for before in after {
                 board.dependants.entry(before).or_default().push(index);
@@ -170,19 +179,46 @@ impl<'a> Board<'a> {
     fn end(&mut self, index: usize, result: Outcomes, attempts: u32, elapsed: Duration, follower: &dyn Follower) {
         let passed = matches!(result, Outcomes::Applied { .. });
         self.note(index, result, attempts, elapsed, follower);
+        let upsert = !deletes(&self.plan.steps[index]);
         if passed {
             for dependant in self.dependants.remove(&index).unwrap_or_default() {
-                if let Some(count) = self.waiting.get_mut(&dependant) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.waiting.remove(&dependant);
-                        self.ready.insert(dependant);
-                    }
+                self.one_less(dependant);
+            }
+            if upsert {
+                self.upserts -= 1;
+                if self.upserts == 0 {
+                    self.deletions()
+                        .into_iter()
+                        .for_each(|deletion| self.one_less(deletion));
                 }
             }
         } else {
             self.skip_dependants(index, follower);
+            if upsert {
+                for deletion in self.deletions() {
+                    self.waiting.remove(&deletion);
+                    let reason = SkipReason::UpsertsFailed;
+                    self.note(deletion, Outcomes::Skipped(reason), 0, Duration::ZERO, follower);
+                }
+            }
         }
+    }
+
+    /// `waiting` waits for one step less.
+    fn one_less(&mut self, waiting: usize) {
+        if let Some(count) = self.waiting.get_mut(&waiting) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(&waiting);
+                self.ready.insert(waiting);
+            }
+        }
+    }
+
+    /// The deletions that wait.
+    fn deletions(&self) -> Vec<usize> {
+        let waiting = self.waiting.keys().copied();
+        waiting.filter(|index| deletes(&self.plan.steps[*index])).collect()
     }
 
     /// Skips everything that waits for `failed`, directly or not, naming it: it is what a person has to look at.

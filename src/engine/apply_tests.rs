@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use driftless_core::guard::Circumstances;
 use driftless_core::key::{Digest, Key, RemoteId};
+use driftless_core::plan::{Action, Removal};
 use driftless_core::report::{Meaning, Outcomes, SkipReason};
 use driftless_core::snapshot::{Gap, GapReason};
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::apply::{Limits, Unfollowed};
 use super::reconcile;
-use super::testing::bench::{Bench, create, plan, prod, words};
+use super::testing::bench::{Bench, create, plan, prod, step, words};
 use super::testing::{BOX, ITEM, Log, Script, TestPlatform, TestSource, environment, failure, key};
 use crate::store::{Intent, Store as _};
 
@@ -204,4 +205,59 @@ async fn a_bare_instance_is_compared_and_written_without_a_ledger() {
     let third = pass().await;
     assert!(third.plan.is_empty() && third.tally().unchanged == 2);
     assert_eq!((log.count("intend"), log.count("settle")), (0, 0));
+}
+
+fn deletion(name: &str, after: &[usize]) -> driftless_core::plan::Step {
+    let mut step = step(Action::Delete(Removal::Erase), &key(name), after);
+    (step.agreement, step.closes) = (None, vec![key(name)]);
+    step
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_run_last_and_only_if_every_upsert_passed() {
+    let bench = Bench::new();
+    let _ = bench
+        .run(vec![create("box/old", &[]), create("item/old/x", &[0])])
+        .await;
+    let steps = || {
+        vec![
+            create("box/b", &[]),
+            create("box/c", &[]),
+            deletion("item/old/x", &[]),
+            deletion("box/old", &[2]),
+        ]
+    };
+    bench
+        .platform
+        .script(&key("box/c"), [Script::Fails(failure(Meaning::Invalid))]);
+    let report = bench.run(steps()).await;
+    assert_eq!(words(&report), ["applied", "failed", "skipped", "skipped"]);
+    let skipped = Outcomes::Skipped(SkipReason::UpsertsFailed);
+    assert_eq!(
+        (&report.outcomes[2].result, &report.outcomes[3].result),
+        (&skipped, &skipped)
+    );
+    assert_eq!(bench.log.count("delete"), 0);
+    assert!(bench.store.entry(&prod(), &key("box/old")).is_some());
+    let report = bench.run(steps()).await;
+    assert_eq!(words(&report), ["applied", "applied", "applied", "applied"]);
+    let lines = bench.log.lines();
+    let at = |line: &str| lines.iter().rposition(|other| other == line).unwrap();
+    assert!(at("delete item/old/x") > at("settle box/c") && at("delete item/old/x") > at("settle box/b"));
+    assert!(at("delete box/old") > at("settle item/old/x"));
+    assert_eq!(bench.store.entry(&prod(), &key("box/old")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_fails_skips_what_comes_after_it_and_no_other_deletion() {
+    let bench = Bench::new();
+    let _ = bench.run(vec![create("box/b", &[]), create("box/c", &[])]).await;
+    bench
+        .platform
+        .script(&key("box/b"), [Script::Fails(failure(Meaning::Conflict))]);
+    let steps = vec![deletion("box/b", &[]), deletion("box/d", &[0]), deletion("box/c", &[])];
+    let report = bench.run(steps).await;
+    assert_eq!(words(&report), ["failed", "skipped", "applied"]);
+    assert_eq!(report.outcomes[0].attempts, 1, "what is in use is not fought over");
+    assert!(bench.store.entry(&prod(), &key("box/b")).is_some());
 }

@@ -74,6 +74,7 @@ async fn acquaint(
                 documents: BTreeMap::new(),
                 left_out: Vec::new(),
                 broken: Vec::new(),
+                misplaced: Vec::new(),
             };
             (nothing, Certainty::Partial)
         }

@@ -9,7 +9,7 @@ use driftless_core::guard::{Circumstances, Precedence};
 use driftless_core::key::{EnvironmentName, Key, Kind, RemoteId, Revision};
 use driftless_core::ledger::Ledger;
 use driftless_core::load::{self, Layers, Loaded, named};
-use driftless_core::plan::{Action, Change, Class, Plan, Step};
+use driftless_core::plan::{Action, Change, Class, Plan, Removal, Step};
 use driftless_core::planner::{self, Inputs, Planned};
 use driftless_core::policy::Policy;
 use driftless_core::report::{Failure, Meaning, Report};
@@ -309,6 +309,10 @@ pub async fn carry_out(
             let agreed = memory.store.agree(&memory.name, &plan.moved, &plan.agreed).await;
             agreed.map_err(PassError::Store)?;
         }
+        if !plan.retired.is_empty() {
+            let closed = memory.store.close(&memory.name, &plan.retired).await;
+            closed.map_err(PassError::Store)?;
+        }
         close_gone(environment, memory, &plan, &ids).await;
     }
     let tools = Tools {
@@ -381,7 +385,7 @@ fn absence(key: &Key, remote: Option<RemoteId>) -> Step {
     Step {
         change: Change {
             key: key.clone(),
-            action: Action::Delete,
+            action: Action::Delete(Removal::Erase),
             class: Class::Pending,
             fields: Vec::new(),
             place: None,
@@ -393,5 +397,6 @@ fn absence(key: &Key, remote: Option<RemoteId>) -> Step {
         base: None,
         agreement: None,
         moves: Vec::new(),
+        closes: Vec::new(),
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn kinds(report: &Report, schema: &dyn Schema) -> Vec<KindView> {
         }
     }
     for (key, action) in applied {
-        if !left.contains_key(key) && !blocked.contains(key) && !matches!(action, Action::Delete) {
+        if !left.contains_key(key) && !blocked.contains(key) && !matches!(action, Action::Delete(_)) {
             states.entry(key.kind).or_default().in_sync += 1;
         }
     }

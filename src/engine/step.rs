@@ -141,8 +141,8 @@ async fn write(step: &Step, tools: &Tools<'_>, attempts: &mut u32) -> Effect {
 /// Whether carrying it out twice could leave two of it.
 fn could_double(action: &Action) -> bool {
     match action {
-        Action::Create | Action::Replace => true,
-        Action::Update | Action::Delete | Action::Operation(_) => false,
+        Action::Create | Action::Replace(_) => true,
+        Action::Update | Action::Delete(_) | Action::Operation(_) => false,
     }
 }
 
@@ -186,12 +186,12 @@ async fn look_up(step: &mut Step, tools: &Tools<'_>) -> Result<Looked, Failure> 
             }
             Ok(Found::Partly(id)) => {
                 match step.change.action {
-                    Action::Create | Action::Update | Action::Replace => {
+                    Action::Create | Action::Update | Action::Replace(_) => {
                         step.change.action = Action::Update;
                         step.remote = Some(id);
                     }
                     // What is still there is still to be deleted, or run.
-                    Action::Delete | Action::Operation(_) => {}
+                    Action::Delete(_) | Action::Operation(_) => {}
                 }
                 return Ok(Looked::Rest);
             }
@@ -269,15 +269,12 @@ async fn settle(step: &Step, done: &Done, tools: &Tools<'_>) -> Result<(), Store
     let settled = Settled {
         moved: step.moves.clone(),
         entry,
+        closed: step.closes.clone(),
     };
     let mut tries = 0;
     loop {
         tries += 1;
-        let mut result = memory.store.settle(&memory.name, key, &settled).await;
-        if result.is_ok() && matches!(step.change.action, Action::Delete) {
-            result = memory.store.close(&memory.name, std::slice::from_ref(key)).await;
-        }
-        match result {
+        match memory.store.settle(&memory.name, key, &settled).await {
             Err(_) if tries < SETTLE_TRIES => tokio::time::sleep(tools.limits.retry.wait(tries, fastrand::f64())).await,
             result => return result,
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use driftless_core::key::RemoteId;
-use driftless_core::plan::{Action, Moved};
+use driftless_core::plan::{Action, Moved, Removal};
 use driftless_core::report::{Failure, Meaning};
 use tokio::time::Instant;
 
@@ -253,8 +253,8 @@ async fn the_ledger_stays_where_a_rename_fails_and_what_waits_for_it_is_skipped(
 async fn a_deleted_resource_leaves_the_ledger() {
     let bench = Bench::new();
     let _ = bench.run(vec![create("box/b", &[])]).await;
-    let mut delete = step(Action::Delete, &key("box/b"), &[]);
-    delete.agreement = None;
+    let mut delete = step(Action::Delete(Removal::Erase), &key("box/b"), &[]);
+    (delete.agreement, delete.closes) = (None, vec![key("box/b")]);
     let report = bench.run(vec![delete]).await;
     assert_eq!(words(&report), ["applied"]);
     assert_eq!(bench.store.entry(&prod(), &key("box/b")), None);
@@ -265,7 +265,7 @@ async fn a_lost_deletion_that_took_no_effect_is_repeated_as_a_deletion() {
     let bench = Bench::new();
     let _ = bench.run(vec![create("box/b", &[])]).await;
     bench.platform.script(&key("box/b"), [Script::LostBefore]);
-    let mut delete = step(Action::Delete, &key("box/b"), &[]);
+    let mut delete = step(Action::Delete(Removal::Erase), &key("box/b"), &[]);
     (delete.agreement, delete.remote) = (None, Some(RemoteId(1)));
     let report = bench.run(vec![delete]).await;
     assert_eq!(words(&report), ["applied"]);

@@ -118,6 +118,8 @@ pub struct Settled {
     pub moved: Vec<Moved>,
     /// The resource's own entry, written after that.
     pub entry: Option<LedgerEntry>,
+    /// Entries that close after that; one that is not there is none to close.
+    pub closed: Vec<Key>,
 }
 
 /// A write that is about to be tried.

@@ -209,10 +209,7 @@ impl Store for SqliteStore {
         let doing = |error: sqlx::Error| self.faults.of("write the ledger", &error);
         let mut transaction = self.writer.begin().await.map_err(doing)?;
         for key in keys {
-            sqlx::query("DELETE FROM ledger WHERE environment = ? AND key = ?")
-                .bind(&environment.0)
-                .bind(key.to_string())
-                .execute(&mut *transaction)
+            rows::delete_entry(&mut transaction, environment, key)
                 .await
                 .map_err(doing)?;
         }

@@ -183,12 +183,12 @@ async fn an_approval_is_of_one_digest() {
 }
 
 #[tokio::test]
-async fn pruning_is_off_and_asking_for_it_is_an_error_that_says_so() {
+async fn pruning_without_a_ledger_is_an_error_that_says_what_to_do() {
     let rig = Rig::new().await;
     for prune in ["disable", "delete"] {
         let ran = rig.run(&["apply", "--input", "cfg", "--yes", "--prune", prune]).await;
         ran.exits(1)
-            .says(&["this version deletes nothing", "nothing was written"]);
+            .says(&["--prune needs a ledger", "--store URL", "nothing was written"]);
     }
     rig.run(&["apply", "--input", "cfg", "--yes", "--prune", "all"])
         .await

@@ -14,5 +14,6 @@ mod generated;
 mod never_cleared;
 mod reading;
 mod references;
+mod removal;
 mod renames;
 mod switches;

@@ -16,16 +16,16 @@ use crate::pipeline::{
     Files, Open, assert_converged, carried_out, clean_pass, environment, memory, pass, planned, platform,
 };
 
-const CONNECTION: &str = "config/connections/pg.yaml";
-const DATASTORE: &str = "config/datastores/shop/_datastore.yaml";
-const CONTAINER: &str = "config/datastores/shop/containers/paid/_container.yaml";
-const FIELD: &str = "config/datastores/shop/containers/orders/computed_fields/amount_int.yaml";
-const CHECK: &str = "config/datastores/shop/checks/paid/notnull__id.yaml";
-const NAMELESS: &str = "config/datastores/shop/checks/paid/unique__id.yaml";
-const FURTHER: &str = "config/datastores/shop/checks/orders/existsin__id.yaml";
+pub(crate) const CONNECTION: &str = "config/connections/pg.yaml";
+pub(crate) const DATASTORE: &str = "config/datastores/shop/_datastore.yaml";
+pub(crate) const CONTAINER: &str = "config/datastores/shop/containers/paid/_container.yaml";
+pub(crate) const FIELD: &str = "config/datastores/shop/containers/orders/computed_fields/amount_int.yaml";
+pub(crate) const CHECK: &str = "config/datastores/shop/checks/paid/notnull__id.yaml";
+pub(crate) const NAMELESS: &str = "config/datastores/shop/checks/paid/unique__id.yaml";
+pub(crate) const FURTHER: &str = "config/datastores/shop/checks/orders/existsin__id.yaml";
 
 /// One resource of each kind, and what refers to them.
-fn files() -> BTreeMap<String, String> {
+pub(crate) fn files() -> BTreeMap<String, String> {
     [
         (
             CONNECTION,
@@ -55,7 +55,7 @@ fn files() -> BTreeMap<String, String> {
     .into()
 }
 
-fn seed() -> Value {
+pub(crate) fn seed() -> Value {
     json!({
         "warehouse": { "shop|public": [
             { "name": "orders", "kind": "table", "fields": [["id", "Integral"], ["amount", "Fractional"]] },

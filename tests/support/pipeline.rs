@@ -17,7 +17,6 @@ use driftless::source::{Commit, Source, SourceError, SourceFault};
 use driftless::store::sqlite::{self, SqliteStore};
 use driftless_core::guard::Circumstances;
 use driftless_core::key::{EnvironmentName, Revision};
-use driftless_core::plan::Action;
 use driftless_core::policy::{Policy, UnknownSecrets};
 use driftless_core::render;
 use driftless_core::report::{Failure, Outcomes, Report};
@@ -62,6 +61,17 @@ impl Files {
     pub(crate) fn put(&self, path: &str, text: impl Into<String>) {
         let mut held = self.inner.lock().unwrap();
         held.texts.insert(path.to_owned(), text.into());
+        held.revision += 1;
+    }
+
+    /// Takes a file, or all below a folder, away; that is a new revision.
+    pub(crate) fn remove(&self, path: &str) {
+        let mut held = self.inner.lock().unwrap();
+        let before = held.texts.len();
+        let folder = format!("{path}/");
+        held.texts
+            .retain(|other, _| other != path && !other.starts_with(&folder));
+        assert!(held.texts.len() < before, "no {path}");
         held.revision += 1;
     }
 
@@ -237,7 +247,7 @@ pub(crate) fn environment(
     }
 }
 
-/// What is to be done now. No plan may delete anything.
+/// What is to be done now. No plan may remove anything where nothing is pruned.
 pub(crate) async fn planned(environment: &Environment) -> Prepared {
     planned_under(environment, &Circumstances::default()).await
 }
@@ -247,7 +257,7 @@ pub(crate) async fn planned_under(environment: &Environment, circumstances: &Cir
     let prepared = prepare(environment, None, circumstances, &Unfollowed).await.unwrap();
     for step in &prepared.plan.steps {
         assert!(
-            !matches!(step.change.action, Action::Delete | Action::Replace),
+            step.change.action.removal().is_none() || !environment.policy.prune.is_empty(),
             "{:?}",
             step.change
         );

@@ -300,6 +300,7 @@ fn step(change: Change) -> Step {
         base: None,
         agreement: None,
         moves: Vec::new(),
+        closes: Vec::new(),
     }
 }
 
@@ -384,6 +385,7 @@ pub(crate) fn plan(environment: &str, text: &str) -> Plan {
         unchanged: [(CHECK, 61)].into(),
         agreed: Vec::new(),
         moved: Vec::new(),
+        retired: Vec::new(),
         notes: Vec::new(),
         digest: Digest::of(environment),
     }

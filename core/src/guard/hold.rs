@@ -23,12 +23,14 @@ pub(crate) fn hold(
     population: &Population,
     owners: &Owners<'_>,
     guards: &Guards,
+    objections: Vec<Objection>,
     circumstances: &Circumstances,
 ) {
     let approved = circumstances.approved.as_ref() == Some(&plan.digest);
     let mut reasons = limits(plan, population, guards);
     reasons.extend(stopped(plan, circumstances));
     reasons.extend(of_others(plan, owners));
+    reasons.extend(objected(plan, objections));
     let all = || (0..plan.steps.len()).collect();
     reasons.extend(circumstances.holds.iter().map(|hold| Reason {
         reason: hold.reason,
@@ -51,11 +53,73 @@ pub(crate) fn hold(
         return;
     }
     let direct: BTreeSet<usize> = reasons.iter().flat_map(|reason| reason.steps.iter().copied()).collect();
-    let held = with_what_needs_them(&plan.steps, direct);
+    let mut held = with_what_needs_them(&plan.steps, direct);
     plan.blocked
         .extend(reasons.into_iter().map(|reason| reason.blocked(&plan.steps)));
+    let deletions = deletions_after(&plan.steps, &held);
+    if !deletions.is_empty() {
+        let changes = deletions.iter().filter_map(|node| plan.steps.get(*node));
+        let message = UPSERTS_BLOCKED.to_owned();
+        let entry = blocked(
+            BlockReason::DependencyBlocked,
+            message,
+            changes.map(|step| &step.change),
+        );
+        plan.blocked.push(entry);
+        held.extend(deletions);
+    }
     behind(plan, &held);
     take_out(plan, &held);
+}
+
+/// A reason not to carry out the step of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Objection {
+    pub(crate) key: Key,
+    pub(crate) reason: BlockReason,
+    pub(crate) message: String,
+}
+
+/// Why deletions wait where something that Git declares is blocked.
+pub(crate) const UPSERTS_BLOCKED: &str =
+    "deletions come last, and something that Git declares is blocked: nothing is deleted before that is settled";
+
+/// The steps that `objections` are about.
+fn objected(plan: &Plan, objections: Vec<Objection>) -> Vec<Reason> {
+    let mut reasons: BTreeMap<(BlockReason, String), BTreeSet<Key>> = BTreeMap::new();
+    for Objection { key, reason, message } in objections {
+        reasons.entry((reason, message)).or_default().insert(key);
+    }
+    let of = |keys: &BTreeSet<Key>| {
+        let steps = plan.steps.iter().enumerate();
+        let theirs = steps.filter(|(_, step)| step.change.is_of_resource() && keys.contains(&step.change.key));
+        theirs.map(|(node, _)| node).collect()
+    };
+    reasons
+        .into_iter()
+        .map(|((reason, message), keys)| Reason {
+            reason,
+            message,
+            steps: of(&keys),
+        })
+        .collect()
+}
+
+/// The deletions that are not held yet, where anything else of a resource is.
+fn deletions_after(steps: &[Step], held: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let is_deletion = |step: &Step| weight(step) == Weight::Deletes;
+    let waits = |node: &usize| {
+        let step = steps.get(*node);
+        step.is_some_and(|step| step.change.is_of_resource() && !is_deletion(step))
+    };
+    if !held.iter().any(waits) {
+        return BTreeSet::new();
+    }
+    let nodes = steps
+        .iter()
+        .enumerate()
+        .filter(|(node, step)| is_deletion(step) && !held.contains(node));
+    nodes.map(|(node, _)| node).collect()
 }
 
 /// One guard that keeps steps back.
@@ -109,8 +173,8 @@ fn weight(step: &Step) -> Weight {
     match &step.change.action {
         Action::Create => Weight::Light,
         Action::Update => Weight::Updates,
-        Action::Replace => Weight::Replaces,
-        Action::Delete => Weight::Deletes,
+        Action::Replace(_) => Weight::Replaces,
+        Action::Delete(_) => Weight::Deletes,
         // A link of something that exists is a field of it that changes.
         Action::Operation(_) if step.remote.is_some() && step.change.is_of_resource() => Weight::Updates,
         Action::Operation(_) => Weight::Light,

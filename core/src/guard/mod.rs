@@ -9,7 +9,7 @@ use crate::key::{Digest, EnvironmentName, Key};
 use crate::plan::BlockReason;
 use crate::snapshot::Desired;
 
-pub(crate) use self::hold::{Population, hold};
+pub(crate) use self::hold::{Objection, Population, UPSERTS_BLOCKED, hold};
 pub(crate) use self::owners::{Claim, Elsewhere, Owners};
 
 /// What a plan is made under, besides its two sides and the ledger.

@@ -32,6 +32,7 @@ impl Loader<'_> {
         let kept = self.substitute(&key, &mut spec, &origin);
         let mut faults = self.schema.check_written(key.kind, &spec);
         let previous = self.previous(&key, &spec, &origin);
+        let protected = self.protected(&key, &spec, &origin);
         let mut spec = normalize(self.schema, key.kind, Side::Desired, spec);
         faults.extend(self.schema.check(&key, &spec));
         // The placeholder is no value: what is wrong with it is said.
@@ -66,6 +67,7 @@ impl Loader<'_> {
             spec,
             references,
             previous,
+            protected,
             origin,
             by_slug,
         })

@@ -11,6 +11,7 @@ mod lost;
 mod merge;
 pub mod named;
 mod previous;
+mod protection;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -82,6 +83,7 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
     let Loader {
         mut diagnostics,
         broken,
+        misplaced,
         ..
     } = loader;
     diagnostics.sort();
@@ -95,6 +97,7 @@ pub fn load(tree: &Tree, layers: &Layers<'_>, variables: &Variables, left_out: &
             documents,
             left_out,
             broken,
+            misplaced,
         },
         diagnostics,
     }
@@ -134,6 +137,7 @@ struct Loader<'a> {
     left_out: &'a [Kind],
     diagnostics: Vec<Diagnostic>,
     broken: Vec<Broken>,
+    misplaced: Vec<Place>,
     /// Names of folders: the slugs from the outermost parent down to the folder itself.
     names: BTreeMap<(Kind, Vec<String>), String>,
     /// Names of documents by their path within the layer: an overlay's file may leave its identity to the base's.
@@ -156,6 +160,7 @@ impl<'a> Loader<'a> {
             left_out,
             diagnostics: Vec::new(),
             broken: Vec::new(),
+            misplaced: Vec::new(),
             names: BTreeMap::new(),
             by_path: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -210,6 +215,7 @@ impl Loader<'_> {
             Location::Misplaced { help } => {
                 let fault = Diagnostic::warning("misplaced_file", "this file is not read").help(help);
                 self.diagnostics.push(fault.at(start(file)));
+                self.misplaced.push(start(file));
                 return None;
             }
         };

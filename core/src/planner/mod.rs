@@ -1,7 +1,10 @@
 //! Makes the plan: compares every resource, decides by policy, orders what is left, and says what is not done and why.
 
+mod reach;
 mod references;
 mod remainder;
+mod removal;
+mod replacing;
 mod steps;
 mod visibility;
 
@@ -14,7 +17,7 @@ use crate::field::FieldPath;
 use crate::guard::{self, Circumstances, Claim, Owners};
 use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
-use crate::plan::{Action, Blast, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
+use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
 use crate::policy::Policy;
 use crate::resolve::{Matched, Resolved, match_live, resolve};
 use crate::schema::{KindSpec, Schema};
@@ -22,6 +25,8 @@ use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 use crate::value::Map;
 
+use self::remainder::Remainder;
+use self::removal::{Removed, incomplete};
 use self::visibility::Doubt;
 
 /// All that a plan depends on.
@@ -77,6 +82,7 @@ pub fn plan(inputs: Inputs<'_>) -> Planned {
 fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
     let revision = inputs.desired.revision.clone();
     let left_out = inputs.desired.left_out.clone();
+    let misplaced = inputs.desired.misplaced.clone();
     let mut sides = Sides::new(inputs.live, inputs.ledger);
     let Resolved {
         documents,
@@ -128,8 +134,16 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         needed = planner.needed(); // What is kept back needs nothing.
     }
     let mut steps = planner.steps(needed);
+    let Remainder { unmanaged, owned, gone } = planner.remainder(&matches, &unidentified);
+    let incomplete = incomplete(&documents, &broken, &misplaced, &diagnostics);
+    let Removed {
+        orphaned,
+        retired,
+        held,
+        objections,
+        blast,
+    } = planner.removals(owned, incomplete, &mut steps);
     let moved = planner.moves(&mut steps);
-    let (unmanaged, orphaned, gone) = planner.remainder(&matches, &unidentified);
     let population = planner.population(&matches);
     let Planner {
         reported,
@@ -145,8 +159,8 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         revision: inputs.revision.cloned(),
         steps,
         reported,
-        held: Vec::new(),
-        blast: Blast::default(),
+        held,
+        blast,
         blocked: blocked
             .into_iter()
             .map(|((reason, message), keys)| Blocked {
@@ -171,6 +185,7 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         unchanged,
         agreed,
         moved,
+        retired,
         notes,
         digest: Digest(String::new()),
     };
@@ -183,6 +198,7 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         &population,
         &owners,
         &inputs.policy.guards,
+        objections,
         inputs.circumstances,
     );
     diagnostics.sort();
@@ -320,9 +336,9 @@ impl<'a> Planner<'a> {
 
     fn consider_existing(&mut self, terms: Terms<'a>, document: &'a Document, live: &'a LiveResource) {
         let key = &document.key;
-        let comparison = compare(terms, document, live);
+        let mut comparison = compare(terms, document, live);
         self.notes
-            .extend(comparison.notes.into_iter().map(|text| Note { key: key.clone(), text }));
+            .extend(comparison.notes.drain(..).map(|text| Note { key: key.clone(), text }));
         let immutable: BTreeSet<String> = comparison
             .applied
             .iter()
@@ -337,13 +353,7 @@ impl<'a> Planner<'a> {
             .collect();
         if !immutable.is_empty() {
             let fields = immutable.into_iter().collect::<Vec<_>>().join(", ");
-            // Of a kind that is left out no rename is known, and what only follows one looks like a change.
-            let way_out = match self.left_out {
-                [] => "delete the resource on the platform, or undo the change",
-                _ => "include the kinds that are left out if one of them has another name now; else undo the change",
-            };
-            let message = format!("{fields} cannot be changed in place, and replacing is off: {way_out}");
-            self.block(BlockReason::ReplacementNeedsPrune, message, key);
+            self.consider_replacing(terms, document, live, comparison, &fields);
             return;
         }
         let entry = agreement(terms, document, &comparison.reported, Some(live.id), &self.revision);
@@ -352,8 +362,9 @@ impl<'a> Planner<'a> {
             .into_iter()
             .partition(|change| link(terms.table, &change.path).is_some());
         if !comparison.reported.is_empty() {
+            let edited = live.edited.as_ref();
             self.reported
-                .push(change(document, Action::Update, comparison.reported));
+                .push(change(document, Action::Update, comparison.reported).edited(edited));
         }
         let nothing = applied.is_empty() && linked.is_empty();
         for change in linked {
@@ -370,7 +381,7 @@ impl<'a> Planner<'a> {
         }
         if !applied.is_empty() {
             let write = overlaid(terms.table, document, live, &applied);
-            let change = change(document, Action::Update, applied);
+            let change = change(document, Action::Update, applied).edited(live.edited.as_ref());
             let missing = self.missing(document, Some(live), &change);
             self.drafts.insert(
                 key,
@@ -402,7 +413,10 @@ impl<'a> Planner<'a> {
             Memory::Entry(known) => Some(known),
         };
         let same = known.is_some_and(|known| {
-            known.spec == entry.spec && known.fingerprints == entry.fingerprints && known.remote == entry.remote
+            known.spec == entry.spec
+                && known.fingerprints == entry.fingerprints
+                && known.remote == entry.remote
+                && known.protected == entry.protected
         });
         // An entry that is to move with a step must not stand under its new key before.
         if !same && !self.sides.awaits(key) {
@@ -473,7 +487,7 @@ fn change(document: &Document, action: Action, mut fields: Vec<FieldChange>) -> 
     let first = fields.iter().map(|field| document.origin.place(&field.path)).min();
     let place = match action {
         Action::Create => Some(document.origin.start()),
-        Action::Update | Action::Replace | Action::Delete | Action::Operation(_) => first,
+        Action::Update | Action::Replace(_) | Action::Delete(_) | Action::Operation(_) => first,
     };
     Change {
         key: document.key.clone(),

@@ -1,35 +1,41 @@
-//! What is live, or in the ledger, without being declared: counted and named, never touched.
+//! What is live, or in the ledger, without being declared: counted and named. What becomes of what is owned, `removal` says.
 
 use std::collections::BTreeMap;
 
 use super::Planner;
 use crate::guard::{Elsewhere, Population};
-use crate::key::Key;
+use crate::key::{Key, RemoteId};
 use crate::snapshot::{LiveResource, Presence};
+
+/// What is there, on either side, without being declared.
+pub(super) struct Remainder {
+    /// Live and never applied, sorted.
+    pub(super) unmanaged: Vec<Key>,
+    /// Live, in use or archived, and in the ledger, sorted.
+    pub(super) owned: Vec<Key>,
+    /// In the ledger alone, with the numbers that they had.
+    pub(super) gone: Vec<(Key, Option<RemoteId>)>,
+}
 
 impl Planner<'_> {
     /// What is live or in the ledger without being declared.
-    #[expect(clippy::type_complexity, reason = "three lists, named where they are taken apart")]
-    pub(super) fn remainder(
-        &self,
-        matches: &BTreeMap<Key, &LiveResource>,
-        unidentified: &[&Key],
-    ) -> (Vec<Key>, Vec<Key>, Vec<(Key, Option<crate::key::RemoteId>)>) {
+    pub(super) fn remainder(&self, matches: &BTreeMap<Key, &LiveResource>, unidentified: &[&Key]) -> Remainder {
         let mut unmanaged: Vec<Key> = unidentified.iter().map(|key| (*key).clone()).collect();
-        let mut orphaned = Vec::new();
+        let mut owned = Vec::new();
         let mut gone = Vec::new();
         let entries = self.sides.ledger.as_ref().map(|ledger| &ledger.entries);
         for (key, resource) in &self.live.resources {
-            let declared = self.documents.contains_key(key) || matches.contains_key(key);
-            if declared || self.uncertain(key) || resource.presence == Presence::Archived {
+            if self.documents.contains_key(key) || matches.contains_key(key) || self.left_out.contains(&key.kind) {
                 continue;
             }
             // What was handed over to another environment is no orphan.
             let elsewhere = self.owners.elsewhere(key);
-            if !entries.is_some_and(|entries| entries.contains_key(key)) {
+            if entries.is_some_and(|entries| entries.contains_key(key)) {
+                if !matches!(elsewhere, Some(Elsewhere::Declared(_))) {
+                    owned.push(key.clone());
+                }
+            } else if !self.uncertain(key) && resource.presence == Presence::Active {
                 unmanaged.push(key.clone());
-            } else if !matches!(elsewhere, Some(Elsewhere::Declared(_))) {
-                orphaned.push(key.clone());
             }
         }
         unmanaged.retain(|key| !self.left_out.contains(&key.kind) && self.owners.elsewhere(key).is_none());
@@ -40,7 +46,7 @@ impl Planner<'_> {
                 gone.push((key.clone(), entry.remote));
             }
         }
-        (unmanaged, orphaned, gone)
+        Remainder { unmanaged, owned, gone }
     }
 
     /// What guards count against: what is put away does not count.
@@ -62,7 +68,7 @@ impl Planner<'_> {
     }
 
     /// Whether a file that could not be used may be the one that declares `key`.
-    fn uncertain(&self, key: &Key) -> bool {
+    pub(super) fn uncertain(&self, key: &Key) -> bool {
         self.left_out.contains(&key.kind) || self.broken.iter().any(|broken| broken.may_be(key))
     }
 }

@@ -52,6 +52,7 @@ impl Planner<'_> {
                 base: live.and_then(|live| live.base.clone()),
                 agreement: Some(agreement),
                 moves: Vec::new(),
+                closes: Vec::new(),
             });
         }
         let mut after: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); steps.len()];
@@ -114,6 +115,7 @@ impl Planner<'_> {
                 base: None,
                 agreement: None,
                 moves: Vec::new(),
+                closes: Vec::new(),
             });
         }
         for link in std::mem::take(&mut self.links) {
@@ -148,6 +150,7 @@ impl Planner<'_> {
                 base: None,
                 agreement: Some(link.agreement),
                 moves: Vec::new(),
+                closes: Vec::new(),
             });
         }
         self.ordered(steps, &ranks, &after)
@@ -169,7 +172,10 @@ impl Planner<'_> {
             .map(|step| step.change.key.clone())
             .collect();
         let mut moves = self.sides.moves(&written);
-        for step in steps.iter_mut().filter(|step| step.agreement.is_some()) {
+        for step in steps
+            .iter_mut()
+            .filter(|step| step.agreement.is_some() || !step.closes.is_empty())
+        {
             let key = &step.change.key;
             step.moves.extend(moves.own.remove(key));
             if renames(step) {

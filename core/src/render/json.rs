@@ -13,8 +13,12 @@ const VERSION: i64 = 1;
 pub fn plan_json(plan: &Plan) -> String {
     let mut map = json_head(plan);
     map.insert("summary".into(), summary_value(&plan.summary()));
-    content_into(plan, &mut map);
-    map.insert("held".into(), Value::List(plan.held.iter().map(change_value).collect()));
+    content_into(plan, Form::Shown, &mut map);
+    let held = plan.held.iter();
+    map.insert(
+        "held".into(),
+        Value::List(held.map(|change| change_value(change, Form::Shown, plan)).collect()),
+    );
     map.insert("orphaned".into(), keys(&plan.orphaned));
     map.insert("unmanaged".into(), keys(&plan.unmanaged));
     let notes = plan.notes.iter().map(|note| {
@@ -37,7 +41,7 @@ pub(crate) fn content(plan: &Plan) -> String {
             .map_or(Value::Null, |name| Value::from(name.0.clone())),
     );
     map.insert("platform".into(), Value::from(plan.platform));
-    content_into(plan, &mut map);
+    content_into(plan, Form::Digested, &mut map);
     json::write(&Value::Map(map))
 }
 
@@ -64,14 +68,33 @@ fn json_head(plan: &Plan) -> Map {
     map
 }
 
-fn content_into(plan: &Plan, map: &mut Map) {
+/// What the content of a plan is written for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// To be read.
+    Shown,
+    /// To tell plans apart: who changed a resource last may move while the plan does not.
+    Digested,
+}
+
+fn content_into(plan: &Plan, form: Form, map: &mut Map) {
     map.insert(
         "changes".into(),
-        Value::List(plan.steps.iter().map(|step| change_value(&step.change)).collect()),
+        Value::List(
+            plan.steps
+                .iter()
+                .map(|step| change_value(&step.change, form, plan))
+                .collect(),
+        ),
     );
     map.insert(
         "reported".into(),
-        Value::List(plan.reported.iter().map(change_value).collect()),
+        Value::List(
+            plan.reported
+                .iter()
+                .map(|change| change_value(change, form, plan))
+                .collect(),
+        ),
     );
     let blocked = plan.blocked.iter().map(
         |Blocked {
@@ -88,9 +111,10 @@ fn content_into(plan: &Plan, map: &mut Map) {
         },
     );
     map.insert("blocked".into(), Value::List(blocked.collect()));
+    map.insert("unwatched".into(), keys(&plan.blast.unwatched));
 }
 
-fn change_value(change: &Change) -> Value {
+fn change_value(change: &Change, form: Form, plan: &Plan) -> Value {
     let fields = change.fields.iter().map(|field| {
         object([
             ("path", Value::from(field.path.to_string())),
@@ -111,6 +135,14 @@ fn change_value(change: &Change) -> Value {
     if let Action::Operation(operation) = &change.action {
         map.insert("operation".into(), Value::from(operation.name));
         map.insert("reason".into(), Value::from(operation.reason.clone()));
+    }
+    if let Some(removal) = change.action.removal() {
+        map.insert("how".into(), Value::from(removal.word()));
+        let takes = plan.blast.takes.get(&change.key);
+        map.insert("takes".into(), keys(takes.map_or(&[][..], Vec::as_slice)));
+    }
+    if let Some(edited) = change.edited.as_ref().filter(|_| form == Form::Shown) {
+        map.insert("edited".into(), Value::from(edited.clone()));
     }
     if let Some(place) = &change.place {
         map.insert("place".into(), Value::from(place.to_string()));

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{head, plain_line, shown, summary_line};
+use crate::key::Key;
 use crate::plan::{Action, Blocked, Change, Plan};
 
 /// The plan as Markdown, for a comment on a pull request.
@@ -19,7 +20,24 @@ pub fn plan_markdown(plan: &Plan) -> String {
         let _ = writeln!(out, "\n**Held back**{approval}:\n");
         table(&mut out, &plan.held.iter().collect::<Vec<_>>());
     }
+    blast(&mut out, plan);
     out
+}
+
+fn blast(out: &mut String, plan: &Plan) {
+    for change in plan.changes().chain(&plan.held) {
+        if let Some(takes) = plan.blast.takes.get(&change.key) {
+            let _ = writeln!(
+                out,
+                "\n`{}` takes along {}",
+                md_code(&change.key.to_string()),
+                codes(takes)
+            );
+        }
+    }
+    if !plan.blast.unwatched.is_empty() {
+        let _ = writeln!(out, "\n**Left without any check**: {}", codes(&plan.blast.unwatched));
+    }
 }
 
 fn table(out: &mut String, changes: &[&Change]) {
@@ -32,7 +50,8 @@ fn table(out: &mut String, changes: &[&Change]) {
             action => action.word(),
         };
         let mut key = format!("`{}`", md_code(&change.key.to_string()));
-        let mut class = change.class.word();
+        let class = format!("{}{}", change.class.word(), md(&super::edited(change)));
+        let mut class = class.as_str();
         let mut what = what;
         if change.fields.is_empty() {
             let _ = writeln!(out, "| {what} | {key} | {class} | | | |");
@@ -59,13 +78,22 @@ fn blocked(out: &mut String, plan: &Plan) {
         places: _,
     } in &plan.blocked
     {
-        let keys = keys
-            .iter()
-            .map(|key| format!("`{}`", md_code(&key.to_string())))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let _ = writeln!(out, "\n**Blocked** ({}): {} {keys}", reason.word(), md(message));
+        let _ = writeln!(
+            out,
+            "\n**Blocked** ({}): {} {}",
+            reason.word(),
+            md(message),
+            codes(keys)
+        );
     }
+}
+
+fn codes(keys: &[Key]) -> String {
+    let codes: Vec<String> = keys
+        .iter()
+        .map(|key| format!("`{}`", md_code(&key.to_string())))
+        .collect();
+    codes.join(", ")
 }
 
 /// Text in a Markdown paragraph: what would be markup, a link, a mention or HTML is not.

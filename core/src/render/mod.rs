@@ -4,10 +4,12 @@ mod json;
 mod markdown;
 mod plain;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::diagnostic::Severity;
-use crate::plan::{Action, Blocked, Change, Plan, Summary};
+use crate::key::Key;
+use crate::plan::{Action, Blocked, Change, Plan, Removal, Summary};
 use crate::report::{Outcomes, Report, SkipReason, Tally};
 use crate::value::Value;
 
@@ -20,11 +22,13 @@ pub use self::plain::{plain, plain_line};
 pub fn plan_text(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "Plan{}: {}", head(plan), summary_line(plan));
-    section(&mut out, None, plan.steps.iter().map(|step| &step.change));
+    let takes = &plan.blast.takes;
+    section(&mut out, None, plan.steps.iter().map(|step| &step.change), takes);
     section(
         &mut out,
         Some("Only reported, as the policy says:"),
         plan.reported.iter(),
+        takes,
     );
     for Blocked {
         reason,
@@ -42,12 +46,13 @@ pub fn plan_text(plan: &Plan) -> String {
             let _ = writeln!(out, "  ! {key}{place}");
         }
     }
+    list(&mut out, "Left without any check:", plan.blast.unwatched.iter());
     let approval = plan.can_be_approved().then(|| {
         let digest = &plan.digest;
         format!("Held back; `apply --approve {digest}` lets it through:")
     });
     let title = approval.as_deref().unwrap_or("Held back:");
-    section(&mut out, Some(title), plan.held.iter());
+    section(&mut out, Some(title), plan.held.iter(), takes);
     list(
         &mut out,
         "No longer in Git, kept because pruning is off:",
@@ -66,7 +71,12 @@ pub fn plan_text(plan: &Plan) -> String {
     plain(&out)
 }
 
-fn section<'a>(out: &mut String, title: Option<&str>, changes: impl Iterator<Item = &'a Change>) {
+fn section<'a>(
+    out: &mut String,
+    title: Option<&str>,
+    changes: impl Iterator<Item = &'a Change>,
+    takes: &BTreeMap<Key, Vec<Key>>,
+) {
     let mut title = title;
     let mut first = true;
     for change in changes {
@@ -87,21 +97,49 @@ fn section<'a>(out: &mut String, title: Option<&str>, changes: impl Iterator<Ite
             Action::Operation(operation) => {
                 let _ = writeln!(out, "  {mark} {} {}  {}", operation.name, change.key, operation.reason);
             }
-            Action::Create | Action::Update | Action::Replace | Action::Delete => {
-                let _ = writeln!(out, "  {mark} {}  {}{place}", change.key, change.class.word());
+            Action::Create | Action::Update | Action::Replace(_) | Action::Delete(_) => {
+                let how = match &change.action {
+                    Action::Delete(Removal::Archive) => ", archived",
+                    Action::Replace(Removal::Archive) => ", the old one is archived",
+                    Action::Replace(Removal::Erase) => ", the old one is deleted",
+                    Action::Create | Action::Update | Action::Delete(Removal::Erase) | Action::Operation(_) => "",
+                };
+                let class = change.class.word();
+                let _ = writeln!(out, "  {mark} {}  {class}{how}{}{place}", change.key, edited(change));
             }
         }
         for field in &change.fields {
             let (path, after) = (plain_line(&field.path.to_string()), shown(field.after.as_ref()));
             let _ = match (&change.action, &field.before) {
                 (Action::Create, None) => writeln!(out, "      {path}: {after}"),
+                (Action::Delete(_), before) => {
+                    writeln!(
+                        out,
+                        "      {path}: live {}, last in Git {after}",
+                        shown(before.as_ref())
+                    )
+                }
                 (_, before) => writeln!(out, "      {path}: {} -> {after}", shown(before.as_ref())),
             };
+        }
+        for key in takes
+            .get(&change.key)
+            .into_iter()
+            .flatten()
+            .filter(|_| change.action.removal().is_some())
+        {
+            let _ = writeln!(out, "      takes along {key}");
         }
     }
 }
 
-fn list<'a>(out: &mut String, title: &str, keys: impl ExactSizeIterator<Item = &'a crate::key::Key>) {
+/// Who changed the resource last, where that is what the change is about.
+fn edited(change: &Change) -> String {
+    let edited = change.edited.as_ref();
+    edited.map_or_else(String::new, |edited| format!(", changed by {}", plain_line(edited)))
+}
+
+fn list<'a>(out: &mut String, title: &str, keys: impl ExactSizeIterator<Item = &'a Key>) {
     if keys.len() > 0 {
         let _ = writeln!(out, "\n{title}");
         for key in keys {
@@ -114,8 +152,8 @@ fn mark(action: &Action) -> char {
     match action {
         Action::Create => '+',
         Action::Update => '~',
-        Action::Replace => '±',
-        Action::Delete => '-',
+        Action::Replace(_) => '±',
+        Action::Delete(_) => '-',
         Action::Operation(_) => '>',
     }
 }
@@ -203,6 +241,10 @@ pub fn outcome_error(result: &Outcomes) -> Option<String> {
             Some(text)
         }
         Outcomes::Skipped(SkipReason::Upstream(key)) => Some(format!("skipped: `{key}`, which it needs, failed")),
+        Outcomes::Skipped(SkipReason::UpsertsFailed) => Some(
+            "skipped: deletions come last, and only if everything before them was applied; the next pass tries again"
+                .to_owned(),
+        ),
         Outcomes::Skipped(SkipReason::Stopping) => Some("skipped: driftless was asked to stop".to_owned()),
         Outcomes::Skipped(SkipReason::Suspended) => {
             Some("skipped: the environment was suspended; `driftless resume` lets it go on".to_owned())

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use driftless_core::diagnostic::Diagnostic;
-use driftless_core::document::{PREVIOUS_NAME, Reference, Strength};
+use driftless_core::document::{PREVIOUS_NAME, PROTECT, Reference, Strength};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind, RemoteId, Revision};
 use driftless_core::plan::Operation;
 use driftless_core::schema::{
-    Default, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
+    Archiving, Default, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
 };
 use driftless_core::snapshot::{Authorship, LiveResource, Presence};
 use driftless_core::tree::{Content, File, Tree};
@@ -36,7 +36,8 @@ const PLAIN: KindSpec = KindSpec {
     vault: None,
     substitution: Substitution::Scalars,
     granularity: Granularity::Each,
-    directives: &[PREVIOUS_NAME],
+    archiving: Archiving::Impossible,
+    directives: &[PREVIOUS_NAME, PROTECT],
 };
 
 const KINDS: &[KindSpec] = &[
@@ -59,6 +60,8 @@ const KINDS: &[KindSpec] = &[
         include: "notes",
         parents: &[VAULT],
         substitution: Substitution::Off,
+        immutable: &["ink"],
+        archiving: Archiving::Possible,
         ..PLAIN
     },
 ];
@@ -143,6 +146,12 @@ impl Schema for Library {
             refer("mirror", Key::new(VAULT, [mirror]), Strength::Link);
         }
         references
+    }
+
+    /// A note is kept for its shelf.
+    fn watches(&self, key: &Key, spec: &Map) -> Option<Key> {
+        let shelf = spec.get("shelf")?.as_str()?;
+        (key.kind == NOTE).then(|| Key::new(SHELF, [key.path()[0].as_str(), shelf]))
     }
 
     fn is_found_without_case(&self, kind: Kind) -> bool {

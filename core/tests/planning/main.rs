@@ -5,6 +5,7 @@ mod case;
 mod library;
 mod offline;
 mod owners;
+mod removal;
 mod renaming;
 mod rules;
 mod three_way;

@@ -353,7 +353,7 @@ proptest! {
                 prop_assert!(allowed, "{field:?}");
             }
             let owned = case.ledger.as_ref().unwrap().entries.contains_key(&step.change.key);
-            prop_assert!(step.change.action != Action::Delete || owned);
+            prop_assert!(!matches!(step.change.action, Action::Delete(_)) || owned);
         }
         // Everything that either side or the ledger has stands somewhere, once.
         let states = plan.states();

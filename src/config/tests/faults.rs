@@ -225,8 +225,8 @@ fn each_fault_has_its_place_its_reason_and_what_to_do() {
             "16:24: error[bad_value]: `environments[0].drift.interval` is too short",
         ),
         (
-            environment("prune: { checks: disable }"),
-            "16:22: error[not_supported]: `environments[0].prune.checks`: pruning is not available in this version",
+            environment("prune: { connections: disable }"),
+            "16:27: error[bad_value]: `environments[0].prune.connections`: `disable` archives, and qualytics does not archive connections",
         ),
         (
             environment("prune: { check: off }"),
@@ -360,7 +360,7 @@ environments:
     source: c
     mode: dry
     drift: { policy: x, interval: 1 }
-    prune: { checks: delete }
+    prune: { connections: disable }
     overlays: [1, 2]
     variables: { A: 1, B: 2 }
     ignore: [{ kind: 1 }]
@@ -405,7 +405,6 @@ webhooks:
             "19:11 bad_value",
             "20:22 bad_value",
             "20:35 wrong_type",
-            "21:22 not_supported",
             "22:16 wrong_type",
             "22:19 wrong_type",
             "23:21 wrong_type",

@@ -42,6 +42,7 @@ pub(in crate::engine) fn step(action: Action, name: &Key, after: &[usize]) -> St
             protected: false,
         }),
         moves: Vec::new(),
+        closes: Vec::new(),
     }
 }
 
@@ -65,6 +66,7 @@ pub(in crate::engine) fn plan(steps: Vec<Step>) -> Plan {
         unchanged: Default::default(),
         agreed: Vec::new(),
         moved: Vec::new(),
+        retired: Vec::new(),
         notes: Vec::new(),
         digest: Digest::of("plan"),
     }

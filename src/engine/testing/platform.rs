@@ -144,7 +144,7 @@ impl TestPlatform {
         if let Action::Operation(_) = step.change.action {
             return Done::default();
         }
-        if step.change.action == Action::Delete {
+        if matches!(step.change.action, Action::Delete(_)) {
             state.live.remove(key);
             return Done::default();
         }
@@ -218,9 +218,9 @@ impl Platform for TestPlatform {
         }
         let key = &step.change.key;
         Ok(match (state.live.get(key), &step.change.action) {
-            (None, Action::Delete) => Found::Done(step.remote.unwrap()),
+            (None, Action::Delete(_)) => Found::Done(step.remote.unwrap()),
             (None, _) => Found::Absent,
-            (Some(live), Action::Delete) => Found::Partly(live.id),
+            (Some(live), Action::Delete(_)) => Found::Partly(live.id),
             (Some(live), _) if state.partly.contains(key) => Found::Partly(live.id),
             (Some(live), _) if live.spec == step.write => Found::Done(live.id),
             (Some(_), _) => Found::Absent,

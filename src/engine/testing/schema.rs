@@ -3,7 +3,9 @@
 use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
-use driftless_core::schema::{Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution};
+use driftless_core::schema::{
+    Archiving, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
+};
 use driftless_core::value::Map;
 
 use super::{BOX, ITEM};
@@ -29,6 +31,7 @@ const fn kind(kind: Kind, include: &'static str, parents: &'static [Kind]) -> Ki
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
+        archiving: Archiving::Impossible,
         directives: &[],
     }
 }

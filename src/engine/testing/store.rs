@@ -107,6 +107,9 @@ impl Store for TestStore {
         if let Some(entry) = &settled.entry {
             ledger.entries.insert(key.clone(), entry.clone());
         }
+        for key in &settled.closed {
+            ledger.entries.remove(key);
+        }
         Ok(())
     }
 

@@ -18,10 +18,13 @@ pub(super) const GET_CONNECTION: Call = call(Get, "/connections/{id}", "the role
 pub(super) const CREATE_CONNECTION: Call = call(Post, "/connections", "the role Manager (no team permission)");
 pub(super) const UPDATE_CONNECTION: Call = call(Put, "/connections/{id}", "the role Manager (no team permission)");
 
+pub(super) const DELETE_CONNECTION: Call = call(Delete, "/connections/{id}", "the role Manager (no team permission)");
+
 pub(super) const LIST_DATASTORES: Call = call(Get, "/datastores", READER);
 pub(super) const GET_DATASTORE: Call = call(Get, "/datastores/{id}", READER);
 pub(super) const CREATE_DATASTORE: Call = call(Post, "/datastores", "the role Manager (no team permission)");
 pub(super) const UPDATE_DATASTORE: Call = call(Put, "/datastores/{id}", EDITOR);
+pub(super) const DELETE_DATASTORE: Call = call(Delete, "/datastores/{id}", "the role Admin");
 pub(super) const LINK: Call = call(
     Patch,
     "/datastores/{id}/enrichment/{id}",
@@ -34,6 +37,7 @@ pub(super) const GET_CONTAINER: Call = call(Get, "/containers/{id}", READER);
 pub(super) const LIST_FIELDS: Call = call(Get, "/containers/{id}/fields", READER);
 pub(super) const CREATE_CONTAINER: Call = call(Post, "/containers", EDITOR);
 pub(super) const UPDATE_CONTAINER: Call = call(Put, "/containers/{id}", EDITOR);
+pub(super) const DELETE_CONTAINER: Call = call(Delete, "/containers/{id}", EDITOR);
 pub(super) const TAG_CONTAINERS: Call = call(
     Patch,
     "/containers",
@@ -42,11 +46,13 @@ pub(super) const TAG_CONTAINERS: Call = call(
 
 pub(super) const CREATE_COMPUTED_FIELD: Call = call(Post, "/computed-fields", EDITOR);
 pub(super) const UPDATE_COMPUTED_FIELD: Call = call(Put, "/computed-fields/{id}", EDITOR);
+pub(super) const DELETE_COMPUTED_FIELD: Call = call(Delete, "/computed-fields/{id}", EDITOR);
 
 pub(super) const LIST_CHECKS: Call = call(Get, "/quality-checks", READER);
 pub(super) const GET_CHECK: Call = call(Get, "/quality-checks/{id}", READER);
 pub(super) const CREATE_CHECK: Call = call(Post, "/quality-checks", AUTHOR);
 pub(super) const UPDATE_CHECK: Call = call(Put, "/quality-checks/{id}", AUTHOR);
+pub(super) const DELETE_CHECK: Call = call(Delete, "/quality-checks/{id}", AUTHOR);
 
 pub(super) const LIST_TAGS: Call = call(Get, "/global-tags/listing", MEMBER);
 pub(super) const LIST_TAGS_BY_PAGE: Call = call(Get, "/global-tags", MEMBER);

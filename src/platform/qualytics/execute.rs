@@ -1,4 +1,4 @@
-//! Carries out the steps of a plan: creations and updates, one function a kind.
+//! Carries out the steps of a plan: creations and updates, one function a kind. What goes is `remove`'s.
 
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, RemoteId};
@@ -22,21 +22,15 @@ use crate::platform::{Done, Ids, Progress};
 
 impl Qualytics {
     pub(super) async fn carried_out(&self, step: &Step, ids: &Ids) -> Result<Progress, Failure> {
-        let key = &step.change.key;
         let result = match &step.change.action {
             Action::Operation(operation) => return self.run(operation, step.remote, ids).await,
             Action::Create => self.create(step, ids).await,
             Action::Update => {
-                let id = step.remote.or_else(|| ids.get(key)).ok_or_else(|| {
-                    let message = format!("{key} has no number on this instance: it must be read again");
-                    failure(Meaning::NotFound, message)
-                })?;
+                let id = known_number(step, ids)?;
                 self.update(step, ids, id.0).await
             }
-            Action::Replace | Action::Delete => {
-                let message = format!("{key}: nothing is removed from Qualytics; remove it there by hand");
-                return Err(failure(Meaning::Invalid, message));
-            }
+            Action::Replace(removal) => self.replace(step, ids, *removal).await,
+            Action::Delete(removal) => self.remove(step, ids, *removal).await,
         };
         let remote = result.map_err(|failure| in_words_of_the_file(failure, step))?;
         Ok(Progress::Done(Done {
@@ -45,7 +39,7 @@ impl Qualytics {
         }))
     }
 
-    async fn create(&self, step: &Step, ids: &Ids) -> Result<i64, Failure> {
+    pub(super) async fn create(&self, step: &Step, ids: &Ids) -> Result<i64, Failure> {
         let target = Target { step, ids };
         let key = &step.change.key;
         match key.kind {
@@ -101,7 +95,7 @@ impl Qualytics {
             .map_err(|failure: Failure| half_done(failure, "it is made, but not all of it is written"))
     }
 
-    async fn update(&self, step: &Step, ids: &Ids, id: i64) -> Result<i64, Failure> {
+    pub(super) async fn update(&self, step: &Step, ids: &Ids, id: i64) -> Result<i64, Failure> {
         let target = Target { step, ids };
         match step.change.key.kind {
             CONNECTION => self.write(&UPDATE_CONNECTION, &[id], target.connection()).await?,
@@ -174,6 +168,15 @@ impl Qualytics {
     }
 }
 
+/// The number of what the step is about.
+pub(super) fn known_number(step: &Step, ids: &Ids) -> Result<RemoteId, Failure> {
+    let key = &step.change.key;
+    step.remote.or_else(|| ids.get(key)).ok_or_else(|| {
+        let message = format!("{key} has no number on this instance: it must be read again");
+        failure(Meaning::NotFound, message)
+    })
+}
+
 /// The container of a check or a computed field, as a number.
 fn home(step: &Step, ids: &Ids) -> Result<i64, Failure> {
     let key = &step.change.key;
@@ -197,7 +200,7 @@ fn made_with_number(made: Option<Json>, step: &Step) -> Result<i64, Failure> {
 }
 
 /// A part of the step took effect: a failure that would pass as "nothing happened" must be looked up.
-fn half_done(mut failure: Failure, what: &str) -> Failure {
+pub(super) fn half_done(mut failure: Failure, what: &str) -> Failure {
     if failure.meaning.is_transient() {
         failure.meaning = Meaning::Lost;
     }
@@ -215,7 +218,7 @@ fn overlaps(mut failure: Failure) -> Failure {
     failure
 }
 
-fn unknown_kind(key: &Key) -> Failure {
+pub(super) fn unknown_kind(key: &Key) -> Failure {
     failure(Meaning::Invalid, format!("{key} is of no kind that Qualytics has"))
 }
 

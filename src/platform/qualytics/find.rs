@@ -2,7 +2,7 @@
 
 use driftless_core::key::{Key, RemoteId};
 use driftless_core::normalize::meaning;
-use driftless_core::plan::{Action, Operation, Step};
+use driftless_core::plan::{Action, Operation, Removal, Step};
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::schema::Schema as _;
 use driftless_core::snapshot::{LiveResource, Presence};
@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::calls::{
     GET_CHECK, GET_CONNECTION, GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_DATASTORES,
 };
-use super::execute::is_written;
+use super::execute::{is_written, known_number};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, LINK_ENRICHMENT};
 use super::references::{self, text};
 use super::wire::{self, Context, Names};
@@ -25,8 +25,16 @@ impl Qualytics {
     pub(super) async fn found(&self, step: &Step, ids: &Ids) -> Result<Found, Failure> {
         match &step.change.action {
             Action::Operation(operation) => self.found_operation(operation, step.remote, ids).await,
-            Action::Delete => self.found_deletion(step, ids).await,
-            Action::Create | Action::Update | Action::Replace => {
+            Action::Delete(removal) => self.found_deletion(step, ids, *removal).await,
+            Action::Replace(_) => {
+                let old = known_number(step, ids)?;
+                Ok(match self.successor(step, old, ids).await? {
+                    None => Found::Absent,
+                    Some((id, true)) => Found::Done(id),
+                    Some((id, false)) => Found::Partly(id),
+                })
+            }
+            Action::Create | Action::Update => {
                 let raw = match step.remote {
                     Some(id) => self.by_number(step, id, ids).await?,
                     None => self.by_key(step, ids).await?,
@@ -40,13 +48,14 @@ impl Qualytics {
         }
     }
 
-    /// A deletion took effect when the number is gone.
-    async fn found_deletion(&self, step: &Step, ids: &Ids) -> Result<Found, Failure> {
+    /// A deletion took effect when the number is gone, and one that archives when that is put away, too.
+    pub(super) async fn found_deletion(&self, step: &Step, ids: &Ids, removal: Removal) -> Result<Found, Failure> {
         let Some(id) = step.remote.or_else(|| ids.get(&step.change.key)) else {
             let message = format!("{} has no number to look up", step.change.key);
             return Err(failure(Meaning::NotFound, message));
         };
         Ok(match self.by_number(step, id, ids).await? {
+            Some(raw) if removal == Removal::Archive && wire::is_away(&raw) => Found::Done(id),
             Some(_) => Found::Partly(id),
             None => Found::Done(id),
         })
@@ -167,7 +176,7 @@ impl Qualytics {
     }
 
     /// What was read, in the form of what was to be written.
-    fn read_back(&self, raw: &Json, step: &Step, ids: &Ids) -> Option<LiveResource> {
+    pub(super) fn read_back(&self, raw: &Json, step: &Step, ids: &Ids) -> Option<LiveResource> {
         let key = &step.change.key;
         let names = names_of(step, ids);
         let owner = references::datastore_of(key).and_then(|key| ids.get(&key));
@@ -225,7 +234,7 @@ fn names_of(step: &Step, ids: &Ids) -> Names {
 
 /// Whether all that the step writes is live, however it is spelled, as far as that can be read. Of a change that is nothing but a
 /// secret it cannot.
-fn says_all(step: &Step, live: &LiveResource) -> bool {
+pub(super) fn says_all(step: &Step, live: &LiveResource) -> bool {
     let fields = &step.change.fields;
     let is_secret = |value: &Option<Value>| matches!(value, Some(Value::Secret(_)));
     let unreadable = step.change.action == Action::Update && fields.iter().any(|change| is_secret(&change.after));

@@ -1,8 +1,8 @@
 //! The table of Qualytics kinds: one entry a kind, in dependency order.
 
-use driftless_core::document::PREVIOUS_NAME;
+use driftless_core::document::{PREVIOUS_NAME, PROTECT};
 use driftless_core::key::Kind;
-use driftless_core::schema::{Granularity, KindSpec, Substitution};
+use driftless_core::schema::{Archiving, Granularity, KindSpec, Substitution};
 
 /// A connection to a database or an object store.
 pub const CONNECTION: Kind = Kind("connection");
@@ -97,7 +97,8 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: Some("secrets_manager"),
         substitution: Substitution::Scalars,
         granularity: Granularity::Each,
-        directives: &["protect", PREVIOUS_NAME],
+        archiving: Archiving::Impossible,
+        directives: &[PROTECT, PREVIOUS_NAME],
     },
     KindSpec {
         kind: DATASTORE,
@@ -175,8 +176,9 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Scalars,
         granularity: Granularity::Each,
+        archiving: Archiving::Impossible,
         // `trigger_*` ask for a sync on creation: the plan has its own, visible one.
-        directives: &["protect", PREVIOUS_NAME, "trigger_sync", "trigger_catalog"],
+        directives: &[PROTECT, PREVIOUS_NAME, "trigger_sync", "trigger_catalog"],
     },
     KindSpec {
         kind: CONTAINER,
@@ -241,7 +243,8 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
-        directives: &["protect", PREVIOUS_NAME],
+        archiving: Archiving::Impossible,
+        directives: &[PROTECT, PREVIOUS_NAME],
     },
     KindSpec {
         kind: COMPUTED_FIELD,
@@ -273,7 +276,8 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
-        directives: &["protect", PREVIOUS_NAME],
+        archiving: Archiving::Impossible,
+        directives: &[PROTECT, PREVIOUS_NAME],
     },
     KindSpec {
         kind: CHECK,
@@ -329,6 +333,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         vault: None,
         substitution: Substitution::Off,
         granularity: Granularity::Each,
-        directives: &["protect", PREVIOUS_NAME],
+        archiving: Archiving::Possible,
+        directives: &[PROTECT, PREVIOUS_NAME],
     },
 ];

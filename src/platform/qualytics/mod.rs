@@ -1,6 +1,7 @@
 //! The Qualytics adapter: what the platform is (`schema`, pure) and how it is read and written.
 
 mod body;
+mod bonds;
 mod calls;
 mod editor;
 mod execute;
@@ -23,6 +24,7 @@ mod portable;
 mod profiles;
 mod properties;
 mod references;
+mod remove;
 mod rules;
 mod run;
 mod schema;

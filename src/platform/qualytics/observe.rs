@@ -13,7 +13,7 @@ use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
 use super::labels::Seen;
 use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
-use super::references::container_key;
+use super::references::{container_key, references};
 use super::wire::{self, Context, LiveCheck, Names};
 use super::{Qualytics, portable};
 use crate::platform::failures::failure;
@@ -93,6 +93,10 @@ impl Qualytics {
                 live.resources
                     .extend(wire::datastore(&raw, &names).map(|resource| (key, resource)));
             } else {
+                let spec = wire::datastore(&raw, &names).map(|resource| resource.spec);
+                for reference in spec.iter().flat_map(|spec| references(&key, spec)) {
+                    live.outside.entry(reference.to).or_default().insert(key.clone());
+                }
                 live.discovered.insert(key, RemoteId(id));
             }
         }

@@ -141,6 +141,7 @@ mod tests {
         Document {
             references: references::references(&key, &spec),
             previous: None,
+            protected: false,
             key,
             spec,
             origin: Origin::of("f"),

@@ -7,13 +7,13 @@ use driftless_core::document::{Document, Reference};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
 use driftless_core::normalize as core;
-use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
+use driftless_core::schema::{Bond, Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
 use driftless_core::value::{Map, Value};
 
 use super::fault_list::Faults;
 use super::kinds::{CHECK, CONNECTION, CONTAINER, DATASTORE, KINDS, UID};
 use super::shapes::Shape;
-use super::{faults, layout, meaning, mentions, normalize, operations, references, together, uid};
+use super::{bonds, faults, layout, meaning, mentions, normalize, operations, references, together, uid};
 
 /// What is known of Qualytics offline.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,14 @@ impl Schema for QualyticsSchema {
 
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
         references::references(key, spec)
+    }
+
+    fn bonds(&self, key: &Key, spec: &Map) -> Vec<(Key, Bond)> {
+        bonds::bonds(key, spec)
+    }
+
+    fn watches(&self, key: &Key, spec: &Map) -> Option<Key> {
+        bonds::watches(key, spec)
     }
 
     fn check_written(&self, kind: Kind, spec: &Map) -> Vec<FieldFault> {

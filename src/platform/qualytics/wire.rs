@@ -215,8 +215,7 @@ pub(super) fn check(raw: &Json, further: &BTreeSet<String>, context: Context<'_>
     let base = check_base(&spec);
     let mut live = resource(CHECK, raw, spec)?;
     live.base = base.map(Into::into);
-    let away = matches!(text_of(raw, "status"), Some("Discarded" | "Invalid"));
-    if away || raw.get("deleted_at").is_some_and(|moment| !moment.is_null()) {
+    if is_away(raw) {
         live.presence = Presence::Archived;
     }
     if raw.get("inferred").and_then(Json::as_bool) == Some(true) {
@@ -230,6 +229,12 @@ pub(super) fn check(raw: &Json, further: &BTreeSet<String>, context: Context<'_>
         generated,
         unnamed,
     })
+}
+
+/// Whether a check is archived.
+pub(super) fn is_away(raw: &Json) -> bool {
+    matches!(text_of(raw, "status"), Some("Discarded" | "Invalid"))
+        || raw.get("deleted_at").is_some_and(|moment| !moment.is_null())
 }
 
 /// What a check's PUT needs beyond what is compared: metadata of the platform's own.

@@ -29,6 +29,8 @@ pub(super) struct PlanRows {
     pub(super) changes: Vec<ChangeRow>,
     /// How many changes are not shown.
     pub(super) more: usize,
+    /// What no check watches any more.
+    pub(super) unwatched: Vec<String>,
     /// What is not done.
     pub(super) blocked: Vec<BlockedRow>,
 }
@@ -43,12 +45,17 @@ pub(super) struct ChangeRow {
     kind: String,
     name: String,
     class: String,
+    /// Who changed it last, where that is what the change is about.
+    edited: Option<String>,
     place: Option<String>,
     result: Option<String>,
     attempts: Option<u64>,
     error: Option<ErrorRow>,
     fields: Vec<FieldRow>,
     more: usize,
+    /// What goes with it.
+    takes: Vec<String>,
+    takes_more: usize,
 }
 
 /// Why a step failed or was skipped.
@@ -111,6 +118,7 @@ pub(super) fn rows(plan: &Json, report: &Json, places: &BTreeMap<String, String>
         digest,
         changes,
         more: all.saturating_sub(CHANGES),
+        unwatched: list(&plan["unwatched"]).iter().map(text).collect(),
         blocked: list(&plan["blocked"]).iter().map(|row| blocked(row, places)).collect(),
     })
 }
@@ -125,6 +133,7 @@ fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<St
         kind: text(&change["kind"]),
         name: key.split_once('/').map_or(key.as_str(), |(_, name)| name).to_owned(),
         class: text(&change["class"]),
+        edited: change["edited"].as_str().map(str::to_owned),
         place: places.get(&key).cloned(),
         result: result
             .map(str::to_owned)
@@ -139,12 +148,14 @@ fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<St
                 match change["action"].as_str() {
                     // Nothing is there yet, and nothing stays: the plan's JSON has null for both.
                     Some("create") => FieldRow { before: None, ..row },
-                    Some("delete") => FieldRow { after: None, ..row },
+                    Some("delete") if json["after"].is_null() => FieldRow { after: None, ..row },
                     _ => row,
                 }
             })
             .collect(),
         more: fields.len().saturating_sub(FIELDS),
+        takes: list(&change["takes"]).iter().take(KEYS).map(text).collect(),
+        takes_more: list(&change["takes"]).len().saturating_sub(KEYS),
     }
 }
 

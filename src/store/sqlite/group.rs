@@ -28,6 +28,9 @@ impl Change {
                 if let Some(entry) = &settled.entry {
                     rows::put_entry(connection, environment, key, entry).await?;
                 }
+                for closed in &settled.closed {
+                    rows::delete_entry(connection, environment, closed).await?;
+                }
                 rows::delete_intent(connection, environment, key).await
             }
         }

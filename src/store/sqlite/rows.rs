@@ -143,6 +143,19 @@ pub(super) async fn put_intent(
 }
 
 /// Takes the intent of a key away, if there is one.
+pub(super) async fn delete_entry(
+    connection: &mut SqliteConnection,
+    environment: &EnvironmentName,
+    key: &Key,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM ledger WHERE environment = ? AND key = ?")
+        .bind(&environment.0)
+        .bind(key.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn delete_intent(
     connection: &mut SqliteConnection,
     environment: &EnvironmentName,

@@ -11,7 +11,9 @@ use driftless_core::field::FieldPath;
 use driftless_core::key::{Digest, Kind, RemoteId, Revision};
 use driftless_core::ledger::Fingerprint;
 use driftless_core::report::Conclusion;
-use driftless_core::schema::{Draft, FieldFault, Granularity, KindSpec, Location, Needed, Side, Substitution};
+use driftless_core::schema::{
+    Archiving, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Side, Substitution,
+};
 use driftless_core::value::{Map, Number, Secret, Value};
 use tempfile::TempDir;
 
@@ -40,6 +42,7 @@ static KINDS: [KindSpec; 1] = [KindSpec {
     vault: None,
     substitution: Substitution::Off,
     granularity: Granularity::Each,
+    archiving: Archiving::Impossible,
     directives: &[],
 }];
 
@@ -129,6 +132,7 @@ fn settled(description: &str) -> Settled {
     Settled {
         moved: Vec::new(),
         entry: Some(entry(description)),
+        closed: Vec::new(),
     }
 }
 
@@ -254,6 +258,7 @@ async fn entries_move_before_others_are_written_and_only_those_that_are_there() 
     let settled = Settled {
         moved: vec![moved("b", "f")],
         entry: Some(entry("new")),
+        closed: Vec::new(),
     };
     store.settle(&prod(), &key("f"), &settled).await.unwrap();
     let ledger = store.ledger(&prod(), &OneKind).await.unwrap();

@@ -5,7 +5,7 @@ use crate::field::FieldPath;
 use crate::guard::Hold;
 use crate::key::{Digest, EnvironmentName, RemoteId, Revision};
 use crate::ledger::LedgerEntry;
-use crate::plan::{Blast, FieldChange, Moved, Operation};
+use crate::plan::{Blast, FieldChange, Moved, Operation, Removal};
 use crate::value::{Map, Value};
 
 const NOTE: Kind = Kind("note");
@@ -38,6 +38,7 @@ fn step(action: Action, key: Key, after: &[usize]) -> Step {
         base: None,
         agreement: None,
         moves: Vec::new(),
+        closes: Vec::new(),
     }
 }
 
@@ -64,6 +65,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         blocked: Vec::new(),
         unmanaged: Vec::new(),
         orphaned: Vec::new(),
+        retired: Vec::new(),
         gone: vec![(key(900), None)],
         unchanged: BTreeMap::new(),
         agreed: vec![(
@@ -91,8 +93,8 @@ fn of(creates: usize, updates: usize, replaces: usize, deletes: usize) -> Plan {
     let actions = [
         (Action::Create, creates),
         (Action::Update, updates),
-        (Action::Replace, replaces),
-        (Action::Delete, deletes),
+        (Action::Replace(Removal::Erase), replaces),
+        (Action::Delete(Removal::Erase), deletes),
     ];
     let actions = actions
         .into_iter()
@@ -115,7 +117,7 @@ fn population(existing: usize, owned: usize) -> Population {
 /// As an environment that has its instance for itself.
 fn hold_alone(plan: &mut Plan, population: &Population, guards: &Guards, circumstances: &Circumstances) {
     let nobody = Owners::nobody();
-    hold(plan, population, &nobody, guards, circumstances);
+    hold(plan, population, &nobody, guards, Vec::new(), circumstances);
 }
 
 /// The reasons, the steps that are left by action, the number of those that are held.

@@ -1,6 +1,6 @@
 //! What an editor shows of a field: a sentence or two for each field of each kind.
 
-use driftless_core::document::PREVIOUS_NAME;
+use driftless_core::document::{PREVIOUS_NAME, PROTECT};
 use driftless_core::key::Kind;
 
 use super::super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID};
@@ -43,8 +43,8 @@ pub(super) fn field(kind: Kind, field: &str) -> Option<&'static str> {
 /// What steers driftless, and means nothing to the platform.
 const DIRECTIVE_HOVER: &[(&str, &str)] = &[
     (
-        "protect",
-        "`true` keeps the resource from being deleted or replaced. Never sent to the platform.",
+        PROTECT,
+        "`true` keeps the resource from being deleted or replaced, also once its document is gone. Never sent to the platform.",
     ),
     (
         PREVIOUS_NAME,

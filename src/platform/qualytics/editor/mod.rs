@@ -10,7 +10,7 @@ mod field;
 mod hover;
 mod rule_hover;
 
-use driftless_core::document::PREVIOUS_NAME;
+use driftless_core::document::{PREVIOUS_NAME, PROTECT};
 use driftless_core::key::Kind;
 use driftless_core::overlay::DELETE;
 use driftless_core::schema::KindSpec;
@@ -136,6 +136,9 @@ fn document(spec: &KindSpec, layer: Layer) -> Json {
         if *name == PREVIOUS_NAME {
             schema = field::field(Shape::Text, Items::Strings, around);
             schema.insert("pattern".to_owned(), json!(r"\S"));
+        }
+        if *name == PROTECT {
+            schema.insert("type".to_owned(), json!(["boolean", "null"]));
         }
         let text = hover::field(kind, name).unwrap_or_default();
         schema.insert("description".to_owned(), json!(text));
