@@ -7,6 +7,7 @@ mod target;
 use driftless_core::key::Kind;
 use serde_json::{Map, Value as Json, json};
 
+use self::restraint::number;
 use self::target::target;
 use super::KnownPlatform;
 
@@ -432,12 +433,6 @@ fn duration(says: &str) -> Json {
         "pattern": format!(r"[0-9]\s*[a-zA-Zµ]|{PLACEHOLDER}"),
         "patternErrorMessage": "a duration has its unit: `30s`, `10m`, `1h30m`",
     })
-}
-
-/// A whole number from 1; what a variable stands for is text.
-fn count(says: &str) -> Json {
-    let pattern = format!(r"^\s*\+?[0-9]+\s*$|{PLACEHOLDER}");
-    json!({ "description": says, "type": ["integer", "string"], "minimum": 1, "pattern": pattern })
 }
 
 /// One of some words.

@@ -7,8 +7,10 @@ use driftless_core::policy::OnDrift;
 use driftless_core::report::{Conclusion, Meaning};
 
 use super::driver::Shutdown;
+use super::schedule::CronSchedule;
 use super::testing::house::{House, MINUTE, Plot, hook, name};
 use super::testing::{Script, TestPlatform, failure, file, key};
+use super::windows::{Rule, Window, Windows};
 use super::{Activity, Control as _};
 use crate::store::{RunId, RunRecord, Store as _, Trigger};
 
@@ -435,4 +437,81 @@ async fn an_environment_that_is_not_there_is_named() {
     let house = House::start();
     let error = house.driver.trigger(&name("nowhere"), Trigger::Manual).unwrap_err();
     assert_eq!(error.to_string(), "there is no environment `nowhere`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_window_keeps_back_is_written_when_it_opens_and_not_tried_before() {
+    let mut plot = Plot::new();
+    // The clock begins at 22:13:20, and the drift check is not due for an hour.
+    plot.windows = Windows::new(vec![Window {
+        rule: Rule::Deny,
+        begins: CronSchedule::parse("0 22 * * *", "UTC").unwrap(),
+        duration: 20 * MINUTE,
+    }]);
+    let house = plot.start();
+    let runs = house.runs(1).await;
+    assert_eq!(runs[0].conclusion, Some(Conclusion::Partial));
+    assert_eq!(runs[0].message, "3 blocked");
+    let plan = house.view().plan.unwrap();
+    assert_eq!((plan.steps.len(), plan.held.len()), (0, 3));
+    assert!(
+        plan.blocked[0].message.ends_with("opens 2023-11-14 22:20 UTC"),
+        "{:?}",
+        plan.blocked
+    );
+    assert!(!house.log.take().iter().any(|line| line.starts_with("intend")));
+    let counted = r#"driftless_guard_blocks_total{environment="prod",guard="outside_window"} 1"#;
+    assert!(house.metrics.encode().contains(counted), "{}", house.metrics.encode());
+    let runs = house.runs(2).await;
+    assert_eq!(runs[1].trigger, Trigger::Retry);
+    assert_eq!(runs[1].message, "3 created, 3 in sync");
+    assert_eq!(runs[1].started.format("%H:%M:%S").to_string(), "22:20:00");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_environments_that_declare_the_same_on_one_instance_the_first_alone_writes() {
+    let mut plot = Plot::new();
+    let shared = plot.platforms[0].1.clone();
+    plot.platforms = vec![("first", shared.clone()), ("second", shared)];
+    let house = plot.start();
+    house.runs(2).await;
+    let last = |environment: &str| {
+        let mut runs = house.store.ended();
+        runs.retain(|run| run.environment == name(environment));
+        runs.pop().unwrap().message
+    };
+    assert_eq!(last("first"), "3 created, 3 in sync");
+    house.platform.by_hand(&key("item/b/x"), "black");
+    house.driver.trigger(&name("second"), Trigger::Manual).unwrap();
+    house.runs(3).await;
+    assert_eq!(last("second"), "3 in sync");
+    house.driver.trigger(&name("first"), Trigger::Manual).unwrap();
+    house.runs(4).await;
+    assert_eq!(last("first"), "1 updated, 3 in sync");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_was_renamed_deletes_nothing_and_begins_anew() {
+    let plot = Plot::new();
+    let (log, source, store) = (plot.log.clone(), plot.source.clone(), plot.store.clone());
+    let platform = plot.platforms[0].1.clone();
+    let house = plot.start();
+    house.runs(1).await;
+    house.driver.shutdown(MINUTE).await;
+    // What the old name owned, nobody declares any more in part.
+    source.push("r2", &[("x", "red")]);
+    let renamed = Plot {
+        platforms: vec![("production", platform)],
+        log,
+        source,
+        store,
+        ..Plot::new()
+    };
+    let house = renamed.start();
+    house.runs(2).await;
+    let view = house.overview().environments[&name("production")].clone();
+    let states = view.kinds[1].states;
+    assert_eq!((states.in_sync, states.unmanaged, states.orphaned), (1, 1, 0));
+    assert!(view.plan.unwrap().steps.is_empty());
+    assert!(house.platform.state().live.contains_key(&key("item/b/y")));
 }

@@ -183,6 +183,61 @@ async fn an_approval_is_of_one_digest() {
 }
 
 #[tokio::test]
+async fn too_large_a_share_of_updates_waits_for_an_approval_of_that_very_plan() {
+    let rig = Rig::new().await;
+    let check = |number: usize| format!("cfg/datastores/warehouse/checks/orders/check_{number}.yaml");
+    let rules = [
+        ("notNull", "amount"),
+        ("notNull", "status"),
+        ("notNegative", "id"),
+        ("unique", "id"),
+    ];
+    for (number, (rule, field)) in rules.into_iter().enumerate() {
+        let uid = format!("orders__own__{number}");
+        let text = format!(
+            "rule_type: {rule}\ncontainer: orders\nfields: [{field}]\ndescription: one\ncoverage: 1.0\nadditional_metadata:\n  \
+             _qualytics_check_uid: {uid}\n"
+        );
+        rig.write(&check(number), text);
+    }
+    // Creations never count.
+    rig.applied(&[]).await.shows(&["4 created"]);
+    for number in 0..4 {
+        rig.edit(&check(number), "description: one", "description: two");
+    }
+    let before = rig.writes().await;
+    let held = rig.run(&["apply", "--input", "cfg", "--yes"]).await;
+    held.exits(3).shows(&[
+        "Blocked (update_share): would update 4 of 11 (36.4 %), the guard allows 30 %",
+        "Held back; `apply --approve ",
+        "description: \"one\" -> \"two\"",
+    ]);
+    assert_eq!(rig.writes().await, before);
+    rig.run(&["plan", "--input", "cfg", "--detailed-exitcode"])
+        .await
+        .exits(3);
+    let json = rig
+        .run(&["plan", "--input", "cfg", "--format", "json"])
+        .await
+        .exits(3)
+        .json();
+    assert_eq!(json["held"].as_array().unwrap().len(), 4);
+    assert_eq!((&json["changes"], &json["summary"]["blocked"]), (&json!([]), &json!(4)));
+    // Something moved since: it is another plan.
+    let digest = json["digest"].as_str().unwrap();
+    rig.edit(&check(0), "description: two", "description: three");
+    rig.run(&["apply", "--input", "cfg", "--yes", "--approve", digest])
+        .await
+        .exits(1)
+        .says(&["the plan moved since it was looked at"]);
+    rig.edit(&check(0), "description: three", "description: two");
+    rig.applied(&["--approve", digest]).await.shows(&["4 updated"]);
+    rig.run(&["plan", "--input", "cfg", "--detailed-exitcode"])
+        .await
+        .exits(0);
+}
+
+#[tokio::test]
 async fn pruning_without_a_ledger_is_an_error_that_says_what_to_do() {
     let rig = Rig::new().await;
     for prune in ["disable", "delete"] {

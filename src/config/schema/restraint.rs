@@ -27,12 +27,15 @@ pub(super) fn guards() -> Json {
             ),
             (
                 "from",
-                default(10, number("Number of resources from which the shares count.")),
+                default(10, number(0, "Number of resources from which the shares count.")),
             ),
-            ("delete_max", default(50, number("Resources that one plan may delete."))),
+            (
+                "delete_max",
+                default(50, number(0, "Resources that one plan may delete.")),
+            ),
             (
                 "update_max",
-                default(500, number("Resources that one plan may update.")),
+                default(500, number(0, "Resources that one plan may update.")),
             ),
         ],
     )
@@ -87,8 +90,8 @@ fn share(says: &str) -> Json {
     })
 }
 
-/// A whole number from 0; what a variable stands for is text.
-fn number(says: &str) -> Json {
+/// A whole number from `least`; what a variable stands for is text.
+pub(super) fn number(least: u32, says: &str) -> Json {
     let pattern = format!(r"^\s*\+?[0-9]+\s*$|{PLACEHOLDER}");
-    json!({ "description": says, "type": ["integer", "string"], "minimum": 0, "pattern": pattern })
+    json!({ "description": says, "type": ["integer", "string"], "minimum": least, "pattern": pattern })
 }

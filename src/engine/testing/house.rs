@@ -12,6 +12,7 @@ use crate::engine::apply::Limits;
 use crate::engine::driver::{Driver, EnvironmentSetup, RETRY, Setup, SourceSetup};
 use crate::engine::metrics::Metrics;
 use crate::engine::schedule::Schedule;
+use crate::engine::windows::Windows;
 use crate::engine::{Control as _, EnvironmentView, Overview};
 use crate::platform::Platform as _;
 use crate::store::{RunId, RunRecord, Trigger};
@@ -43,6 +44,7 @@ pub(in crate::engine) struct Plot {
     pub(in crate::engine) platforms: Vec<(&'static str, Arc<TestPlatform>)>,
     pub(in crate::engine) drift: OnDrift,
     pub(in crate::engine) drift_interval: Duration,
+    pub(in crate::engine) windows: Windows,
 }
 
 impl Plot {
@@ -55,6 +57,7 @@ impl Plot {
             platforms: vec![("prod", TestPlatform::new("http://prod", &log))],
             drift: OnDrift::Correct,
             drift_interval: 60 * MINUTE,
+            windows: Windows::default(),
             source,
             log,
         }
@@ -76,6 +79,7 @@ impl Plot {
                 .map(|(environment_name, platform)| {
                     let mut environment = environment(&self.source, platform);
                     environment.policy.drift = self.drift;
+                    environment.windows = self.windows.clone();
                     EnvironmentSetup {
                         name: name(environment_name),
                         environment,
