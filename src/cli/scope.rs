@@ -181,6 +181,7 @@ impl Scope {
             },
             windows: Windows::default(),
             neighbours: Vec::new(),
+            branch: None,
         };
         Ok(Some(Self { environment }))
     }

@@ -11,10 +11,11 @@ use driftless_core::report::Failure;
 use driftless_core::value::Secret;
 
 use crate::config::{
-    self, Auth, ClientCertificate, Config, EnvironmentConfig, EnvironmentValues, KnownPlatform, Provider, SourceConfig,
-    TargetConfig,
+    self, Auth, ClientCertificate, Config, EnvironmentConfig, EnvironmentValues, ForcePush, KnownPlatform, Provider,
+    SourceConfig, TargetConfig,
 };
 use crate::engine::driver::{EnvironmentSetup, SourceSetup};
+use crate::engine::lineage::{Branch, Rewriting};
 use crate::engine::metrics::Metrics;
 use crate::engine::pace::{Limiter, LimiterOptions, Pace};
 use crate::engine::reconcile::{Environment, Memory, introduce};
@@ -289,6 +290,19 @@ fn bare_environment(
         policy: environment.policy(),
         windows: environment.windows(),
         neighbours: Vec::new(),
+        branch: branch(config, environment),
+    })
+}
+
+/// The branch that an environment follows.
+fn branch(config: &Config, environment: &EnvironmentConfig) -> Option<Branch> {
+    let source = config.sources.iter().find(|source| source.name == environment.source)?;
+    Some(Branch {
+        reference: source.branch.clone(),
+        rewriting: match source.force_push {
+            Some(ForcePush::Allow) => Rewriting::Allowed,
+            Some(ForcePush::Refuse) | None => Rewriting::Refused,
+        },
     })
 }
 

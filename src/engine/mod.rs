@@ -31,6 +31,7 @@ mod environment_task;
 mod flapping;
 mod inbox;
 pub mod limiter;
+pub mod lineage;
 pub mod metrics;
 pub mod pace;
 mod rate;

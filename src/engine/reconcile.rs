@@ -1,6 +1,7 @@
 //! One pass over one environment, in two halves: what is to be done, and doing it. The loop and the command line use the same
 //! two, so that what is shown is what is done.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use tracing::{info, warn};
 
 use super::apply::{self, Follower, Limits, Phase, Tools};
 use super::brake::Brake;
+use super::lineage::{self, Branch};
 use super::windows::Windows;
 use crate::platform::{Found, Ids, Platform, TargetId};
 use crate::source::{Source, SourceError};
@@ -51,6 +53,8 @@ pub struct Environment {
     pub windows: Windows,
     /// The other environments of the same instance, in the order of the config; theirs are not looked at.
     pub neighbours: Vec<Neighbouring>,
+    /// The branch whose history is followed; `None` where there is none, as with a folder.
+    pub branch: Option<Branch>,
 }
 
 /// Another environment of the same instance.
@@ -183,6 +187,15 @@ pub async fn prepare(
         desired,
         mut diagnostics,
     } = read_source(environment, revision).await?;
+    let rewritten = lineage::hold(environment, &desired.revision).await;
+    let circumstances = match rewritten.map_err(PassError::Store)? {
+        None => Cow::Borrowed(circumstances),
+        Some(hold) => {
+            let mut circumstances = circumstances.clone();
+            circumstances.holds.push(hold);
+            Cow::Owned(circumstances)
+        }
+    };
     let ledger = read_ledger(environment).await?;
     let live = observe(environment, &desired, ledger.as_ref()).await?;
 
@@ -203,7 +216,7 @@ pub async fn prepare(
         fingerprints: environment.memory.as_ref().map(|memory| memory.store.fingerprints()),
         policy: &environment.policy,
         schema,
-        circumstances,
+        circumstances: &circumstances,
     });
     diagnostics.extend(found);
     for (key, id) in numbers {
@@ -314,6 +327,10 @@ pub async fn carry_out(
             closed.map_err(PassError::Store)?;
         }
         close_gone(environment, memory, &plan, &ids).await;
+        if !plan.is_empty() && !brake.is_pulled() {
+            let advanced = lineage::advance(environment, memory, plan.revision.as_ref()).await;
+            advanced.map_err(PassError::Store)?;
+        }
     }
     let tools = Tools {
         platform: environment.platform.as_ref(),

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use driftless_core::key::Digest;
+use driftless_core::key::{Digest, EnvironmentName};
 use driftless_core::policy::OnDrift;
 use driftless_core::report::Conclusion;
 
+use super::lineage::{Branch, Rewriting};
 use super::testing::house::{House, MINUTE, Plot, name};
 use super::testing::{Script, key};
 use super::{Activity, Control as _, Refusal};
-use crate::store::facts::{self, Suspension};
+use crate::store::facts::{self, Lineage, Suspension};
 use crate::store::{RunId, Trigger};
 
 async fn suspend(house: &House, reason: &str) {
@@ -184,4 +185,241 @@ async fn an_approval_of_another_plan_or_of_one_that_waits_for_nothing_is_refused
     );
     let refused = house.driver.approve(&runs[0].id, &digest, None).await;
     assert!(matches!(refused, Err(Refusal::NothingHeld(_))), "{refused:?}");
+}
+
+/// One deletion or update is too much.
+fn strict() -> Plot {
+    let mut plot = Plot::new();
+    plot.guards.update_max = 0;
+    plot
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approved_plan_is_carried_out_once_and_the_run_says_who_approved_it() {
+    let house = strict().start();
+    house.runs(1).await;
+    house.source.push("r2", &[("x", "blue"), ("y", "red")]);
+    let runs = house.runs(2).await;
+    assert_eq!(writes(&house), 3, "the creations alone");
+    let digest = house.view().plan.unwrap().digest.clone();
+    let (environment, to_come) = house
+        .driver
+        .approve(&runs[1].id, &digest, Some("ann".into()))
+        .await
+        .unwrap();
+    assert_eq!(environment, name("prod"));
+    let run = loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let run = house.store.ended().into_iter().find(|run| run.id == to_come);
+        if let Some(run) = run {
+            break run;
+        }
+    };
+    assert_eq!(run.trigger, Trigger::Approval);
+    assert_eq!(run.conclusion, Some(Conclusion::Succeeded));
+    let expected = format!(
+        "1 updated, 3 in sync; approved by ann as planned in run {}",
+        runs[1].id.0
+    );
+    assert_eq!(run.message, expected);
+    assert_eq!(writes(&house), 4);
+    // The same change by hand makes the same plan again: it waits again.
+    house.platform.by_hand(&key("item/b/x"), "red");
+    house.trigger(Trigger::Manual);
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(writes(&house), 4);
+    assert!(house.view().plan.unwrap().can_be_approved());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_moved_after_it_was_approved_must_be_looked_at_again() {
+    let house = strict().start();
+    house.runs(1).await;
+    house.source.push("r2", &[("x", "blue"), ("y", "red")]);
+    let runs = house.runs(2).await;
+    let digest = house.view().plan.unwrap().digest.clone();
+    house.source.push("r3", &[("x", "green"), ("y", "red")]);
+    house.driver.approve(&runs[1].id, &digest, None).await.unwrap();
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(writes(&house), 3);
+    let ended = house.store.ended();
+    let run = ended.iter().find(|run| run.trigger == Trigger::Approval).unwrap();
+    assert!(
+        run.message.ends_with("is no longer the plan: look again"),
+        "{}",
+        run.message
+    );
+    // It is forgotten: back at the old plan, nothing goes through.
+    house.source.push("r4", &[("x", "blue"), ("y", "red")]);
+    tokio::time::sleep(3 * MINUTE).await;
+    assert_eq!(house.view().plan.unwrap().digest, digest);
+    assert_eq!(writes(&house), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_failed_in_part_is_spent() {
+    let plot = strict();
+    let house = plot.start();
+    house.runs(1).await;
+    house.source.push("r2", &[("x", "blue"), ("y", "blue")]);
+    let runs = house.runs(2).await;
+    let digest = house.view().plan.unwrap().digest.clone();
+    let fails = Script::Fails(super::testing::failure(driftless_core::report::Meaning::Invalid));
+    house.platform.script(&key("item/b/y"), [fails]);
+    house.driver.approve(&runs[1].id, &digest, None).await.unwrap();
+    tokio::time::sleep(5 * MINUTE).await;
+    assert_eq!(writes(&house), 4, "the one that did not fail");
+    assert_eq!(house.log.count("update item/b/y"), 1);
+    assert_eq!(house.view().plan.unwrap().held.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_of_a_suspended_environment_waits_for_its_resumption() {
+    let house = strict().start();
+    house.runs(1).await;
+    house.source.push("r2", &[("x", "blue"), ("y", "red")]);
+    let runs = house.runs(2).await;
+    suspend(&house, "not now").await;
+    let digest = house.view().plan.unwrap().digest.clone();
+    house.driver.approve(&runs[1].id, &digest, None).await.unwrap();
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(writes(&house), 3);
+    house.driver.resume(&name("prod")).await.unwrap();
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(writes(&house), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_back_five_times_an_hour_is_stopped_until_it_is_let_go() {
+    let mut plot = Plot::new();
+    plot.drift_interval = 5 * MINUTE;
+    let house = plot.start();
+    house.runs(1).await;
+    let x = key("item/b/x");
+    for pass in 1..=5 {
+        house.platform.by_hand(&x, "black");
+        house.runs(1 + pass).await;
+    }
+    assert_eq!(house.log.count("update item/b/x"), 5);
+    house.platform.by_hand(&x, "black");
+    tokio::time::sleep(6 * 60 * MINUTE).await;
+    assert_eq!(house.log.count("update item/b/x"), 5);
+    let view = house.view();
+    let plan = view.plan.unwrap();
+    assert_eq!(plan.blocked[0].reason.word(), "flapping");
+    assert!(plan.blocked[0].message.starts_with("corrected 5 times within an hour"));
+    assert!(view.drifts[&x].stopped.is_some() && view.drift_since.is_some());
+    assert!(house.metrics.encode().contains("guard=\"flapping\""));
+    // Git changes it: what Git says goes through, over what was changed by hand.
+    house.source.push("r2", &[("x", "green"), ("y", "red")]);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(house.log.count("update item/b/x"), 6);
+    assert_eq!(house.view().drift_since, None);
+    assert_eq!(house.view().drifts[&x].stopped, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_lets_a_flapping_resource_be_put_back_once_more() {
+    let mut plot = Plot::new();
+    plot.drift_interval = 5 * MINUTE;
+    let house = plot.start();
+    house.runs(1).await;
+    let x = key("item/b/x");
+    for pass in 1..=5 {
+        house.platform.by_hand(&x, "black");
+        house.runs(1 + pass).await;
+    }
+    house.platform.by_hand(&x, "black");
+    let runs = house.runs(7).await;
+    let digest = house.view().plan.unwrap().digest.clone();
+    house.driver.approve(&runs[6].id, &digest, None).await.unwrap();
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(house.log.count("update item/b/x"), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_branch_that_was_put_back_or_rewritten_is_not_followed_before_it_is_approved() {
+    let house = House::start();
+    house.runs(1).await;
+    house.source.push("r2", &[("x", "blue"), ("y", "red")]);
+    house.runs(2).await;
+    assert_eq!(writes(&house), 4);
+    house.source.reset("r1");
+    let runs = house.runs(3).await;
+    assert_eq!(writes(&house), 4);
+    let plan = house.view().plan.unwrap();
+    let blocked = &plan.blocked[0];
+    assert_eq!(blocked.reason.word(), "not_fast_forward");
+    assert!(
+        blocked
+            .message
+            .starts_with("revision r1 does not descend from r2, the last one that was written: `main`"),
+        "{}",
+        blocked.message
+    );
+    // A commit that descends from the last one that was written is followed without a word.
+    house.source.reset("r2");
+    house.source.push("r3", &[("x", "pink"), ("y", "red")]);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(writes(&house), 5);
+    // An approved one is the line from then on.
+    house.source.reset("r1");
+    tokio::time::sleep(2 * MINUTE).await;
+    let ended = house.store.ended();
+    let blocked = ended.iter().rev().find(|run| run.plan.is_some()).unwrap();
+    let digest = house.view().plan.unwrap().digest.clone();
+    house.driver.approve(&blocked.id, &digest, None).await.unwrap();
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(writes(&house), 6);
+    house.source.push("r4", &[("x", "grey"), ("y", "red")]);
+    tokio::time::sleep(2 * MINUTE).await;
+    assert_eq!(writes(&house), 7);
+    assert!(runs[2].message.contains("blocked"), "{}", runs[2].message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_ref_starts_anew_and_allowed_rewriting_asks_nobody() {
+    for (reference, rewriting, followed) in [
+        ("main", Rewriting::Refused, false),
+        ("main", Rewriting::Allowed, true),
+        ("release", Rewriting::Refused, true),
+    ] {
+        let plot = Plot::new();
+        let memory = EnvironmentName("prod@http://prod".into());
+        let lineage = Lineage {
+            reference: "main".into(),
+            revision: "r9".into(),
+        };
+        facts::remember(plot.store.as_ref(), &memory, &lineage).await.unwrap();
+        let mut plot = plot;
+        plot.branch = Branch {
+            reference: reference.into(),
+            rewriting,
+        };
+        let house = plot.start();
+        house.runs(1).await;
+        assert_eq!(writes(&house) > 0, followed, "{reference} {rewriting:?}");
+        let known: Option<Lineage> = facts::recall(house.store.as_ref(), &memory).await.unwrap();
+        let expected = if followed { "r1" } else { "r9" };
+        assert_eq!(known.unwrap().revision, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_line_moves_before_the_first_write_and_not_without_one() {
+    let plot = Plot::new();
+    let fails = || Script::Fails(super::testing::failure(driftless_core::report::Meaning::Invalid));
+    plot.platforms[0].1.script(&key("box/b"), [fails()]);
+    let house = plot.start();
+    house.runs(1).await;
+    let memory = EnvironmentName("prod@http://prod".into());
+    let line = async || {
+        let known: Option<Lineage> = facts::recall(house.store.as_ref(), &memory).await.unwrap();
+        known.unwrap().revision
+    };
+    assert_eq!(line().await, "r1", "a write was attempted");
+    house.runs(2).await;
+    house.source.push("r2", &[("x", "red"), ("y", "red")]);
+    house.runs(3).await;
+    assert_eq!(line().await, "r1", "nothing was to be written");
 }

@@ -33,6 +33,19 @@ pub trait Source: Send + Sync {
     /// Why they cannot be read.
     async fn checkout(&self, revision: &Revision, folders: &[String]) -> Result<Tree, SourceError>;
 
+    /// Whether `older` is an ancestor of `newer`, or the same. A revision that is not here, as one that a rewritten branch has
+    /// dropped, is no ancestor.
+    ///
+    /// # Errors
+    /// When that cannot be told, as of a folder, which keeps no history.
+    async fn descends(&self, newer: &Revision, older: &Revision) -> Result<bool, SourceError> {
+        let message = format!(
+            "{} keeps no history: {newer} and {older} cannot be put in order",
+            self.name()
+        );
+        Err(SourceError::new(SourceFault::Missing, message))
+    }
+
     /// Who made a revision and what they said of it, where the source knows.
     async fn describe(&self, revision: &Revision) -> Option<Commit>;
 }

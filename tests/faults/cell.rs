@@ -179,6 +179,7 @@ fn hurried(case: &Case, instance: &Instance, gate: &Arc<OneByOne>, memory: Memor
         memory: Some(memory),
         windows: Windows::default(),
         neighbours: Vec::new(),
+        branch: None,
     }
 }
 

@@ -243,6 +243,7 @@ pub(crate) fn environment(
         },
         windows: Windows::default(),
         neighbours: Vec::new(),
+        branch: None,
         memory,
     }
 }

@@ -307,14 +307,16 @@ fn percentage(count: usize, of: usize) -> String {
     }
 }
 
-/// What is not put back any more. A change of Git alone goes through.
+/// What is not put back any more. Where Git moved as well, in whatever field, somebody has decided since: it goes through.
 fn stopped(plan: &Plan, circumstances: &Circumstances) -> Vec<Reason> {
     let mut reasons: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
     for (node, step) in plan.steps.iter().enumerate() {
-        let put_back = match step.change.class {
-            Class::Drift | Class::Conflict => true,
-            Class::Pending | Class::Adoption => false,
-        };
+        let change = &step.change;
+        let mut classes = std::iter::once(change.class).chain(change.fields.iter().map(|field| field.class));
+        let put_back = classes.all(|class| match class {
+            Class::Drift => true,
+            Class::Conflict | Class::Pending | Class::Adoption => false,
+        });
         if let Some(message) = circumstances.stopped.get(&step.change.key).filter(|_| put_back) {
             reasons.entry(message).or_default().insert(node);
         }

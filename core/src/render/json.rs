@@ -19,6 +19,7 @@ pub fn plan_json(plan: &Plan) -> String {
         "held".into(),
         Value::List(held.map(|change| change_value(change, Form::Shown, plan)).collect()),
     );
+    map.insert("approvable".into(), Value::from(plan.can_be_approved()));
     map.insert("orphaned".into(), keys(&plan.orphaned));
     map.insert("unmanaged".into(), keys(&plan.unmanaged));
     let notes = plan.notes.iter().map(|note| {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{choice, count, default, duration, example, map, name, or_null, secret, text};
+use super::{choice, default, duration, example, map, name, number, or_null, secret, text};
 use crate::config::KnownPlatform;
 
 pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
@@ -27,8 +27,8 @@ pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
                     "What driftless allows itself on this instance.",
                     &[],
                     [
-                        ("concurrency", default(16, count("Requests in flight at once, from 1."))),
-                        ("per_second", default(40, count("Requests a second, from 1."))),
+                        ("concurrency", default(16, number(1, "Requests in flight at once, from 1."))),
+                        ("per_second", default(40, number(1, "Requests a second, from 1."))),
                     ],
                 ),
             ),

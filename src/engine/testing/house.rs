@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driftless_core::key::EnvironmentName;
-use driftless_core::policy::OnDrift;
+use driftless_core::policy::{Guards, OnDrift};
 use tokio_util::sync::CancellationToken;
 
 use super::{Log, TestClock, TestPlatform, TestSource, TestStore, environment};
 use crate::engine::apply::Limits;
 use crate::engine::driver::{Driver, EnvironmentSetup, RETRY, Setup, SourceSetup};
+use crate::engine::lineage::{Branch, Rewriting};
 use crate::engine::metrics::Metrics;
 use crate::engine::schedule::Schedule;
 use crate::engine::windows::Windows;
@@ -45,6 +46,8 @@ pub(in crate::engine) struct Plot {
     pub(in crate::engine) drift: OnDrift,
     pub(in crate::engine) drift_interval: Duration,
     pub(in crate::engine) windows: Windows,
+    pub(in crate::engine) branch: Branch,
+    pub(in crate::engine) guards: Guards,
 }
 
 impl Plot {
@@ -58,6 +61,11 @@ impl Plot {
             drift: OnDrift::Correct,
             drift_interval: 60 * MINUTE,
             windows: Windows::default(),
+            branch: Branch {
+                reference: "main".into(),
+                rewriting: Rewriting::Refused,
+            },
+            guards: Guards::default(),
             source,
             log,
         }
@@ -80,6 +88,8 @@ impl Plot {
                     let mut environment = environment(&self.source, platform);
                     environment.policy.drift = self.drift;
                     environment.windows = self.windows.clone();
+                    environment.policy.guards = self.guards;
+                    environment.branch = Some(self.branch.clone());
                     EnvironmentSetup {
                         name: name(environment_name),
                         environment,

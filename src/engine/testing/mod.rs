@@ -92,5 +92,6 @@ pub(super) fn environment(source: &Arc<TestSource>, platform: &Arc<TestPlatform>
         policy: Policy::default(),
         windows: Windows::default(),
         neighbours: Vec::new(),
+        branch: None,
     }
 }

@@ -1,6 +1,6 @@
 //! A source whose revisions a test pushes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(in crate::engine) struct TestSource {
 struct SourceState {
     head: Option<Revision>,
     trees: BTreeMap<Revision, Vec<File>>,
+    /// The ancestors of each revision, itself among them.
+    lines: BTreeMap<Revision, BTreeSet<Revision>>,
     down: bool,
     slow: Duration,
     fetched: Option<Revision>,
@@ -51,8 +53,18 @@ impl TestSource {
     pub(in crate::engine) fn push_files(&self, revision: &str, mut files: Vec<File>) {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let mut state = self.state.lock().unwrap();
-        state.head = Some(Revision(revision.into()));
+        let before = state.head.replace(Revision(revision.into()));
+        let mut line = before
+            .and_then(|before| state.lines.get(&before).cloned())
+            .unwrap_or_default();
+        line.insert(Revision(revision.into()));
+        state.lines.insert(Revision(revision.into()), line);
         state.trees.insert(Revision(revision.into()), files);
+    }
+
+    /// Somebody puts the branch where it was.
+    pub(in crate::engine) fn reset(&self, revision: &str) {
+        self.state.lock().unwrap().head = Some(Revision(revision.into()));
     }
 
     pub(in crate::engine) fn down(&self, down: bool) {
@@ -131,6 +143,11 @@ impl Source for TestSource {
             revision: revision.clone(),
             files: state.trees[revision].clone(),
         })
+    }
+
+    async fn descends(&self, newer: &Revision, older: &Revision) -> Result<bool, SourceError> {
+        let line = self.state.lock().unwrap().lines.get(newer).cloned();
+        Ok(line.is_some_and(|line| line.contains(older)))
     }
 
     async fn describe(&self, revision: &Revision) -> Option<Commit> {

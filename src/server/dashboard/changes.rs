@@ -33,6 +33,8 @@ pub(super) struct PlanRows {
     pub(super) unwatched: Vec<String>,
     /// What is not done.
     pub(super) blocked: Vec<BlockedRow>,
+    /// Whether somebody who has looked at it can let more of it through.
+    pub(super) approvable: bool,
 }
 
 /// One change.
@@ -56,6 +58,8 @@ pub(super) struct ChangeRow {
     /// What goes with it.
     takes: Vec<String>,
     takes_more: usize,
+    /// Since when and how often it drifts, where it does.
+    history: Option<String>,
 }
 
 /// Why a step failed or was skipped.
@@ -120,7 +124,17 @@ pub(super) fn rows(plan: &Json, report: &Json, places: &BTreeMap<String, String>
         more: all.saturating_sub(CHANGES),
         unwatched: list(&plan["unwatched"]).iter().map(text).collect(),
         blocked: list(&plan["blocked"]).iter().map(|row| blocked(row, places)).collect(),
+        approvable: plan["approvable"].as_bool().unwrap_or_default(),
     })
+}
+
+impl PlanRows {
+    /// Adds to the changes what is remembered of their drift, by key.
+    pub(super) fn remember(&mut self, mut histories: BTreeMap<String, String>) {
+        for change in &mut self.changes {
+            change.history = histories.remove(&format!("{}/{}", change.kind, change.name));
+        }
+    }
 }
 
 fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<String, String>) -> ChangeRow {
@@ -156,6 +170,7 @@ fn row(change: &Json, result: Option<&str>, outcome: &Json, places: &BTreeMap<St
         more: fields.len().saturating_sub(FIELDS),
         takes: list(&change["takes"]).iter().take(KEYS).map(text).collect(),
         takes_more: list(&change["takes"]).len().saturating_sub(KEYS),
+        history: None,
     }
 }
 

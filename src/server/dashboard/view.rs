@@ -17,6 +17,7 @@ use crate::server::api::document;
 use crate::server::standing::{Standing, faults, totals};
 use crate::source::Commit;
 use crate::store::RunRecord;
+use crate::store::drifts::DriftRecord;
 
 /// A word for the style sheet and the text for people.
 #[derive(Serialize)]
@@ -122,6 +123,8 @@ pub(super) struct EnvironmentPage {
     diagnostics: Vec<DiagnosticRow>,
     gaps: Vec<String>,
     plan: Option<PlanRows>,
+    /// The run of that plan: what an approval names.
+    approve: Option<String>,
     runs: Vec<RunRow>,
 }
 
@@ -218,14 +221,27 @@ pub(super) fn environment(
 ) -> EnvironmentPage {
     let (runs, last) = history;
     let report = document(last.and_then(|run| run.report.as_deref()));
-    let plan = view.plan.as_ref().and_then(|plan| {
+    let mut plan = view.plan.as_ref().and_then(|plan| {
         let places = plan
             .changes()
             .filter_map(|change| Some((change.key.to_string(), change.place.as_ref()?.to_string())))
             .collect();
         changes::rows(&document(Some(&render::plan_json(plan))), &report, &places)
     });
+    if let Some(plan) = &mut plan {
+        let histories = view.drifts.iter();
+        plan.remember(
+            histories
+                .map(|(key, record)| (key.to_string(), history_text(record, now)))
+                .collect(),
+        );
+    }
+    let of_plan = last.filter(|_| {
+        plan.as_ref()
+            .is_some_and(|plan| report["digest"].as_str() == Some(&plan.digest))
+    });
     EnvironmentPage {
+        approve: of_plan.map(|run| run.id.0.clone()),
         row: environment_row(name, view, overview, now),
         reasons: reasons(view, overview.sources.get(&view.source), now),
         url: view.url.clone(),
@@ -314,6 +330,26 @@ fn reasons(view: &EnvironmentView, source: Option<&SourceView>, now: DateTime<Ut
         )
         .chain(stale)
         .collect()
+}
+
+/// `first seen 3 h ago, seen 18 times, put back 5 times, last edited: …`.
+fn history_text(record: &DriftRecord, now: DateTime<Utc>) -> String {
+    let times = |count: u32| match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let mut text = format!(
+        "first seen {}, seen {}",
+        When::at(record.first_seen, now).text,
+        times(record.seen)
+    );
+    if record.corrected > 0 {
+        text += &format!(", put back {}", times(record.corrected));
+    }
+    if let Some(edited) = &record.edited {
+        text += &format!(", last edited: {edited}");
+    }
+    text
 }
 
 fn plural(count: usize, one: &str, many: &str) -> String {

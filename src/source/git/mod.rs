@@ -267,6 +267,11 @@ impl Source for GitSource {
             .await
     }
 
+    async fn descends(&self, newer: &Revision, older: &Revision) -> Result<bool, SourceError> {
+        let (newer, older) = (oid(newer)?, oid(older)?);
+        self.blocking(0, move |inner, _| inner.descends(newer, older)).await
+    }
+
     async fn describe(&self, revision: &Revision) -> Option<Commit> {
         let oid = oid(revision).ok()?;
         self.blocking(0, move |inner, _| Ok(inner.describe(oid)))
@@ -279,6 +284,24 @@ impl Source for GitSource {
 impl Inner {
     fn blobs(&self) -> MutexGuard<'_, Blobs> {
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn descends(&self, newer: Oid, older: Oid) -> Result<bool, SourceError> {
+        let _reading = self.blobs();
+        let descends = self.mirror.repository().and_then(|repository| {
+            if repository.find_commit(older).is_err() {
+                return Ok(false);
+            }
+            Ok(newer == older || repository.graph_descendant_of(newer, older)?)
+        });
+        descends.map_err(|error| {
+            let message = format!(
+                "the history of {} cannot be read: {}",
+                self.remote.shown,
+                error.message()
+            );
+            SourceError::new(SourceFault::Unreadable, message)
+        })
     }
 
     fn head(&self, exchange: &Arc<Exchange>) -> Result<Revision, SourceError> {

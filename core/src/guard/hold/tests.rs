@@ -381,15 +381,25 @@ fn an_approval_lifts_what_can_be_approved_of_the_very_plan() {
 
 #[test]
 fn what_is_put_back_again_and_again_waits_and_a_change_of_git_does_not() {
-    let mut plan = of(0, 3, 0, 0);
-    plan.steps[0].change.class = Class::Drift;
-    plan.steps[1].change.class = Class::Conflict;
+    let mut plan = of(0, 4, 0, 0);
+    for (node, class) in [(0, Class::Drift), (1, Class::Conflict), (3, Class::Drift)] {
+        let change = &mut plan.steps[node].change;
+        change.class = class;
+        change.fields.iter_mut().for_each(|field| field.class = class);
+    }
+    // Git changed another field of the last one.
+    let fields = &mut plan.steps[3].change.fields;
+    fields.push(FieldChange {
+        path: FieldPath::top("other"),
+        class: Class::Pending,
+        ..fields[0].clone()
+    });
     let circumstances = Circumstances {
-        stopped: (0..3).map(|n| (key(n), "changed again and again".to_owned())).collect(),
+        stopped: (0..4).map(|n| (key(n), "changed again and again".to_owned())).collect(),
         ..Circumstances::default()
     };
     hold_alone(&mut plan, &population(100, 100), &Guards::default(), &circumstances);
-    assert_eq!(shown(&plan), "flapping | +0 ~1 ±0 -0 | 2 held");
-    assert_eq!(plan.blocked[0].keys, [key(0), key(1)]);
-    assert_eq!(plan.steps[0].change.key, key(2));
+    assert_eq!(shown(&plan), "flapping | +0 ~3 ±0 -0 | 1 held");
+    assert_eq!(plan.blocked[0].keys, [key(0)]);
+    assert_eq!(plan.steps[0].change.key, key(1));
 }
