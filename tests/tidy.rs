@@ -24,6 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform/qualytics/", &["platform", "codec"]),
     ("source/", &["source"]),
     ("store/mod.rs", &[]),
+    ("store/drifts.rs", &[]),
+    ("store/facts.rs", &["store"]),
     ("store/sqlite", &["store", "codec"]),
     (
         "engine/",

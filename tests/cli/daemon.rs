@@ -9,6 +9,7 @@ use sha2::Sha256;
 use tokio::process::Child;
 
 use super::config_file::followed;
+use super::repo::git;
 use super::{CHECK, PATIENCE, Ran, Rig};
 
 const SECRET: &str = "webhook-secret-5d1e";
@@ -215,4 +216,87 @@ async fn the_sandbox_says_how_to_use_it_and_ends_when_asked() {
         .run(&["sandbox", "--listen", "127.0.0.1:0", "--seed", "bad.json"])
         .await;
     ran.exits(1).says(&["datastores[0]", "nowhere"]);
+}
+
+#[tokio::test]
+async fn a_suspension_outlives_the_daemon_and_a_rewritten_branch_waits_for_an_approval() {
+    let rig = Rig::empty().await;
+    let repo = followed(&rig);
+    let daemon = Daemon::start(&rig).await;
+    daemon.runs(&rig, 1).await;
+    let post = async |daemon: &Daemon, path: &str, body: Json| {
+        let request = rig.client.post(format!("{}/api/v1{path}", daemon.url));
+        let response = request.body(body.to_string()).send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json::<Json>().await.unwrap())
+    };
+    let body = serde_json::json!({"reason": "the warehouse moves", "by": "ann"});
+    let (status, answer) = post(&daemon, "/environments/prod/suspend", body).await;
+    assert_eq!(
+        (status, &answer["suspended"]["by"]),
+        (200, &Json::from("ann")),
+        "{answer}"
+    );
+    daemon.ends().await.exits(0);
+    rig.forget_writes().await;
+    // The branch is rewritten while nobody looks: another first commit, with another description.
+    let path = repo.work().join("cfg").join(CHECK);
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("description: ids", "description: keys");
+    std::fs::write(path, text).unwrap();
+    git(&repo.work(), &["commit", "-q", "-a", "--amend", "-m", "Rewritten"]);
+    git(&repo.work(), &["push", "-q", "--force", "origin", "HEAD"]);
+
+    let daemon = Daemon::start(&rig).await;
+    daemon.runs(&rig, 2).await;
+    let environment = daemon
+        .until(&rig, "/api/v1/environments/prod", |_, text| {
+            text.contains(&repo.head()) && text.contains("\"blocked\":1")
+        })
+        .await;
+    let environment: Json = serde_json::from_str(&environment).unwrap();
+    assert_eq!(environment["suspended"], answer["suspended"]);
+    assert_eq!(rig.writes().await, [""; 0]);
+    daemon
+        .until(&rig, "/metrics", |_, text| {
+            text.contains("driftless_suspended{environment=\"prod\"} 1")
+        })
+        .await;
+    let (status, answer) = post(&daemon, "/environments/prod/resume", Json::Null).await;
+    assert_eq!((status, &answer["suspended"]), (200, &Json::Null));
+    // Resumed, it is the branch that keeps it back.
+    let runs = daemon
+        .until(&rig, "/api/v1/runs", |_, text| {
+            let runs: Json = serde_json::from_str(text).unwrap_or_default();
+            runs["runs"].as_array().is_some_and(|runs| {
+                let resumed = |run: &Json| run["trigger"] == "resume" && !run["conclusion"].is_null();
+                runs.iter().any(resumed)
+            })
+        })
+        .await;
+    let runs: Json = serde_json::from_str(&runs).unwrap();
+    let newest = runs["runs"][0]["id"].as_str().unwrap().to_owned();
+    let plan = daemon
+        .until(&rig, &format!("/api/v1/runs/{newest}"), |status, _| status == 200)
+        .await;
+    let plan = &serde_json::from_str::<Json>(&plan).unwrap()["plan"];
+    assert_eq!(plan["blocked"][0]["reason"], "not_fast_forward");
+    assert_eq!(rig.writes().await, [""; 0]);
+    let wrong = serde_json::json!({"digest": "0".repeat(64)});
+    let (status, problem) = post(&daemon, &format!("/runs/{newest}/approve"), wrong).await;
+    assert_eq!((status, &problem["digest"]), (409, &plan["digest"]), "{problem}");
+    let right = serde_json::json!({"digest": plan["digest"], "by": "ann"});
+    let (status, accepted) = post(&daemon, &format!("/runs/{newest}/approve"), right).await;
+    assert_eq!(status, 202, "{accepted}");
+    let run = accepted["run"].as_str().unwrap();
+    let run = daemon
+        .until(&rig, &format!("/api/v1/runs/{run}"), |status, text| {
+            let run: Json = serde_json::from_str(text).unwrap_or_default();
+            status == 200 && !run["conclusion"].is_null()
+        })
+        .await;
+    assert!(run.contains("approved by ann as planned in run"), "{run}");
+    assert_eq!(rig.writes().await.len(), 1);
+    daemon.ends().await.exits(0);
 }

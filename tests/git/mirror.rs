@@ -236,3 +236,46 @@ async fn of_five_thousand_files_only_the_one_that_changed_is_parsed_again() {
         assert_eq!((source.parsed(), source.kept()), (5001, 5000));
     }
 }
+
+#[tokio::test]
+async fn a_revision_descends_from_what_lies_behind_it_and_from_nothing_else() {
+    let repo = Repo::with(&[("a.yaml", b"a: 1\n")]);
+    let source = source_at(&repo);
+    let first = newest(&source).await.unwrap().revision;
+    repo.write("a.yaml", b"a: 2\n");
+    repo.push("Second");
+    let second = newest(&source).await.unwrap().revision;
+    git(&repo.work(), &["reset", "-q", "--hard", "HEAD~1"]);
+    repo.write("a.yaml", b"a: 3\n");
+    repo.push("Another second");
+    let other = newest(&source).await.unwrap().revision;
+    git(&repo.work(), &["merge", "-q", "-m", "Both", "-s", "ours", &second.0]);
+    repo.push("After both");
+    let both = newest(&source).await.unwrap().revision;
+    let never = Revision("1".repeat(40));
+    for (newer, older, expected) in [
+        (&second, &first, true),
+        (&first, &second, false),
+        (&first, &first, true),
+        (&other, &second, false),
+        (&second, &other, false),
+        (&both, &second, true),
+        (&both, &other, true),
+        (&both, &never, false),
+    ] {
+        assert_eq!(
+            source.descends(newer, older).await.unwrap(),
+            expected,
+            "{newer} from {older}"
+        );
+    }
+    // A mirror that never had what the branch has dropped.
+    let elsewhere = tempfile::tempdir().unwrap();
+    git(&repo.work(), &["reset", "-q", "--hard", &other.0]);
+    git(&repo.work(), &["push", "-q", "--force", "origin", "HEAD"]);
+    let fresh = GitSource::open(options(repo.bare().display().to_string(), elsewhere.path())).unwrap();
+    let head = newest(&fresh).await.unwrap().revision;
+    assert_eq!(head, other);
+    assert!(!fresh.descends(&head, &second).await.unwrap());
+    assert!(fresh.descends(&head, &first).await.unwrap());
+}

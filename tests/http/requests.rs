@@ -1,9 +1,14 @@
 //! Suspending, resuming and approving: who may, what a body must be, what is answered.
 
+use std::sync::Arc;
+
 use axum::http::{Method, StatusCode};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
+use driftless::engine::Overview;
 use driftless::store::Trigger;
-use driftless_core::key::Digest;
+use driftless::store::drifts::DriftRecord;
+use driftless_core::key::{Digest, EnvironmentName, Key, Kind};
+use driftless_core::plan::{BlockReason, Plan};
 use serde_json::{Value as Json, json};
 
 use crate::support::{HOSTILE, Rig, TOKEN, rig, troubled, with_token};
@@ -174,4 +179,50 @@ async fn a_hostile_reason_stays_text() {
         let page = get(&rig, path).await.text;
         assert!(!page.contains("<script>window") && !page.contains("<img"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn pages_say_how_a_plan_that_waits_is_approved_and_how_long_something_drifts() {
+    let rig = plain();
+    let key = Key::new(Kind("check"), ["warehouse-prod", "orders__between__amount"]);
+    let at = Utc::now() - TimeDelta::hours(3);
+    let record = DriftRecord {
+        seen: 18,
+        corrected: 5,
+        open_since: Some(at),
+        edited: Some("a person, at nine".to_owned()),
+        ..DriftRecord::new(key.clone(), at)
+    };
+    rig.engine.overview.send_modify(|overview| {
+        let mut next = Overview::clone(overview);
+        let prod = next.environments.get_mut(&EnvironmentName("prod".to_owned())).unwrap();
+        prod.drifts = Arc::new([(key, record)].into());
+        let mut plan = Plan::clone(prod.plan.as_ref().unwrap());
+        plan.blocked[0].reason = BlockReason::DeleteShare;
+        prod.plan = Some(Arc::new(plan));
+        *overview = next.into();
+    });
+    let page = get(&rig, "/environments/prod").await.text;
+    for text in [
+        "driftless approve 20261122T0940-prod",
+        &Digest::of("prod").0,
+        "first seen 3 h ago, seen 18 times, put back 5 times, last edited: a person, at nine",
+    ] {
+        assert!(page.contains(text), "{text} is not in {page}");
+    }
+    let drift = get(&rig, "/api/v1/environments/prod/drift").await.json();
+    let resource = &drift["resources"][0];
+    assert_eq!(
+        (&resource["seen"], &resource["corrected"], &resource["edited"]),
+        (&json!(18), &json!(5), &json!("a person, at nine"))
+    );
+    assert_eq!(resource["first_seen"], resource["since"]);
+    assert_eq!(drift["resources"][1]["first_seen"], Json::Null);
+    // The run is of the plan as it was before: nothing in it waits.
+    assert!(
+        !get(&rig, "/runs/20261122T0940-prod")
+            .await
+            .text
+            .contains("driftless approve")
+    );
 }
