@@ -1,12 +1,15 @@
-//! Overlays that could not be read: what they may be laid over waits, since the base alone is not what Git says.
+//! Overlays that could not be read, and folders that are none: what they may be laid over waits, since the base alone is not what Git
+//! says, and what would lie below them is not absent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Layer, Loader, Raw};
+use super::{Layer, Loader, Raw, refused, start};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::key::{Key, Kind};
+use crate::schema::Location;
 use crate::snapshot::Broken;
+use crate::tree::{File, Refusal};
 
 /// A file that is meant to hold a document, and of which nothing more could be told.
 pub(super) struct Lost {
@@ -19,7 +22,34 @@ pub(super) struct Lost {
     pub(super) parents: Vec<String>,
 }
 
+/// How deep below a folder of ours a file may lie for the folder to be known by it.
+const PROBES: usize = 4;
+
 impl Loader<'_> {
+    /// Whether documents could lie below `path`, were it a folder.
+    pub(super) fn may_hold(&self, path: &str) -> bool {
+        let mut below = path.to_owned();
+        (0..PROBES).any(|_| {
+            below.push_str("/x");
+            match self.schema.locate(&format!("{below}.yaml")) {
+                Location::Document { kind, .. } => !self.left_out.contains(&kind),
+                Location::Misplaced { .. } => true,
+                Location::Ignored => false,
+            }
+        })
+    }
+
+    /// Notes a link or a submodule that stands in the place of a folder of ours: whatever was to lie below it is not absent.
+    pub(super) fn lose_folder(&mut self, file: &File, path: &str, layer: Layer, refusal: Refusal) {
+        let (code, message, help) = refused(refusal);
+        self.diagnostics
+            .push(Diagnostic::error(code, message).at(start(file)).help(help));
+        self.broken.push(Broken { key: None, kind: None });
+        if layer == Layer::Overlay {
+            self.lost_folders.push(path.to_owned());
+        }
+    }
+
     /// Takes out the documents that a lost overlay changes: the one at its path; where there is none, all of its kind in its
     /// folder, since identity is inside of the file.
     pub(super) fn hold_back(&mut self, documents: &mut BTreeMap<Key, Raw>) {
@@ -50,11 +80,27 @@ impl Loader<'_> {
             }
             for key in held {
                 documents.remove(&key);
-                self.broken.push(Broken {
-                    kind: Some(key.kind),
-                    key: Some(key),
-                });
+                self.hold(key);
             }
         }
+        for folder in std::mem::take(&mut self.lost_folders) {
+            let below = |path: &str| {
+                path.strip_prefix(folder.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            };
+            let held = self.keys.iter().filter(|(path, _)| below(path));
+            for key in held.map(|(_, key)| key.clone()).collect::<Vec<_>>() {
+                if documents.remove(&key).is_some() {
+                    self.hold(key);
+                }
+            }
+        }
+    }
+
+    fn hold(&mut self, key: Key) {
+        self.broken.push(Broken {
+            kind: Some(key.kind),
+            key: Some(key),
+        });
     }
 }

@@ -146,6 +146,8 @@ struct Loader<'a> {
     keys: BTreeMap<String, Key>,
     /// Files that hold a document of ours of which nothing could be told.
     lost: Vec<Lost>,
+    /// What stands in an overlay in the place of a folder of ours, and is none: its path within the layer.
+    lost_folders: Vec<String>,
     /// Variables that stand in a secret field somewhere.
     sensitive_uses: BTreeSet<String>,
     /// Whether an overlay may have the last word on a document.
@@ -165,6 +167,7 @@ impl<'a> Loader<'a> {
             by_path: BTreeMap::new(),
             keys: BTreeMap::new(),
             lost: Vec::new(),
+            lost_folders: Vec::new(),
             sensitive_uses: BTreeSet::new(),
             has_overlays: false,
         }
@@ -205,7 +208,16 @@ impl Loader<'_> {
     }
 
     fn locate<'f>(&mut self, file: &'f File, path: &'f str, layer: Layer) -> Option<Located<'f>> {
-        let (kind, parents, names_folder) = match self.schema.locate(path) {
+        let location = self.schema.locate(path);
+        // Either may be a folder; what else is refused is a file.
+        if let Content::Refused(refusal @ (Refusal::Symlink | Refusal::Submodule)) = &file.content
+            && !matches!(location, Location::Document { .. })
+            && self.may_hold(path)
+        {
+            self.lose_folder(file, path, layer, *refusal);
+            return None;
+        }
+        let (kind, parents, names_folder) = match location {
             Location::Document {
                 kind,
                 parents,

@@ -11,7 +11,7 @@ use driftless_core::schema::{
     Archiving, Default, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
 };
 use driftless_core::snapshot::{Authorship, LiveResource, Presence};
-use driftless_core::tree::{Content, File, Tree};
+use driftless_core::tree::{Content, File, Refusal, Tree};
 use driftless_core::value::{Map, Value};
 use driftless_core::yaml;
 
@@ -226,12 +226,18 @@ pub(crate) fn key(text: &str) -> Key {
     Library.key(text).expect("a key of the library")
 }
 
+/// What stands for a submodule among the texts of files.
+pub(crate) const SUBMODULE: &str = "(a submodule)";
+
 pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
     let mut files: Vec<File> = files
         .iter()
         .map(|(path, text)| File {
             path: (*path).into(),
-            content: Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
+            content: match *text {
+                SUBMODULE => Content::Refused(Refusal::Submodule),
+                text => Content::Yaml(Arc::new(yaml::parse(text.as_bytes()))),
+            },
         })
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -1,7 +1,7 @@
 //! The rules of the plan, one a test: files in, live and ledger beside, plan text out.
 
 use crate::case::{Case, case, codes};
-use crate::library::{NOTE, SHELF, VAULT, key, live};
+use crate::library::{NOTE, SHELF, SUBMODULE, VAULT, key, live};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, RemoteId};
 use driftless_core::ledger::Ledger;
@@ -634,6 +634,33 @@ fn overlays_merge_by_identity_before_the_rest_is_substituted() {
         Value::Map([("a".to_owned(), Value::from(1))].into())
     );
     assert_eq!(plan.steps[2].write["text"], Value::from("prod"));
+}
+
+#[test]
+fn a_submodule_in_the_place_of_a_folder_removes_nothing_and_one_in_an_overlay_holds_back_what_lies_below() {
+    let files = |folder| {
+        case(&[("vaults/a/_vault.yaml", "name: A"), (folder, SUBMODULE)])
+            .live("vault/A", 1, "name: A")
+            .live("note/A/n", 2, "name: n")
+            .agreed("note/A/n", "name: n")
+    };
+    let (plan, diagnostics) = files("vaults/a/notes").plan();
+    assert_eq!(codes(&diagnostics), ["submodule vaults/a/notes:1:1"]);
+    assert_eq!((plan.orphaned, plan.gone), (vec![], vec![]));
+    // Where no document of ours could lie it stands in nobody's way.
+    let (plan, diagnostics) = files("vaults/a/pictures").plan();
+    assert_eq!(codes(&diagnostics), Vec::<String>::new());
+    assert_eq!(plan.orphaned, [key("note/A/n")]);
+
+    let mut case = case(&[
+        ("vaults/a/_vault.yaml", "name: A"),
+        ("vaults/a/notes/n.yaml", "name: n"),
+        ("over/prod/vaults/a/notes", SUBMODULE),
+    ]);
+    case.overlays = vec!["over/prod".into()];
+    let (plan, diagnostics) = case.plan();
+    assert_eq!(codes(&diagnostics), ["submodule over/prod/vaults/a/notes:1:1"]);
+    assert_eq!(steps(&plan), ["create vault/A"]);
 }
 
 #[test]
