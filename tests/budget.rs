@@ -26,8 +26,8 @@ use driftless::engine::schedule::Schedule;
 use driftless::sandbox::qualytics::{Switches, example_seed};
 use driftless::source::Source;
 use driftless::source::file::Limits as FileLimits;
-use driftless::source::git::{Auth, GitOptions, GitSource, Reference};
-use driftless_core::key::EnvironmentName;
+use driftless::source::git::{Auth, GitOptions, GitSource, MovedTag, Reference};
+use driftless_core::key::{EnvironmentName, Revision};
 use driftless_core::report::Conclusion;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -141,6 +141,8 @@ fn git_source(repo: &Repo) -> Arc<GitSource> {
         ca: None,
         limits: FileLimits::default(),
         timeout: Duration::from_secs(30),
+        moved_tag: MovedTag::Refuse,
+        verify: None,
     });
     Arc::new(source.unwrap())
 }
@@ -198,7 +200,7 @@ async fn nothing_new_in_git_costs_no_request_to_the_platform() {
             sources: vec![SourceSetup {
                 source: source.clone(),
                 url: repo.bare().display().to_string(),
-                reference: "main".to_owned(),
+                reference: Reference::Branch("main".to_owned()),
                 schedule: Schedule::Every(Duration::from_millis(20)),
             }],
             environments: vec![EnvironmentSetup {
@@ -240,6 +242,16 @@ async fn nothing_new_in_git_costs_no_request_to_the_platform() {
                 .unwrap(),
         );
     }
+    // A commit that touches another folder moves the environment on, and costs the instance nothing either.
+    repo.write("elsewhere/a.yaml", b"a: 1\n");
+    let moved = Some(Revision(repo.push("Elsewhere")));
+    let passed_by = overview.wait_for(|view| view.environments[&name].revision == moved);
+    drop(
+        tokio::time::timeout(waited, passed_by)
+            .await
+            .expect("the environment moves on")
+            .unwrap(),
+    );
     assert_eq!(instance.requests().await, []);
     let runs = memory.store.runs(Some(&name), 10).await.unwrap();
     assert_eq!(runs.len(), 1);

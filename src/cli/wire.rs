@@ -10,6 +10,7 @@ use driftless_core::key::EnvironmentName;
 use driftless_core::report::Failure;
 use driftless_core::value::Secret;
 
+use crate::clock::SystemClock;
 use crate::config::{
     self, Auth, ClientCertificate, Config, EnvironmentConfig, EnvironmentValues, ForcePush, KnownPlatform, Provider,
     SourceConfig, TargetConfig,
@@ -23,7 +24,8 @@ use crate::platform::Platform as _;
 use crate::platform::http::{Identity, Network, Proxy, Timeouts};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::server::{self, Webhook};
-use crate::source::git::{self, GitOptions, GitSource, Reference};
+use crate::source::git::{self, GitOptions, GitSource, MovedTag, Verify, VerifyMode};
+use crate::source::reference::Reference;
 use crate::source::{EXCHANGE, Source, file};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::variables::Values;
@@ -71,11 +73,11 @@ pub(crate) fn assemble(
     let mut sources: BTreeMap<&str, Arc<GitSource>> = BTreeMap::new();
     let mut setups = Vec::new();
     for source in &config.sources {
-        let opened = Arc::new(GitSource::open(git_options(source, config))?);
+        let opened = Arc::new(GitSource::open(git_options(source, config)?)?);
         setups.push(SourceSetup {
             source: opened.clone(),
             url: git::shown_url(&source.url),
-            reference: source.branch.clone(),
+            reference: reference(source)?,
             schedule: source.polling(),
         });
         sources.insert(&source.name, opened);
@@ -138,7 +140,7 @@ pub(crate) async fn one_environment(
             None => {
                 let source = config.sources.iter().find(|source| source.name == environment.source);
                 let source = source.with_context(|| format!("there is no source `{}`", environment.source))?;
-                Arc::new(GitSource::open(git_options(source, config))?)
+                Arc::new(GitSource::open(git_options(source, config)?)?)
             }
         };
         sources.insert(&environment.source, source.clone());
@@ -294,23 +296,31 @@ fn bare_environment(
     })
 }
 
-/// The branch that an environment follows.
+/// The branch that an environment follows; `None` where it follows something that has no line of its own.
 fn branch(config: &Config, environment: &EnvironmentConfig) -> Option<Branch> {
     let source = config.sources.iter().find(|source| source.name == environment.source)?;
+    let Ok(Reference::Branch(name)) = source.reference() else {
+        return None;
+    };
     Some(Branch {
-        reference: source.branch.clone(),
-        rewriting: match source.force_push {
-            Some(ForcePush::Allow) => Rewriting::Allowed,
-            Some(ForcePush::Refuse) | None => Rewriting::Refused,
+        reference: name,
+        rewriting: match source.force_push() {
+            ForcePush::Allow => Rewriting::Allowed,
+            ForcePush::Refuse => Rewriting::Refused,
         },
     })
 }
 
-fn git_options(source: &SourceConfig, config: &Config) -> GitOptions {
-    GitOptions {
+fn reference(source: &SourceConfig) -> anyhow::Result<Reference> {
+    let named = || format!("the source `{}`: `semver` is no range", source.name);
+    source.reference().map_err(|why| anyhow!(why)).with_context(named)
+}
+
+fn git_options(source: &SourceConfig, config: &Config) -> anyhow::Result<GitOptions> {
+    Ok(GitOptions {
         name: source.name.clone(),
         url: source.url.clone(),
-        reference: Reference::Branch(source.branch.clone()),
+        reference: reference(source)?,
         mirror: mirrors(&config.store.url).join(&source.name),
         auth: match &source.auth {
             None => git::Auth::None,
@@ -327,7 +337,20 @@ fn git_options(source: &SourceConfig, config: &Config) -> GitOptions {
         ca: source.ca_file.clone(),
         limits: file::Limits::default(),
         timeout: EXCHANGE,
-    }
+        moved_tag: match source.force_push() {
+            ForcePush::Refuse => MovedTag::Refuse,
+            ForcePush::Allow => MovedTag::Follow,
+        },
+        verify: source.verify.as_ref().map(|verify| Verify {
+            mode: match verify.mode {
+                config::VerifyMode::Head => VerifyMode::Head,
+                config::VerifyMode::Tag => VerifyMode::Tag,
+                config::VerifyMode::TagAndHead => VerifyMode::TagAndHead,
+            },
+            keys: verify.keys.clone(),
+            clock: Arc::new(SystemClock),
+        }),
+    })
 }
 
 /// Mirrors lie beside the store: one volume keeps all that outlives the process. They can be deleted at any time.

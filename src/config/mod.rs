@@ -51,6 +51,7 @@ pub use self::windows::WindowConfig;
 
 use self::fault::Faults;
 use self::section::Item;
+use crate::source::signers::Signers;
 
 /// The config file, checked: every name in it that points at something points at something that is there.
 #[derive(Clone, Debug)]
@@ -105,6 +106,8 @@ pub struct Surroundings<'a> {
     pub platforms: &'a [KnownPlatform],
     /// Reads a file that the text names as a secret: `${file:/run/secrets/x}`.
     pub secret_file: fn(&str) -> Result<Secret, FileFault>,
+    /// Tells what is wrong with a file or folder of the keys of those who may sign.
+    pub signers: fn(&Path) -> Result<(), String>,
 }
 
 /// Reads the config file at `path`.
@@ -130,6 +133,7 @@ pub fn load(
         process,
         platforms,
         secret_file: secret_file::read,
+        signers: |path| Signers::read(&[path.to_owned()]).map(|_| ()),
     };
     read(&name, &bytes, &around)
 }
@@ -229,7 +233,7 @@ fn sections(
     let webhooks = section::each::<WebhookConfig>(root, "webhooks", faults);
 
     for item in &mut sources {
-        source::check(item, around.folder, faults);
+        source::check(item, around, faults);
     }
     for item in &mut targets {
         target::check(item, around, faults);

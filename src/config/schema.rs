@@ -2,6 +2,7 @@
 //! that the parser knows stands here, and no other.
 
 mod restraint;
+mod source;
 mod target;
 
 use driftless_core::key::Kind;
@@ -22,7 +23,10 @@ pub fn json_schema(platforms: &[KnownPlatform]) -> Json {
         [
             ("server", or_null(server())),
             ("store", or_null(store())),
-            ("sources", list("The Git repositories that are watched.", source())),
+            (
+                "sources",
+                list("The Git repositories that are watched.", source::source()),
+            ),
             (
                 "targets",
                 list("The instances that are kept like Git.", target(platforms)),
@@ -79,92 +83,6 @@ fn store() -> Json {
         &[],
         [("url", default("sqlite://driftless.db", url))],
     )
-}
-
-fn source() -> Json {
-    let mut source = map(
-        "A Git repository that is watched.",
-        &["name", "url"],
-        [
-            ("name", name("What environments and webhooks call it.")),
-            (
-                "url",
-                text(
-                    "`https://`, `http://`, `ssh://`, `git@host:path`, `file://` or a local path, without credentials in it.",
-                ),
-            ),
-            ("branch", default("main", text("The branch that is followed."))),
-            (
-                "interval",
-                or_null(default(
-                    "1m",
-                    duration("Time between two looks at the branch, jittered. Not together with `schedule`."),
-                )),
-            ),
-            (
-                "schedule",
-                or_null(example(
-                    "*/5 * * * *",
-                    text(
-                        "Instead of `interval`: a cron expression in UTC, of five fields (minute first) or six (second first).",
-                    ),
-                )),
-            ),
-            ("force_push", refused(json!({ "type": "null" }))),
-            ("verify", refused(json!({ "type": "null" }))),
-            ("auth", or_null(auth())),
-            (
-                "ca_file",
-                or_null(text(
-                    "A PEM file of certificate authorities to believe besides the system's.",
-                )),
-            ),
-        ],
-    );
-    source["allOf"] = json!([{
-        "not": {
-            "required": ["interval", "schedule"],
-            "properties": { "interval": { "type": "string" }, "schedule": { "type": "string" } },
-        },
-        "errorMessage": "keep one of `interval` and `schedule`",
-    }]);
-    source
-}
-
-fn auth() -> Json {
-    let mut auth = map(
-        "How to get in: `token`, or `username` and `password`, or `ssh`. Default: not at all.",
-        &[],
-        [
-            ("token", secret("Over https: an access token, sent as a password.")),
-            ("username", or_null(text("Over https: the user name."))),
-            ("password", secret("Over https: the password.")),
-            (
-                "ssh",
-                or_null(map(
-                    "Over ssh: a key, and the host keys to accept; an unknown host is refused.",
-                    &["key", "known_hosts"],
-                    [
-                        ("key", text("The file of the private key, without a passphrase.")),
-                        ("known_hosts", text("The file of the host keys that are accepted.")),
-                    ],
-                )),
-            ),
-        ],
-    );
-    let nothing = json!({ "type": "null" });
-    auth["anyOf"] = json!([
-        { "required": ["token"], "properties": { "username": nothing, "password": false, "ssh": nothing } },
-        {
-            "required": ["username", "password"],
-            "properties": { "username": { "type": "string" }, "token": false, "ssh": nothing },
-        },
-        {
-            "required": ["ssh"],
-            "properties": { "ssh": { "type": "object" }, "token": false, "username": nothing, "password": false },
-        },
-    ]);
-    auth
 }
 
 fn environment(platforms: &[KnownPlatform]) -> Json {

@@ -52,11 +52,16 @@ impl<T> Item<'_, T> {
 
     /// Where the items of the list under `key` stand.
     pub(super) fn items_at(&self, key: &str) -> Vec<Mark> {
-        match self
-            .node
-            .and_then(|node| node.entry(key))
-            .map(|entry| &entry.value.data)
-        {
+        self.items_below(&[key])
+    }
+
+    /// Where the items of the list under `path` stand.
+    pub(super) fn items_below(&self, path: &[&str]) -> Vec<Mark> {
+        let mut node = self.node;
+        for key in path {
+            node = node.and_then(|node| node.entry(key)).map(|entry| &entry.value);
+        }
+        match node.map(|node| &node.data) {
             Some(Data::List(items)) => items.iter().map(|item| item.at).collect(),
             _ => Vec::new(),
         }

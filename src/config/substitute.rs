@@ -221,6 +221,7 @@ mod tests {
             process: &process,
             platforms: &[],
             secret_file: |_| Err(driftless_core::substitute::FileFault::Absent),
+            signers: |_| Ok(()),
         };
         let out = node(&node_of_text, &around, &mut faults).root.to_value();
         let codes = faults.finish().iter().map(|fault| fault.code).collect();

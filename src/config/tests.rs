@@ -3,18 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod faults;
+mod references;
 mod targets;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use driftless_core::field::FieldPath;
-use driftless_core::key::Key;
+use driftless_core::key::{Key, Revision};
 use driftless_core::policy::{Guards, Mode, OnAdopt, OnDrift, Prune};
 use driftless_core::value::Secret;
 
 use super::*;
 use crate::engine::schedule::Schedule;
+use crate::source::reference::{Range, Reference};
 
 const CHECK: Kind = Kind("check");
 
@@ -60,6 +62,10 @@ fn read_text(text: &str) -> Result<Config, Vec<Diagnostic>> {
             }),
             _ => Err(FileFault::Absent),
         },
+        signers: |path| match path.to_str() {
+            Some("/etc/driftless/signers" | "/keys/release.asc") => Ok(()),
+            _ => Err(format!("there is no {}", path.display())),
+        },
     };
     read("driftless.yaml", text.as_bytes(), &around)
 }
@@ -78,6 +84,8 @@ sources:
     url: https://git.example.com/acme/dq-config.git
     branch: release
     interval: 30s
+    force_push: allow
+    verify: { mode: head, keys: [signers] }
     auth: { token: "${GIT_TOKEN}" }
     ca_file: ca.pem
   - name: by-schedule
@@ -86,6 +94,10 @@ sources:
     auth: { ssh: { key: id_ed25519, known_hosts: /etc/ssh/known_hosts } }
   - name: by-password
     url: https://git.example.com/acme/third.git
+    semver: ">=1.0.0 <2"
+    tag_prefix: api/
+    force_push: refuse
+    verify: { mode: tag_and_head, keys: [/keys/release.asc] }
     auth: { username: robot, password: "${GIT_TOKEN}" }
 targets:
   - name: qualytics-prod
@@ -129,12 +141,20 @@ fn every_key_is_read() {
     let [first, second, third] = config.sources.as_slice() else {
         panic!("three sources");
     };
-    assert_eq!(first.branch, "release");
+    assert_eq!(first.reference(), Ok(Reference::Branch("release".into())));
+    assert_eq!(first.force_push(), ForcePush::Allow);
+    let verify = first.verify.as_ref().unwrap();
+    assert_eq!(verify.mode, VerifyMode::Head);
+    assert_eq!(verify.keys, [Path::new("/etc/driftless/signers")]);
     assert_eq!(first.polling(), Schedule::Every(Duration::from_secs(30)));
     assert_eq!(first.auth, Some(Auth::Token(Secret::new("git-secret"))));
     assert_eq!(first.ca_file.as_deref(), Some(Path::new("/etc/driftless/ca.pem")));
     assert!(matches!(second.polling(), Schedule::Cron(_)));
-    assert_eq!(second.branch, "main");
+    assert_eq!(second.reference(), Ok(Reference::Branch("main".into())));
+    assert_eq!(second.force_push(), ForcePush::Refuse);
+    let range = Range::parse(">=1.0.0 <2", "api/").unwrap();
+    assert_eq!(third.reference(), Ok(Reference::Semver(range)));
+    assert_eq!(third.verify.as_ref().unwrap().mode, VerifyMode::TagAndHead);
     assert_eq!(
         second.auth,
         Some(Auth::Ssh {
@@ -306,6 +326,7 @@ fn variables_come_from_the_config_then_the_files_then_the_process() {
         process: &process,
         platforms: &platforms(),
         secret_file: |_| Err(FileFault::Absent),
+        signers: |_| Ok(()),
     };
     let config = read("c.yaml", text.as_bytes(), &around).unwrap();
     let expected = [

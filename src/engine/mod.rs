@@ -57,6 +57,7 @@ pub mod windows;
 
 pub use self::control::{Control, Refusal, UnknownEnvironment};
 use crate::source::Commit;
+use crate::source::reference::Reference;
 use crate::store::drifts::DriftRecord;
 use crate::store::facts::Suspension;
 use crate::store::{RunId, RunRecord};
@@ -91,7 +92,7 @@ pub struct EnvironmentView {
     pub activity: Activity,
     /// Who asked that nothing be written, and why.
     pub suspended: Option<Suspension>,
-    /// The newest revision that a pass has read.
+    /// The newest revision that a pass has read, or that changed nothing of what a pass has read.
     pub revision: Option<Revision>,
     /// The last run that ended.
     pub last_run: Option<RunRecord>,
@@ -161,7 +162,9 @@ pub struct SourceView {
     /// Its URL, without credentials.
     pub url: String,
     /// The ref that is watched.
-    pub reference: String,
+    pub reference: Reference,
+    /// The tag that was found newest, where the ref leaves a choice.
+    pub chosen: Option<String>,
     /// Where it points, as far as known.
     pub revision: Option<Revision>,
     /// What that commit says of itself.

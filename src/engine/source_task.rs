@@ -14,6 +14,7 @@ use super::SourceView;
 use super::backoff::jittered;
 use super::driver::Shared;
 use super::schedule::Schedule;
+use crate::source::reference::Reference;
 use crate::source::{EXCHANGE, Source, SourceError, SourceFault};
 
 /// A source to watch.
@@ -22,8 +23,8 @@ pub struct SourceSetup {
     pub source: Arc<dyn Source>,
     /// Its URL as it may be shown: without credentials.
     pub url: String,
-    /// The ref that is watched, as it is shown.
-    pub reference: String,
+    /// The ref that is watched.
+    pub reference: Reference,
     /// When it is looked at.
     pub schedule: Schedule,
 }
@@ -33,6 +34,7 @@ impl SourceSetup {
         SourceView {
             url: self.url.clone(),
             reference: self.reference.clone(),
+            chosen: None,
             revision: None,
             commit: None,
             tried: false,
@@ -164,6 +166,7 @@ async fn look(setup: &SourceSetup, ticket: u64, watched: &Watched, shared: &Shar
             view.commit = commit;
         }
         view.revision = revision.clone();
+        view.chosen = setup.source.chosen();
         view.reached = reached.or(view.reached);
         view.stale = fault.clone().map(|fault| match view.stale.take() {
             Some((since, _)) => (since, fault),

@@ -19,6 +19,7 @@ use super::problem::{Problem, Segment};
 use super::standing::{Standing, totals};
 use crate::codec;
 use crate::engine::{Activity, EnvironmentView, KindView, Overview, SourceView};
+use crate::source::reference::Reference;
 use crate::store::drifts::DriftRecord;
 use crate::store::facts::Suspension;
 use crate::store::{RunId, RunRecord, Trigger};
@@ -321,7 +322,10 @@ fn source_json(name: &str, source: &SourceView) -> Json {
     json!({
         "name": name,
         "url": source.url,
-        "ref": source.reference,
+        "ref": match &source.reference {
+            Reference::Branch(name) => name.clone(),
+            other => other.words(source.chosen.as_deref()),
+        },
         "revision": source.revision.as_ref().map(|revision| &revision.0),
         "commit": source.commit.as_ref().map(|commit| json!({
             "author": commit.author,

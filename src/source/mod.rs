@@ -4,6 +4,8 @@ pub mod dir;
 pub mod file;
 pub mod git;
 pub mod layers;
+pub mod reference;
+pub mod signers;
 
 use std::time::Duration;
 
@@ -33,22 +35,36 @@ pub trait Source: Send + Sync {
     /// Why they cannot be read.
     async fn checkout(&self, revision: &Revision, folders: &[String]) -> Result<Tree, SourceError>;
 
-    /// Whether `older` is an ancestor of `newer`, or the same. A revision that is not here, as one that a rewritten branch has
-    /// dropped, is no ancestor.
-    ///
-    /// # Errors
-    /// When that cannot be told, as of a folder, which keeps no history.
-    async fn descends(&self, newer: &Revision, older: &Revision) -> Result<bool, SourceError> {
-        let message = format!(
-            "{} keeps no history: {newer} and {older} cannot be put in order",
-            self.name()
-        );
-        Err(SourceError::new(SourceFault::Missing, message))
-    }
-
     /// Who made a revision and what they said of it, where the source knows.
     async fn describe(&self, revision: &Revision) -> Option<Commit>;
+
+    /// The tag that the last look found newest, where the source has a choice.
+    fn chosen(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether the history of `newer` holds `older`: what was pushed over it took nothing back. A revision that the source has no
+    /// more is in no history. Only a branch has a lineage; of anything else every revision may follow every other.
+    ///
+    /// # Errors
+    /// Why the history cannot be read.
+    async fn descends(&self, _newer: &Revision, _older: &Revision) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
+    /// What stands for all that lies under `folders` at `revision`: the same where a [`Source::checkout`] of the same folders
+    /// would give the same files. A folder that is not there counts as such. No file is read.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    async fn fingerprint(&self, revision: &Revision, _folders: &[String]) -> Result<TreeId, SourceError> {
+        Ok(TreeId(revision.0.clone()))
+    }
 }
+
+/// Stands for the content of some folders of a source; means nothing elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeId(pub String);
 
 /// What a commit says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +108,8 @@ pub enum SourceFault {
     Missing,
     /// What it holds is over a limit or is no repository.
     Unreadable,
+    /// What it points at is not signed by somebody who may, or was put in another's place.
+    Untrusted,
 }
 
 /// How long one exchange with a source may take.

@@ -19,7 +19,8 @@ fn whole() -> Json {
         "store": { "url": "sqlite://driftless.db" },
         "sources": [
             { "name": "s", "url": "https://git.example.com/s.git", "branch": "main", "interval": "1m", "auth": { "token": "t" } },
-            { "name": "t", "url": "ssh://git.example.com/s.git", "auth": { "ssh": { "key": "/k", "known_hosts": "/h" } } },
+            { "name": "t", "url": "ssh://git.example.com/s.git", "semver": "^1", "tag_prefix": "v",
+              "verify": { "mode": "head", "keys": ["/k"] }, "auth": { "ssh": { "key": "/k", "known_hosts": "/h" } } },
         ],
         "targets": [{
             "name": "q", "platform": "qualytics", "url": "https://acme.example.com", "token": "t",
@@ -47,6 +48,7 @@ fn faults(config: &Json) -> Vec<Diagnostic> {
         process: &BTreeMap::from([("V".to_owned(), "12".to_owned())]),
         platforms: &known,
         secret_file: |_| Err(FileFault::Absent),
+        signers: |_| Ok(()),
     };
     read("driftless.yaml", config.to_string().as_bytes(), &around)
         .err()
@@ -139,11 +141,7 @@ fn a_key_that_this_version_refuses_is_not_offered_and_every_other_one_is_describ
     let mut refused = Vec::new();
     walk("", &json_schema(&platforms()), &mut refused);
     refused.sort();
-    let said = [
-        ("notifications", json!([{ "name": "n" }])),
-        ("sources[].force_push", json!("refuse")),
-        ("sources[].verify", json!({ "mode": "head", "keys": ["/k"] })),
-    ];
+    let said = [("notifications", json!([{ "name": "n" }]))];
     assert_eq!(refused, said.iter().map(|(at, _)| *at).collect::<Vec<_>>());
     for (at, value) in said {
         let mut config = whole();

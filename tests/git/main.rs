@@ -9,15 +9,18 @@ mod git_repo;
 #[path = "../support/sshd.rs"]
 mod sshd;
 
+mod lineage;
 mod mirror;
 mod reading;
+mod references;
 mod remotes;
+mod signatures;
 
 use std::path::Path;
 use std::time::Duration;
 
 use driftless::source::file::Limits;
-use driftless::source::git::{Auth, GitOptions, GitSource, Reference};
+use driftless::source::git::{Auth, GitOptions, GitSource, MovedTag, Reference};
 use driftless::source::{Source, SourceError};
 use driftless_core::tree::{Content, Tree};
 
@@ -34,6 +37,8 @@ pub(crate) fn options(url: impl Into<String>, folder: &Path) -> GitOptions {
         ca: None,
         limits: Limits::default(),
         timeout: Duration::from_secs(30),
+        moved_tag: MovedTag::Refuse,
+        verify: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use chrono::{TimeDelta, Utc};
 use driftless::engine::Overview;
+use driftless::source::reference::Reference;
 use driftless::store::RunRecord;
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Conclusion;
@@ -23,9 +24,8 @@ fn hostile() -> Rig {
     view.error = Some(HOSTILE.to_owned());
     overview.environments.insert(name.clone(), view);
     let mut source = overview.sources["dq-config"].clone();
-    for text in [&mut source.url, &mut source.reference] {
-        *text = HOSTILE.to_owned();
-    }
+    source.url = HOSTILE.to_owned();
+    source.reference = Reference::Branch(HOSTILE.to_owned());
     source.commit.as_mut().unwrap().subject = HOSTILE.to_owned();
     overview.sources.insert(HOSTILE.to_owned(), source);
     runs[1].environment = name;

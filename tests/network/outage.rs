@@ -86,7 +86,7 @@ async fn an_instance_that_is_away_is_left_alone_until_it_is_back_and_the_other_s
             sources: vec![SourceSetup {
                 source,
                 url: "memory".to_owned(),
-                reference: "main".to_owned(),
+                reference: driftless::source::reference::Reference::Branch("main".to_owned()),
                 schedule: Schedule::Every(Duration::from_secs(3600)),
             }],
             environments: setups.into(),

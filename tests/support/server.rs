@@ -10,6 +10,7 @@ use driftless::engine::{
 };
 use driftless::server::{Access, App, Provider, Webhook, router};
 use driftless::source::Commit;
+use driftless::source::reference::Reference;
 use driftless::store::drifts::DriftRecord;
 use driftless::store::facts::Suspension;
 use driftless::store::{Intent, RunId, RunRecord, Settled, Store, StoreError, Trigger};
@@ -490,7 +491,8 @@ pub(crate) fn calm(target: &str, now: DateTime<Utc>) -> EnvironmentView {
 pub(crate) fn source(now: DateTime<Utc>, text: &str) -> SourceView {
     SourceView {
         url: "https://git.example.com/acme/dq-config.git".to_owned(),
-        reference: "main".to_owned(),
+        reference: Reference::Branch("main".to_owned()),
+        chosen: None,
         revision: Some(revision()),
         commit: Some(Commit {
             author: text.to_owned(),

@@ -27,7 +27,10 @@ pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
                     "What driftless allows itself on this instance.",
                     &[],
                     [
-                        ("concurrency", default(16, number(1, "Requests in flight at once, from 1."))),
+                        (
+                            "concurrency",
+                            default(16, number(1, "Requests in flight at once, from 1.")),
+                        ),
                         ("per_second", default(40, number(1, "Requests a second, from 1."))),
                     ],
                 ),

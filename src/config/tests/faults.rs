@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn shown(text: &str) -> Vec<String> {
+pub(super) fn shown(text: &str) -> Vec<String> {
     read_text(text).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
@@ -135,14 +135,6 @@ fn each_fault_has_its_place_its_reason_and_what_to_do() {
         (
             source("interval: 1m\n    schedule: '@hourly'"),
             "6:15: error[bad_value]: `sources[0].schedule` stands beside `interval` (help: keep one",
-        ),
-        (
-            source("force_push: refuse"),
-            "5:5: error[not_supported]: `force_push` is not supported by this version",
-        ),
-        (
-            source("verify: { mode: head, keys: [a] }"),
-            "5:5: error[not_supported]: verifying signatures (`verify`) is not supported",
         ),
         (
             source("auth: {}"),

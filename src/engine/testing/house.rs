@@ -16,6 +16,7 @@ use crate::engine::schedule::Schedule;
 use crate::engine::windows::Windows;
 use crate::engine::{Control as _, EnvironmentView, Overview};
 use crate::platform::Platform as _;
+use crate::source::reference::Reference;
 use crate::store::{RunId, RunRecord, Trigger};
 
 pub(in crate::engine) const MINUTE: Duration = Duration::from_secs(60);
@@ -78,7 +79,7 @@ impl Plot {
             sources: vec![SourceSetup {
                 source: self.source.clone(),
                 url: "file:///config".into(),
-                reference: "main".into(),
+                reference: Reference::Branch("main".into()),
                 schedule: Schedule::Every(MINUTE),
             }],
             environments: self

@@ -455,7 +455,7 @@ fn source_row(name: &str, source: &SourceView, now: DateTime<Utc>) -> SourceRow 
     SourceRow {
         name: name.to_owned(),
         url: source.url.clone(),
-        reference: source.reference.clone(),
+        reference: source.reference.words(source.chosen.as_deref()),
         revision: source
             .revision
             .as_ref()

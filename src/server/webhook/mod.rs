@@ -262,7 +262,7 @@ fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overvi
         .iter()
         .filter(|name| {
             let source = overview.sources.get(*name);
-            source.is_some_and(|source| is_watched(&source.reference, &push.reference))
+            source.is_some_and(|source| source.reference.follows(&push.reference))
         })
         .cloned()
         .collect();
@@ -270,10 +270,4 @@ fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overvi
         return Err(Outcome::Ignored("No source of this webhook watches that ref."));
     }
     Ok(watching)
-}
-
-/// Whether a push to `pushed` (a full ref) moves `watched` (a branch's name or a full ref).
-fn is_watched(watched: &str, pushed: &str) -> bool {
-    let branch = pushed.strip_prefix("refs/heads/");
-    watched == pushed || branch.is_some_and(|branch| branch == watched)
 }

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Remote;
+use super::remote::Remote;
 use super::url::Endpoint;
 use crate::source::{SourceError, SourceFault};
 
@@ -153,7 +153,7 @@ impl Exchange {
         let code = match error.kind {
             SourceFault::Refused => ErrorCode::Auth,
             SourceFault::Missing => ErrorCode::NotFound,
-            SourceFault::Unreachable | SourceFault::Unreadable => ErrorCode::GenericError,
+            SourceFault::Unreachable | SourceFault::Unreadable | SourceFault::Untrusted => ErrorCode::GenericError,
         };
         let error = SourceError::new(error.kind, self.scrub(&error.message));
         let shown = git2::Error::new(code, ErrorClass::Net, &error.message);

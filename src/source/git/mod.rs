@@ -1,13 +1,17 @@
-//! A branch of a Git repository as a source: listed, mirrored, and read from the object database without a work tree.
+//! A Git repository as a source: listed, mirrored, and read from the object database without a work tree.
 
 mod exchange;
 mod http_transport;
+mod listing;
 mod mirror;
+mod remote;
 mod ssh_transport;
 mod transport;
 mod tree;
 mod url;
+mod verify;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,18 +20,20 @@ use async_trait::async_trait;
 use driftless_core::key::Revision;
 use driftless_core::tree::Tree;
 use driftless_core::value::Secret;
-use git2::{Direction, Oid};
+use git2::{Direction, Oid, RemoteHead, Repository};
 use tokio_util::sync::CancellationToken;
 
 pub use self::url::shown_url;
+pub use self::verify::{Verify, VerifyMode};
+pub use super::reference::{Range, Reference};
 
 use self::exchange::Exchange;
-use self::http_transport::Trust;
-use self::mirror::Mirror;
+use self::listing::{Listing, Pointer};
+use self::mirror::{Mirror, Trust};
+use self::remote::Remote;
 use self::tree::{Blobs, ReadFault};
-use self::url::{Address, Endpoint, TOKEN_USER};
 use super::file::{self, Limits};
-use super::{Commit, Source, SourceError, SourceFault};
+use super::{Commit, Source, SourceError, SourceFault, TreeId};
 
 /// Which repository, at which reference, with what credentials and limits.
 #[derive(Clone, Debug)]
@@ -42,19 +48,26 @@ pub struct GitOptions {
     pub mirror: PathBuf,
     /// How to sign in. Credentials inside `url` are used where this is [`Auth::None`].
     pub auth: Auth,
-    /// A file of PEM certificates: the authorities that are trusted instead of the system's.
+    /// A file of PEM certificates: the authorities that are trusted besides the system's.
     pub ca: Option<PathBuf>,
     /// How much is read.
     pub limits: Limits,
     /// How long one exchange may take, from the first connection to the last byte.
     pub timeout: Duration,
+    /// What becomes of a tag that points elsewhere than before.
+    pub moved_tag: MovedTag,
+    /// Which signatures a revision must have; none where this is empty.
+    pub verify: Option<Verify>,
 }
 
-/// What of a repository is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reference {
-    /// A branch, by its name below `refs/heads/`.
-    Branch(String),
+/// What becomes of a tag that points elsewhere than before. (A branch is meant to move: whether it may move backwards is not for
+/// the source to say.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MovedTag {
+    /// It is refused: the revision before it stays in force.
+    Refuse,
+    /// It is followed, and said.
+    Follow,
 }
 
 /// How to sign in at a repository's host.
@@ -86,65 +99,25 @@ const LISTING_BYTES: u64 = 64 * 1024 * 1024;
 /// How long a host may take to accept a connection: one that is down should not cost a whole time-out.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Names of branches that stand in an error.
-const NEARBY: usize = 5;
-
 /// What a local disk may take on top of a time-out, which only cuts what waits for a network.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Whom an exchange is with.
-struct Remote {
-    shown: String,
-    endpoint: Endpoint,
-    auth: Auth,
-    /// Every secret that could turn up in a message.
-    secrets: Vec<Secret>,
-    http: Option<reqwest::Client>,
-}
-
-impl Remote {
-    /// What libgit2 is given: names the transport, and holds no credential.
-    fn address(&self) -> String {
-        match &self.endpoint {
-            Endpoint::Http(url) | Endpoint::Local(url) => url.clone(),
-            Endpoint::Ssh(host) => format!("ssh://{}/", host.host),
-        }
-    }
-
-    fn basic(&self) -> Option<(&str, &Secret)> {
-        match &self.auth {
-            Auth::Token(token) => Some((TOKEN_USER, token)),
-            Auth::Basic { username, password } => Some((username, password)),
-            Auth::None | Auth::Ssh { .. } => None,
-        }
-    }
-
-    fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.secrets.iter()
-    }
-
-    fn client(&self) -> Result<&reqwest::Client, SourceError> {
-        self.http.as_ref().ok_or_else(|| {
-            SourceError::new(
-                SourceFault::Unreadable,
-                format!("{} is not reached over HTTP", self.shown),
-            )
-        })
-    }
-}
-
-/// A branch of a Git repository.
+/// A Git repository at a reference.
 pub struct GitSource {
     inner: Arc<Inner>,
 }
 
 struct Inner {
     name: String,
-    branch: String,
+    reference: Reference,
     remote: Arc<Remote>,
     mirror: Mirror,
     limits: Limits,
     timeout: Duration,
+    moved_tag: MovedTag,
+    verify: Option<Verify>,
+    /// Where the reference pointed when it was last taken.
+    pointer: Mutex<Option<Pointer>>,
     /// Held by the one task that fetches.
     fetching: tokio::sync::Mutex<()>,
     /// Held while the mirror is read; pauses readers while it is replaced.
@@ -160,30 +133,37 @@ impl GitSource {
         let GitOptions {
             name,
             url,
-            reference: Reference::Branch(branch),
+            reference,
             mirror,
             auth,
             ca,
             limits,
             timeout,
+            moved_tag,
+            verify,
         } = options;
         transport::prepare()?;
-        let remote = remote(&url, auth, ca)?;
-        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
-            return Err(SourceError::new(
-                SourceFault::Missing,
-                format!("`{branch}` cannot be the name of a branch: write it as `git branch` shows it"),
-            ));
+        let remote = Remote::new(&url, auth, ca)?;
+        listing::check_name(&reference)?;
+        if let Some(verify) = &verify {
+            verify.fits(&reference)?;
         }
-        let mirror = Mirror::open(&mirror, &remote.shown, &branch)?;
+        let trust = match &verify {
+            Some(_) => Trust::Verified,
+            None => Trust::Fetched,
+        };
+        let mirror = Mirror::open(&mirror, &remote.shown, reference.clone(), trust)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 name,
-                branch,
+                reference,
                 remote: Arc::new(remote),
                 mirror,
                 limits,
                 timeout,
+                moved_tag,
+                verify,
+                pointer: Mutex::default(),
                 fetching: tokio::sync::Mutex::new(()),
                 blobs: Mutex::new(Blobs::default()),
             }),
@@ -239,8 +219,20 @@ impl Source for GitSource {
     }
 
     async fn head(&self) -> Result<Revision, SourceError> {
-        self.blocking(LISTING_BYTES, |inner, exchange| inner.head(exchange))
-            .await
+        let inner = &self.inner;
+        let lists_alone = inner.verify.is_none() && !matches!(inner.reference, Reference::Commit(_));
+        let cap = match lists_alone {
+            true => LISTING_BYTES,
+            false => inner.limits.repository_bytes,
+        };
+        self.blocking(cap, |inner, exchange| inner.head(exchange)).await
+    }
+
+    fn chosen(&self) -> Option<String> {
+        match self.inner.reference {
+            Reference::Semver(_) => self.inner.pointer()?.tag().map(str::to_owned),
+            Reference::Branch(_) | Reference::Tag(_) | Reference::Commit(_) => None,
+        }
     }
 
     async fn last_good(&self) -> Option<Revision> {
@@ -256,10 +248,7 @@ impl Source for GitSource {
 
     async fn checkout(&self, revision: &Revision, folders: &[String]) -> Result<Tree, SourceError> {
         let oid = oid(revision)?;
-        let mut folders = folders
-            .iter()
-            .map(|folder| file::normal_folder(folder))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut folders = normal(folders)?;
         folders.sort();
         folders.dedup();
         let cap = self.inner.limits.repository_bytes;
@@ -268,8 +257,28 @@ impl Source for GitSource {
     }
 
     async fn descends(&self, newer: &Revision, older: &Revision) -> Result<bool, SourceError> {
+        let (Reference::Branch(_), true) = (&self.inner.reference, newer != older) else {
+            return Ok(true);
+        };
         let (newer, older) = (oid(newer)?, oid(older)?);
-        self.blocking(0, move |inner, _| inner.descends(newer, older)).await
+        let cap = self.inner.limits.repository_bytes;
+        self.blocking(cap, move |inner, exchange| {
+            inner.reading(exchange, newer, |repository, _| {
+                tree::descends(repository, newer, older)
+            })
+        })
+        .await
+    }
+
+    async fn fingerprint(&self, revision: &Revision, folders: &[String]) -> Result<TreeId, SourceError> {
+        let (oid, folders) = (oid(revision)?, normal(folders)?);
+        let cap = self.inner.limits.repository_bytes;
+        self.blocking(cap, move |inner, exchange| {
+            inner.reading(exchange, oid, |repository, _| {
+                tree::fingerprint(repository, oid, &folders, &inner.limits)
+            })
+        })
+        .await
     }
 
     async fn describe(&self, revision: &Revision) -> Option<Commit> {
@@ -286,99 +295,171 @@ impl Inner {
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn descends(&self, newer: Oid, older: Oid) -> Result<bool, SourceError> {
-        let _reading = self.blobs();
-        let descends = self.mirror.repository().and_then(|repository| {
-            if repository.find_commit(older).is_err() {
-                return Ok(false);
-            }
-            Ok(newer == older || repository.graph_descendant_of(newer, older)?)
-        });
-        descends.map_err(|error| {
-            let message = format!(
-                "the history of {} cannot be read: {}",
-                self.remote.shown,
-                error.message()
-            );
-            SourceError::new(SourceFault::Unreadable, message)
-        })
+    fn pointer(&self) -> Option<Pointer> {
+        self.pointer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn head(&self, exchange: &Arc<Exchange>) -> Result<Revision, SourceError> {
-        let heads = exchange
-            .run(|| {
-                let mut remote = git2::Remote::create_detached(self.remote.address())?;
-                let connection = remote.connect_auth(Direction::Fetch, None, None)?;
-                let heads = connection.list()?;
-                Ok(heads
-                    .iter()
-                    .filter_map(|head| Some((head.name().strip_prefix("refs/heads/")?.to_owned(), head.oid())))
-                    .collect::<Vec<_>>())
-            })
-            .map_err(|failed| failed.explain(exchange))?;
-        match heads.iter().find(|(name, _)| *name == self.branch) {
-            Some((_, oid)) => Ok(Revision(oid.to_string())),
-            None => Err(self.no_branch(heads.into_iter().map(|(name, _)| name).collect())),
+        let pointer = self.point(exchange)?;
+        let before = pointer.tag().and_then(|tag| self.mirror.seen(tag));
+        if let (Some(tag), Some(before)) = (pointer.tag(), before)
+            && before != pointer.commit
+        {
+            self.moved(tag, before, pointer.commit)?;
+        }
+        let known = self
+            .pointer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(pointer.clone());
+        let taken = self
+            .verified(exchange, &pointer)
+            .and_then(|()| self.mirror.see(&pointer));
+        if let Err(error) = taken {
+            *self.pointer.lock().unwrap_or_else(PoisonError::into_inner) = known;
+            return Err(error);
+        }
+        Ok(Revision(pointer.commit.to_string()))
+    }
+
+    fn point(&self, exchange: &Arc<Exchange>) -> Result<Pointer, SourceError> {
+        match &self.reference {
+            Reference::Branch(name) => self.list(exchange)?.branch(name),
+            Reference::Tag(name) => self.list(exchange)?.tag(name),
+            Reference::Semver(range) => self.list(exchange)?.newest(range),
+            // It never moves: once it is here, the remote is asked nothing.
+            Reference::Commit(id) => {
+                let oid = oid(id)?;
+                self.reading(exchange, oid, |repository, _| {
+                    tree::find_commit(repository, oid).map(|_| ())
+                })?;
+                Ok(Pointer {
+                    name: None,
+                    object: oid,
+                    commit: oid,
+                })
+            }
         }
     }
 
-    fn no_branch(&self, mut names: Vec<String>) -> SourceError {
-        let (shown, branch) = (&self.remote.shown, &self.branch);
-        if names.is_empty() {
-            return SourceError::new(
-                SourceFault::Missing,
-                format!("{shown} is empty: push a first commit to branch `{branch}`"),
-            );
+    /// One listing of references.
+    fn list(&self, exchange: &Arc<Exchange>) -> Result<Listing, SourceError> {
+        let listed = exchange.run(|| {
+            let mut remote = git2::Remote::create_detached(self.remote.address())?;
+            let connection = remote.connect_auth(Direction::Fetch, None, None)?;
+            let heads = connection.list()?.iter();
+            // git2 panics at a name that is not UTF-8. Anybody may push one; no source watches it.
+            let named = |head: &RemoteHead<'_>| catch_unwind(AssertUnwindSafe(|| head.name().to_owned())).ok();
+            let heads = heads.map(|head| (named(head).unwrap_or_default(), head.oid()));
+            Ok(Listing::new(&self.remote.shown, heads))
+        });
+        listed.map_err(|failed| failed.explain(exchange))?
+    }
+
+    fn moved(&self, tag: &str, before: Oid, now: Oid) -> Result<(), SourceError> {
+        let shown = &self.remote.shown;
+        match self.moved_tag {
+            MovedTag::Refuse => Err(SourceError::new(
+                SourceFault::Untrusted,
+                format!(
+                    "the tag `{tag}` of {shown} was moved: it was at {before} and is at {now} now; find out who moved it, and release under a new tag, or take it with `force_push: allow`"
+                ),
+            )),
+            MovedTag::Follow => {
+                tracing::warn!(source.url = %shown, "the tag {tag} was moved from {before} to {now}, and is followed");
+                Ok(())
+            }
         }
-        names.sort_by_cached_key(|name| (distance(name, branch), name.clone()));
-        let nearby = names.iter().take(NEARBY).map(|name| format!("`{name}`"));
-        SourceError::new(
-            SourceFault::Missing,
-            format!(
-                "{shown} has no branch `{branch}`: correct `branch` or push it; there is {}{}",
-                nearby.collect::<Vec<_>>().join(", "),
-                if names.len() > NEARBY { ", and more" } else { "" }
-            ),
-        )
+    }
+
+    /// Whether what is pointed at bears the signatures that it must have. What is not there yet is fetched.
+    fn verified(&self, exchange: &Arc<Exchange>, pointer: &Pointer) -> Result<(), SourceError> {
+        let Some(verify) = &self.verify else {
+            return Ok(());
+        };
+        let signers = verify.signers()?;
+        self.reading(exchange, pointer.commit, |repository, _| {
+            verify::check(repository, pointer, verify, &signers, &self.remote.shown)
+        })?;
+        self.mirror.accept(pointer.commit)
     }
 
     fn checkout(&self, exchange: &Arc<Exchange>, oid: Oid, folders: &[String]) -> Result<Tree, SourceError> {
-        match self.read(oid, folders) {
-            Ok(tree) => return Ok(tree),
+        let tree = self.reading(exchange, oid, |repository, blobs| {
+            tree::read(repository, oid, folders, &self.limits, blobs)
+        })?;
+        // What the reference was last seen at may have been here before it was watched.
+        let is_pointed_at = self.pointer().is_some_and(|pointer| pointer.commit == oid);
+        if self.verify.is_none() && (is_pointed_at || self.mirror.is_newest(oid)) {
+            self.mirror.accept(oid)?;
+        }
+        Ok(tree)
+    }
+
+    /// Reads the mirror. What is not there is fetched, once; a mirror that is damaged is made anew, once.
+    fn reading<T>(
+        &self,
+        exchange: &Arc<Exchange>,
+        oid: Oid,
+        read: impl Fn(&Repository, &mut Blobs) -> Result<T, ReadFault>,
+    ) -> Result<T, SourceError> {
+        let read = || {
+            let mut blobs = self.blobs();
+            let repository = self.mirror.repository()?;
+            read(&repository, &mut blobs)
+        };
+        match read() {
+            Ok(found) => return Ok(found),
             Err(ReadFault::Source(error)) => return Err(error),
             Err(ReadFault::Absent | ReadFault::Broken(_)) => {}
         }
         let _turn = exchange.wait(self.fetching.lock())?;
         // Whoever had the turn before may have brought it.
-        match self.read(oid, folders) {
-            Ok(tree) => return Ok(tree),
+        match read() {
+            Ok(found) => return Ok(found),
             Err(ReadFault::Source(error)) => return Err(error),
-            Err(ReadFault::Absent) => self.mirror.fetch(exchange, &self.blobs)?,
-            Err(ReadFault::Broken(why)) => self.mirror.renew(exchange, &self.blobs, &why)?,
+            Err(ReadFault::Absent) => {
+                let specs = self.refspecs(exchange)?;
+                self.mirror.fetch(exchange, &self.blobs, &specs)?;
+            }
+            Err(ReadFault::Broken(why)) => {
+                let specs = self.refspecs(exchange)?;
+                self.mirror.renew(exchange, &self.blobs, &specs, &why)?;
+            }
         }
-        self.read(oid, folders).map_err(|fault| match fault {
+        let shown = &self.remote.shown;
+        let watched = self.reference.words(self.pointer().as_ref().and_then(Pointer::tag));
+        read().map_err(|fault| match fault {
             ReadFault::Source(error) => error,
+            ReadFault::Absent if matches!(self.reference, Reference::Commit(_)) => SourceError::new(
+                SourceFault::Missing,
+                format!("no branch and no tag of {shown} leads to commit {oid}: correct `commit`, or push a branch that holds it"),
+            ),
             ReadFault::Absent => SourceError::new(
                 SourceFault::Missing,
                 format!(
-                    "revision {oid} is not on branch `{}` of {}: the branch was forced or deleted meanwhile; its newest revision is looked up again",
-                    self.branch, self.remote.shown
+                    "revision {oid} is not on {watched} of {shown}: that was forced or deleted meanwhile; its newest revision is looked up again"
                 ),
             ),
             ReadFault::Broken(why) => SourceError::new(
                 SourceFault::Unreadable,
                 format!(
-                    "revision {oid} of {} cannot be read, also after fetching it anew ({why}): check the repository with `git fsck`",
-                    self.remote.shown
+                    "revision {oid} of {shown} cannot be read, also after fetching it anew ({why}): check the repository with `git fsck`"
                 ),
             ),
         })
     }
 
-    fn read(&self, oid: Oid, folders: &[String]) -> Result<Tree, ReadFault> {
-        let mut blobs = self.blobs();
-        let repository = self.mirror.repository()?;
-        tree::read(&repository, oid, folders, &self.limits, &mut blobs)
+    /// What is fetched, and where it is kept.
+    fn refspecs(&self, exchange: &Arc<Exchange>) -> Result<Vec<String>, SourceError> {
+        let pointer = match (&self.reference, self.pointer()) {
+            (Reference::Commit(_), _) => return Ok(mirror::EVERYTHING.map(str::to_owned).to_vec()),
+            (_, Some(pointer)) => pointer,
+            // A revision is wanted of which only the mirror knew, and the mirror is gone.
+            (_, None) => self.point(exchange)?,
+        };
+        let one = pointer.name.unwrap_or_default();
+        Ok(vec![mirror::one(&one)])
     }
 
     fn describe(&self, oid: Oid) -> Option<Commit> {
@@ -394,52 +475,8 @@ impl Inner {
     }
 }
 
-/// Checks that address and credentials fit, and makes what reaches the repository.
-fn remote(url: &str, auth: Auth, ca: Option<PathBuf>) -> Result<Remote, SourceError> {
-    let Address { endpoint, userinfo } = url::parse(url)?;
-    let shown = shown_url(url);
-    let mut secrets: Vec<Secret> = userinfo.iter().map(|(_, secret)| secret.clone()).collect();
-    let auth = match (auth, userinfo) {
-        (Auth::None, Some((username, password))) => Auth::Basic { username, password },
-        (auth, _) => auth,
-    };
-    let misfit = |message: String| Err(SourceError::new(SourceFault::Refused, message));
-    match (&endpoint, &auth) {
-        (_, Auth::None) | (Endpoint::Ssh(_), Auth::Ssh { .. }) => {}
-        (Endpoint::Http(_), Auth::Token(secret) | Auth::Basic { password: secret, .. }) => {
-            if endpoint.is_plain_http() {
-                tracing::warn!(source.url = %shown, "credentials are sent over http without TLS: use https");
-            }
-            secrets.push(secret.clone());
-        }
-        (Endpoint::Http(_), Auth::Ssh { .. }) => {
-            return misfit(format!(
-                "{shown} is an http address and `auth` holds an ssh key: set a token"
-            ));
-        }
-        (Endpoint::Ssh(_), Auth::Token(_) | Auth::Basic { .. }) => {
-            return misfit(format!(
-                "{shown} is an ssh address and `auth` holds no ssh key: set key and known_hosts"
-            ));
-        }
-        (Endpoint::Local(_), _) => {
-            return misfit(format!("{shown} is a local folder and needs no `auth`: remove it"));
-        }
-    }
-    let http = match &endpoint {
-        Endpoint::Http(_) if endpoint.is_plain_http() => Some(http_transport::client(Trust::Nobody)?),
-        Endpoint::Http(_) => Some(http_transport::client(
-            ca.as_deref().map_or(Trust::System, Trust::File),
-        )?),
-        Endpoint::Ssh(_) | Endpoint::Local(_) => None,
-    };
-    Ok(Remote {
-        shown,
-        endpoint,
-        auth,
-        secrets,
-        http,
-    })
+fn normal(folders: &[String]) -> Result<Vec<String>, SourceError> {
+    folders.iter().map(|folder| file::normal_folder(folder)).collect()
 }
 
 fn oid(revision: &Revision) -> Result<Oid, SourceError> {
@@ -452,37 +489,4 @@ fn oid(revision: &Revision) -> Result<Oid, SourceError> {
                 format!("`{revision}` is no full commit id: take the one that `git rev-parse` prints"),
             )
         })
-}
-
-/// Levenshtein's distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_distance_of_two_names_counts_what_has_to_be_typed() {
-        for (a, b, steps) in [
-            ("main", "main", 0),
-            ("main", "mian", 2),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(a, b), steps);
-        }
-    }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use driftless_core::key::Revision;
 use driftless_core::tree::{Content, File, Refusal, Tree};
-use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
+use git2::{Commit, ErrorCode, ObjectType, Odb, Oid, Repository};
+use sha2::{Digest as _, Sha256};
 
 use crate::source::file::{self, Limits};
-use crate::source::{SourceError, SourceFault};
+use crate::source::{SourceError, SourceFault, TreeId};
 
 /// Why a commit's files could not be read.
 #[derive(Debug)]
@@ -120,6 +121,70 @@ fn within(odb: &Odb<'_>, tree: Oid, limits: &Limits) -> Result<(), ReadFault> {
     Ok(())
 }
 
+/// The commit `oid`, unless it is larger than anybody writes one.
+pub(super) fn find_commit(repository: &Repository, oid: Oid) -> Result<Commit<'_>, ReadFault> {
+    match repository.odb()?.read_header(oid) {
+        Ok((bytes, ObjectType::Commit)) if bytes <= COMMIT_BYTES => Ok(repository.find_commit(oid)?),
+        Ok((_, ObjectType::Commit)) => Err(ReadFault::Source(SourceError::new(
+            SourceFault::Unreadable,
+            format!("the message of commit {oid} is over {COMMIT_BYTES} bytes: commit again with a shorter one"),
+        ))),
+        Ok((_, kind)) => Err(ReadFault::Source(SourceError::new(
+            SourceFault::Missing,
+            format!("{oid} is a {kind} and no commit: name a commit"),
+        ))),
+        Err(error) if error.code() == ErrorCode::NotFound => Err(ReadFault::Absent),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the history of `newer` holds `older`. The mirror has all of it: it is never fetched in part.
+pub(super) fn descends(repository: &Repository, newer: Oid, older: Oid) -> Result<bool, ReadFault> {
+    find_commit(repository, newer)?;
+    if !repository.odb()?.exists(older) {
+        return Ok(false);
+    }
+    Ok(repository.graph_descendant_of(newer, older)?)
+}
+
+/// What stands for all that lies under `folders` (normal, from the root) at commit `oid`: their ids, in their order.
+pub(super) fn fingerprint(
+    repository: &Repository,
+    oid: Oid,
+    folders: &[String],
+    limits: &Limits,
+) -> Result<TreeId, ReadFault> {
+    let odb = repository.odb()?;
+    let commit = find_commit(repository, oid)?;
+    within(&odb, commit.tree_id(), limits)?;
+    let root = commit.tree()?;
+    let mut digest = Sha256::new();
+    for folder in folders {
+        let mut tree = Some(root.clone());
+        let mut found = Some((0o040_000, root.id()));
+        for name in folder.split('/').filter(|name| !name.is_empty()) {
+            found = match &tree {
+                Some(tree) => tree
+                    .get_name_bytes(name.as_bytes())
+                    .map(|entry| (entry.filemode_raw(), entry.id())),
+                None => None, // Below a file, a link or a submodule is nothing.
+            };
+            tree = match found {
+                Some((mode, id)) if matches!(Mode::of(mode), Mode::Folder) => {
+                    within(&odb, id, limits)?;
+                    Some(repository.find_tree(id)?)
+                }
+                _ => None,
+            };
+        }
+        let found = found.map_or("absent".to_owned(), |(mode, id)| format!("{mode:o} {id}"));
+        digest.update(format!("{} {folder} {found}\n", folder.len()));
+    }
+    Ok(TreeId(
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+    ))
+}
+
 /// Reads the files under `folders` (normal, from the root) at commit `oid`.
 pub(super) fn read(
     repository: &Repository,
@@ -129,24 +194,7 @@ pub(super) fn read(
     blobs: &mut Blobs,
 ) -> Result<Tree, ReadFault> {
     let odb = repository.odb()?;
-    match odb.read_header(oid) {
-        Ok((bytes, ObjectType::Commit)) if bytes <= COMMIT_BYTES => {}
-        Ok((_, ObjectType::Commit)) => {
-            return Err(ReadFault::Source(SourceError::new(
-                SourceFault::Unreadable,
-                format!("the message of commit {oid} is over {COMMIT_BYTES} bytes: commit again with a shorter one"),
-            )));
-        }
-        Ok((_, kind)) => {
-            return Err(ReadFault::Source(SourceError::new(
-                SourceFault::Missing,
-                format!("{oid} is a {kind} and no commit: name a commit"),
-            )));
-        }
-        Err(error) if error.code() == ErrorCode::NotFound => return Err(ReadFault::Absent),
-        Err(error) => return Err(error.into()),
-    }
-    let commit = repository.find_commit(oid)?;
+    let commit = find_commit(repository, oid)?;
     let revision = Revision(oid.to_string());
     within(&odb, commit.tree_id(), limits)?;
     let root = commit.tree()?;
