@@ -25,7 +25,7 @@ const REDIRECTS: usize = 5;
 pub(super) enum Trust<'a> {
     /// The authorities that the system knows.
     System,
-    /// Those in a file of PEM certificates, and no others.
+    /// Those in a file of PEM certificates besides.
     File(&'a Path),
     /// Nobody's: for plain http, which must also work where the system has no authorities installed.
     Nobody,
@@ -57,7 +57,7 @@ pub(super) fn client(trust: Trust<'_>) -> Result<Client, SourceError> {
         }));
     builder = match trust {
         Trust::System => builder,
-        Trust::File(path) => builder.tls_certs_only(authorities(path)?),
+        Trust::File(path) => builder.tls_certs_merge(authorities(path)?),
         Trust::Nobody => builder.tls_certs_only([]),
     };
     builder.build().map_err(|error| {
