@@ -107,6 +107,71 @@ async fn a_push_during_a_pass_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_push_that_touches_nothing_of_an_environment_costs_it_no_request_and_no_run() {
+    let house = House::start();
+    house.runs(1).await;
+    house.log.take();
+    house.source.push("r2", &[("x", "red"), ("y", "red")]);
+    tokio::time::sleep(5 * MINUTE).await;
+    assert!(house.log.take().iter().all(|line| line == "head"));
+    assert_eq!(house.store.ended().len(), 1);
+    let view = house.view();
+    assert_eq!(view.revision, Some(Revision("r2".into())));
+    assert_eq!(
+        house.overview().sources["config"].commit.clone().unwrap().subject,
+        "subject of r2"
+    );
+    let metrics = house.metrics.encode();
+    assert!(metrics.contains(r#"driftless_revision_info{environment="prod",revision="r2"} 1"#));
+
+    // A delivery is only a reason to look: its run is recorded, and is idle.
+    house.source.push("r3", &[("x", "red"), ("y", "red")]);
+    let asked = house.driver.trigger_source("config", &hook());
+    let runs = house.runs(2).await;
+    assert_eq!((&runs[1].id, runs[1].idle), (&asked[0].1, true));
+    assert_eq!(runs[1].revision, Some(Revision("r3".into())));
+    assert!(house.log.take().iter().all(|line| line == "head"));
+
+    // Who asks in person gets a pass, and drift is looked for as before.
+    house.source.push("r4", &[("x", "red"), ("y", "red")]);
+    house.trigger(Trigger::Manual);
+    let runs = house.runs(3).await;
+    assert_eq!((&runs[2].trigger, runs[2].idle), (&Trigger::Manual, false));
+    assert_eq!(house.log.count("observed"), 1);
+    let mut plot = Plot::new();
+    plot.drift_interval = 5 * MINUTE;
+    let house = plot.start();
+    house.runs(1).await;
+    house.source.push("r2", &[("x", "red"), ("y", "red")]);
+    house.platform.by_hand(&key("item/b/x"), "black");
+    let runs = house.runs(2).await;
+    assert_eq!(
+        (&runs[1].trigger, runs[1].message.as_str()),
+        (&Trigger::Drift, "1 updated, 3 in sync")
+    );
+    assert_eq!(runs[1].revision, Some(Revision("r2".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_after_a_pass_that_did_not_succeed_whole_starts_another_whatever_it_touches() {
+    let plot = Plot::new();
+    let files = || {
+        vec![
+            file("boxes/b/_box.yaml", Some(&[("name", "b")])),
+            file("boxes/b/items/x.yaml", None),
+        ]
+    };
+    plot.source.push_files("r1", files());
+    let house = plot.start();
+    assert_eq!(house.runs(1).await[0].conclusion, Some(Conclusion::Partial));
+    house.source.push_files("r2", files());
+    house.driver.trigger_source("config", &hook());
+    let runs = house.runs(2).await;
+    assert_eq!((&runs[1].trigger, runs[1].idle), (&hook(), false));
+    assert_eq!(runs[1].conclusion, Some(Conclusion::Partial));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_webhook_without_a_push_is_recorded_and_asks_the_platform_nothing() {
     let house = House::start();
     house.runs(1).await;

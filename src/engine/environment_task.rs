@@ -22,6 +22,7 @@ use super::run::{self, DriftCheck, Ended, Retry};
 use super::source_task::Looked;
 use super::suspension::{self, Suspensions};
 use super::{Activity, EnvironmentView};
+use crate::source::TreeId;
 use crate::store::{RunRecord, Trigger};
 
 /// An environment to drive.
@@ -102,8 +103,10 @@ pub(super) struct EnvironmentTask {
 pub(super) struct Dues {
     /// Whether any pass was run: the first is due at once.
     started: bool,
-    /// The revision that the last pass was about.
+    /// The revision that the last pass was about, or that passed it by.
     attempted: Option<Revision>,
+    /// What lay under the environment's folders when the last pass succeeded whole; nothing after any other.
+    settled: Option<TreeId>,
     /// Passes in a row that did not succeed.
     failures: u32,
     retry: Option<Instant>,
@@ -134,6 +137,12 @@ impl Dues {
     /// Whether a pass could find nothing that the last one has not found: it succeeded, and neither Git nor the time moved.
     fn is_idle(&self, looked: &Looked, now: Instant) -> bool {
         self.failures == 0 && self.reason(looked, now).is_none()
+    }
+
+    /// Whether the source moved without anything of this environment's: `tree` is what lies under its folders now, and the pass
+    /// over the same succeeded whole.
+    fn is_passed_by(&self, looked: &Looked, tree: Option<&TreeId>) -> bool {
+        self.failures == 0 && self.moved(looked) && tree.is_some() && tree == self.settled.as_ref()
     }
 
     /// When something is due without anybody's doing.
@@ -263,8 +272,35 @@ impl EnvironmentTask {
         }
     }
 
+    /// What lies under the environment's folders, as far as the source can tell.
+    async fn tree(&self, looked: &Looked) -> Option<TreeId> {
+        let Environment {
+            source,
+            folder,
+            overlays,
+            ..
+        } = &self.environment;
+        let folders: Vec<String> = std::iter::once(folder).chain(overlays).cloned().collect();
+        let told = source.fingerprint(looked.revision.as_ref()?, &folders);
+        tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => None,
+            // A pass that tries to read it says why it cannot be.
+            told = told => told.ok(),
+        }
+    }
+
     async fn pass(&mut self, asked: Asked, looked: &Looked) {
         let span = info_span!("run", env.name = %self.name, run.id = %asked.run.0);
+        let tree = self.tree(looked).await;
+        // Who asks in person gets a pass.
+        if asked.trigger != Trigger::Manual && self.dues.is_passed_by(looked, tree.as_ref()) {
+            self.dues.attempted.clone_from(&looked.revision);
+            run::show_revision(&self.name, &self.environment, looked, &self.shared).await;
+            if asked.trigger == Trigger::Revision {
+                return;
+            }
+        }
         let idle = matches!(asked.trigger, Trigger::Webhook(_)) && self.dues.is_idle(looked, Instant::now());
         let record = RunRecord {
             id: asked.run,
@@ -291,6 +327,7 @@ impl EnvironmentTask {
         let ended = run::run(&self.name, &self.environment, record, looked, &brake, &self.shared)
             .instrument(span)
             .await;
+        self.dues.settled = tree.filter(|_| ended.conclusion == Conclusion::Succeeded);
         let drift = jittered(self.drift_interval, fastrand::f64());
         let retry = self.shared.retry;
         self.dues.end(&ended, Instant::now(), drift, |failures| {

@@ -160,13 +160,7 @@ async fn pass(
         () = shared.stop.cancelled() => return Err(PassError::Stopped),
         prepared = prepare => prepared?,
     };
-    if let Some(revision) = &looked.revision {
-        shared.metrics.revision(name, revision);
-        shared
-            .views
-            .environment(name, |view| view.revision = Some(revision.clone()));
-        describe(environment, looked, shared).await;
-    }
+    show_revision(name, environment, looked, shared).await;
     let faults = prepared.faults();
     let diagnostics = prepared.diagnostics.clone();
     let gaps = gaps(&prepared);
@@ -220,9 +214,14 @@ fn unread(environment: &Environment, looked: &Looked) -> PassError {
     }
 }
 
-/// Before the checkout the source may have known no more of the revision than its id.
-async fn describe(environment: &Environment, looked: &Looked, shared: &Shared) {
+/// Shows the revision as the environment's: one that a pass has read, or that changed nothing of it.
+pub(super) async fn show_revision(name: &EnvironmentName, environment: &Environment, looked: &Looked, shared: &Shared) {
     let Some(revision) = &looked.revision else { return };
+    shared.metrics.revision(name, revision);
+    shared
+        .views
+        .environment(name, |view| view.revision = Some(revision.clone()));
+    // Before it was read, the source may have known no more of it than its id.
     if let Some(commit) = environment.source.describe(revision).await {
         shared.views.source(environment.source.name(), |view| {
             if view.revision.as_ref() == Some(revision) {

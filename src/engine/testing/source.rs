@@ -11,7 +11,7 @@ use driftless_core::value::Value;
 use driftless_core::yaml::{Data, Entry, Mark, Node, Parsed};
 
 use super::Log;
-use crate::source::{Commit, Source, SourceError, SourceFault};
+use crate::source::{Commit, Source, SourceError, SourceFault, TreeId};
 
 /// A source whose revisions a test pushes.
 pub(in crate::engine) struct TestSource {
@@ -148,6 +148,11 @@ impl Source for TestSource {
     async fn descends(&self, newer: &Revision, older: &Revision) -> Result<bool, SourceError> {
         let line = self.state.lock().unwrap().lines.get(newer).cloned();
         Ok(line.is_some_and(|line| line.contains(older)))
+    }
+
+    async fn fingerprint(&self, revision: &Revision, _: &[String]) -> Result<TreeId, SourceError> {
+        let state = self.state.lock().unwrap();
+        Ok(TreeId(format!("{:?}", state.trees[revision])))
     }
 
     async fn describe(&self, revision: &Revision) -> Option<Commit> {
