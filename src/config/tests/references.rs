@@ -29,6 +29,14 @@ fn a_source_watches_one_thing_and_verifies_it_with_keys_that_are_there() {
             "5:21: error[bad_value]: `sources[0].verify.mode` asks for a signed tag where none is watched",
         ),
         (
+            source("verify: { mode: all, keys: [/keys/release.asc] }"),
+            "5:21: error[bad_value]: `sources[0].verify.mode` should be one of `head`, `tag`, `tag_and_head`",
+        ),
+        (
+            source("verify: { keys: [/keys/release.asc] }"),
+            "5:13: error[missing_key]: `sources[0].verify` has no `mode`",
+        ),
+        (
             source("branch: main\n    tag: v1"),
             "6:10: error[bad_value]: `sources[0].tag` stands beside `branch` (help: keep one of",
         ),
