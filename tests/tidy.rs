@@ -24,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform/qualytics/", &["platform", "codec"]),
     ("source/", &["source", "clock"]),
     ("store/mod.rs", &[]),
+    ("store/audit", &[]),
     ("store/drifts.rs", &[]),
     ("store/facts.rs", &["store"]),
     ("store/sqlite", &["store", "codec"]),

@@ -1,6 +1,7 @@
 //! `driftless apply`: plans, asks, and carries the plan out.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -12,11 +13,14 @@ use driftless_core::report::Outcomes;
 use super::plan::{has_errors, show_faults};
 use super::progress::Bar;
 use super::scope::{Scope, ScopeArgs};
+use super::wire::Access;
 use super::{Exit, out, stop_on_signals};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::apply::Limits;
+use crate::engine::audit::Origin;
 use crate::engine::circumstances::gather;
 use crate::engine::reconcile::{carry_out, prepare};
+use crate::store::Trigger;
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
@@ -47,7 +51,7 @@ enum Format {
 }
 
 pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
-    let Some(scope) = Scope::open(&args.scope).await? else {
+    let Some(scope) = Scope::open(&args.scope, Access::Write).await? else {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();
@@ -78,7 +82,13 @@ pub(crate) async fn run(args: ApplyArgs) -> anyhow::Result<Exit> {
     // From here on a signal lets the steps in hand end; before, while it reads and asks, it just ends the command.
     let stop = stop_on_signals()?;
     let bar = Bar::new();
-    let report = carry_out(&scope.environment, prepared, &Limits::default(), &stop, &bar).await;
+    let origin = Origin {
+        run: None,
+        trigger: Trigger::Manual,
+        approver: None,
+        clock: Arc::new(SystemClock),
+    };
+    let report = carry_out(&scope.environment, prepared, &origin, &Limits::default(), &stop, &bar).await;
     bar.finish();
     let report = report?;
     out::result(&match args.format {

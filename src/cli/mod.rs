@@ -2,6 +2,7 @@
 //! environment and exits.
 
 mod apply;
+mod audit;
 mod client;
 mod completions;
 pub mod demo;
@@ -15,6 +16,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod scope;
+mod store;
 mod validate;
 mod wire;
 
@@ -107,6 +109,10 @@ enum Command {
     Validate(validate::ValidateArgs),
     #[command(flatten)]
     Client(client::ClientCommand),
+    /// The record of every write: hands it out, and verifies that nobody changed it.
+    Audit(audit::AuditArgs),
+    /// The store's file: looks it over, and puts a damaged one together again.
+    Store(store::StoreCommandArgs),
     /// Prints JSON Schemas of the documents and of the config file, for editors.
     Schema(schema::SchemaArgs),
     /// Prints the script that completes commands and flags in a shell.
@@ -167,6 +173,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(args).await,
         Command::Validate(args) => validate::run(args).await,
         Command::Client(command) => client::run(command).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Store(args) => store::run(args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Sandbox(args) => sandbox::run(args).await,

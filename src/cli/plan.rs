@@ -9,6 +9,7 @@ use driftless_core::render;
 
 use super::progress::Bar;
 use super::scope::{Scope, ScopeArgs};
+use super::wire::Access;
 use super::{Exit, diagnostics, out};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::circumstances::gather;
@@ -40,7 +41,7 @@ enum Format {
 }
 
 pub(crate) async fn run(args: PlanArgs) -> anyhow::Result<Exit> {
-    let Some(scope) = Scope::open(&args.scope).await? else {
+    let Some(scope) = Scope::open(&args.scope, Access::Read).await? else {
         return Ok(Exit::Error);
     };
     let bar = Bar::new();

@@ -15,7 +15,8 @@ use driftless_core::schema::{Archiving, KindSpec, Schema};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
 
-use super::{diagnostics, process_environment, wire};
+use super::wire::{self, Access};
+use super::{diagnostics, process_environment};
 use crate::config::{dotenv, secret_file};
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
@@ -24,7 +25,6 @@ use crate::platform::Platform;
 use crate::platform::http::{Network, Proxy};
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::source::layers::LayeredSource;
-use crate::store::sqlite::{self, SqliteStore};
 use crate::variables::Values;
 
 #[derive(Debug, Args)]
@@ -131,10 +131,10 @@ pub(crate) struct Instance {
 
 impl Scope {
     /// Opens what the flags name. `None` when the config file has faults: they are printed.
-    pub(crate) async fn open(args: &ScopeArgs) -> anyhow::Result<Option<Self>> {
+    pub(crate) async fn open(args: &ScopeArgs, access: Access) -> anyhow::Result<Option<Self>> {
         let process = process_environment();
         if let (Some(config), Some(name)) = (&args.instance.config, &args.instance.environment) {
-            return Self::of_config(config, name, args, process).await;
+            return Self::of_config(config, name, args, access, process).await;
         }
         let Some(input) = &args.input else {
             bail!("nothing says what is desired: pass --input DIR, or --config FILE --environment NAME");
@@ -149,8 +149,8 @@ impl Scope {
         let (folder, overlays) = source.folders();
         let memory = match &args.store {
             Some(url) => {
-                let store = SqliteStore::open(url, sqlite::Limits::default()).await?;
-                Some(Memory::new(Arc::new(store), None, platform.target()))
+                let store = wire::store_for(access, url).await?;
+                Some(Memory::new(store, None, platform.target()))
             }
             None => None,
         };
@@ -190,6 +190,7 @@ impl Scope {
         path: &std::path::Path,
         name: &str,
         args: &ScopeArgs,
+        access: Access,
         process: BTreeMap<String, String>,
     ) -> anyhow::Result<Option<Self>> {
         let config = match wire::read_config(path, &process) {
@@ -199,7 +200,7 @@ impl Scope {
                 return Ok(None);
             }
         };
-        let mut environment = wire::one_environment(&config, name, &process).await?;
+        let mut environment = wire::one_environment(&config, name, access, &process).await?;
         environment.left_out = left_out(&args.instance.include)?;
         if let Some(prune) = args.prune {
             environment.policy.prune = prune.policy(environment.platform.schema());

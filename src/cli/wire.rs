@@ -58,6 +58,25 @@ pub(crate) async fn store(config: &Config) -> anyhow::Result<SqliteStore> {
     Ok(SqliteStore::open(&config.store.url, sqlite::Limits::default()).await?)
 }
 
+/// What a command does with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reads it, beside whoever has it open.
+    Read,
+    /// Writes it, alone.
+    Write,
+}
+
+/// Opens a store for a command that makes a single pass.
+pub(crate) async fn store_for(access: Access, url: &str) -> anyhow::Result<Arc<SqliteStore>> {
+    let limits = sqlite::Limits::default();
+    let store = match access {
+        Access::Read => SqliteStore::open_for_reading(url, limits).await?,
+        Access::Write => SqliteStore::open(url, limits).await?,
+    };
+    Ok(Arc::new(store))
+}
+
 /// What the driver needs, from a config file.
 pub(crate) struct Assembly {
     pub(crate) sources: Vec<SourceSetup>,
@@ -122,10 +141,11 @@ pub(crate) fn assemble(
 pub(crate) async fn one_environment(
     config: &Config,
     name: &str,
+    access: Access,
     process: &BTreeMap<String, String>,
 ) -> anyhow::Result<Environment> {
     let address = qualytics::target(&target(config, find(config, name)?)?.url).map_err(failed)?;
-    let store = Arc::new(store(config).await?);
+    let store = store_for(access, &config.store.url).await?;
     let mut sources: BTreeMap<&str, Arc<GitSource>> = BTreeMap::new();
     let mut environments = Vec::new();
     // Those of the same instance are known to it, as they are in the daemon.

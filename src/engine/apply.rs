@@ -12,6 +12,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 
+use super::audit::Audit;
 use super::backoff::Backoff;
 use super::brake::Brake;
 use super::reconcile::Memory;
@@ -104,6 +105,7 @@ pub(super) struct Tools<'a> {
     pub(super) ids: &'a Ids,
     pub(super) memory: Option<&'a Memory>,
     pub(super) digest: &'a Digest,
+    pub(super) audit: &'a Audit<'a>,
     /// Keys whose write an earlier process was about to try.
     pub(super) open: &'a BTreeSet<Key>,
     pub(super) limits: &'a Limits,

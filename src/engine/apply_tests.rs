@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::apply::{Limits, Unfollowed};
 use super::reconcile;
-use super::testing::bench::{Bench, create, plan, prod, step, words};
+use super::testing::bench::{Bench, create, origin, plan, prod, step, words};
 use super::testing::{BOX, ITEM, Log, Script, TestPlatform, TestSource, environment, failure, key};
+use crate::store::audit::Note;
 use crate::store::{Intent, Store as _};
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +67,7 @@ async fn an_open_intent_of_which_nothing_is_left_to_do_is_settled_unless_it_is_h
             key: key(name),
             digest: Digest::of("earlier"),
         };
-        bench.store.intend(&prod(), &intent).await.unwrap();
+        bench.store.intend(&prod(), &intent, &Note::default()).await.unwrap();
     }
     bench.gaps.push(Gap {
         kind: ITEM,
@@ -193,7 +194,7 @@ async fn a_bare_instance_is_compared_and_written_without_a_ledger() {
             .await
             .unwrap();
         let stop = CancellationToken::new();
-        reconcile::carry_out(&bare, prepared, &Limits::default(), &stop, &Unfollowed)
+        reconcile::carry_out(&bare, prepared, &origin(), &Limits::default(), &stop, &Unfollowed)
             .await
             .unwrap()
     };

@@ -50,6 +50,12 @@ pub(super) enum Use {
 }
 
 impl Use {
+    /// Who let the plan through that is carried out under it.
+    pub(super) fn approver(self, approval: &Approval) -> Option<String> {
+        let unnamed = || "somebody who gave no name".to_owned();
+        (self == Use::Spent).then(|| approval.by.clone().unwrap_or_else(unnamed))
+    }
+
     /// What the run's line says of it.
     pub(super) fn words(self, approval: &Approval) -> String {
         let Approval { by, run, .. } = approval;

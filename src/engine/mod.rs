@@ -14,6 +14,7 @@ pub mod apply;
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod apply_tests;
 mod approval;
+pub mod audit;
 pub mod backoff;
 pub mod brake;
 pub mod breaker;

@@ -20,6 +20,7 @@ use driftless_core::value::Map;
 use tracing::{info, warn};
 
 use super::apply::{self, Follower, Limits, Phase, Tools};
+use super::audit::{Audit, Origin};
 use super::brake::Brake;
 use super::lineage::{self, Branch};
 use super::windows::Windows;
@@ -297,14 +298,15 @@ async fn observe(environment: &Environment, desired: &Desired, ledger: Option<&L
     })
 }
 
-/// Carries `prepared` out: notes what both sides agree on already, writes what differs, and says what became of it. When
-/// `brake` is pulled, the steps in hand end and no other starts.
+/// Carries `prepared` out on behalf of `origin`: notes what both sides agree on already, writes what differs, and says what became
+/// of it. When `brake` is pulled, the steps in hand end and no other starts.
 ///
 /// # Errors
 /// When the store could not be used before anything was tried; what goes wrong later is an outcome of its step.
 pub async fn carry_out(
     environment: &Environment,
     prepared: Prepared,
+    origin: &Origin,
     limits: &Limits,
     brake: impl Into<Brake>,
     follower: &dyn Follower,
@@ -313,9 +315,10 @@ pub async fn carry_out(
     let brake = brake.into();
     let Prepared { plan, ids, gaps, .. } = prepared;
     let memory = environment.memory.as_ref();
+    let audit = Audit::of(origin, environment, &plan).await;
     let mut open = BTreeSet::new();
     if let Some(memory) = memory {
-        open = recover(environment, memory, &plan, &gaps)
+        open = recover(environment, memory, &plan, &gaps, &audit)
             .await
             .map_err(PassError::Store)?;
         if !(plan.agreed.is_empty() && plan.moved.is_empty()) {
@@ -337,6 +340,7 @@ pub async fn carry_out(
         ids: &ids,
         memory,
         digest: &plan.digest,
+        audit: &audit,
         open: &open,
         limits,
         brake: &brake,
@@ -353,6 +357,7 @@ async fn recover(
     memory: &Memory,
     plan: &Plan,
     gaps: &[Gap],
+    audit: &Audit<'_>,
 ) -> Result<BTreeSet<Key>, StoreError> {
     let schema = environment.platform.schema();
     let planned: BTreeSet<&Key> = plan.steps.iter().map(|step| &step.change.key).collect();
@@ -364,9 +369,10 @@ async fn recover(
             open.insert(intent.key);
         } else if !hidden(&intent.key) {
             info!(step.key = %intent.key, "The write of {} that was cut off needs nothing more", intent.key);
+            let note = audit.looked_up(&intent);
             memory
                 .store
-                .settle(&memory.name, &intent.key, &Settled::default())
+                .settle(&memory.name, &intent.key, &Settled::default(), &note)
                 .await?;
         }
     }

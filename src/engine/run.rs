@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::apply::{Follower, Phase};
+use super::audit::Origin;
 use super::brake::Brake;
 use super::circumstances::gather;
 use super::drift::{self, Drifts};
@@ -73,11 +74,18 @@ pub(super) async fn run(
     keep(&record, shared).await;
     let follower = ViewFollower::new(name, &record.id, shared);
     // A fault in an adapter must not end the environment's task: the next pass starts afresh.
+    let origin = Origin {
+        run: Some(record.id.clone()),
+        trigger: record.trigger.clone(),
+        approver: None,
+        clock: shared.clock.clone(),
+    };
     let pass = AssertUnwindSafe(pass(
         name,
         environment,
         record.started,
         looked,
+        origin,
         brake,
         &follower,
         shared,
@@ -130,6 +138,7 @@ async fn pass(
     environment: &Environment,
     started: DateTime<Utc>,
     looked: &Looked,
+    mut origin: Origin,
     brake: &Brake,
     follower: &dyn Follower,
     shared: &Shared,
@@ -168,9 +177,11 @@ async fn pass(
     let mut remarks = Vec::new();
     if let (Some(approval), Some(memory)) = (&approval, &environment.memory) {
         let used = approval::take(approval, &prepared.plan, brake, memory).await;
-        remarks.push(used.map_err(PassError::Store)?.words(approval));
+        let used = used.map_err(PassError::Store)?;
+        origin.approver = used.approver(approval);
+        remarks.push(used.words(approval));
     }
-    let report = reconcile::carry_out(environment, prepared, &shared.limits, brake.clone(), follower).await?;
+    let report = reconcile::carry_out(environment, prepared, &origin, &shared.limits, brake.clone(), follower).await?;
     let drifts = remember_drift(environment, &report, &hidden, began).await;
     Ok(Passed {
         report,

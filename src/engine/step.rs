@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 
 use super::apply::Tools;
 use crate::platform::{Done, Found, Job, Progress};
+use crate::store::audit::{Became, Note};
 use crate::store::{Intent, Settled, StoreError};
 
 /// How a step ended.
@@ -20,6 +21,8 @@ pub(super) struct Ended {
 /// Whether the platform holds what was to be written.
 enum Effect {
     Took(Done),
+    /// An earlier process's write did: nothing was sent now.
+    Found(Done),
     /// Certainly not.
     Not(Failure),
     /// Nobody knows: the intent stays open, so that the next pass looks before it writes.
@@ -29,44 +32,43 @@ enum Effect {
 /// Carries out `step`.
 pub(super) async fn carry_out(step: &Step, tools: &Tools<'_>) -> Ended {
     let key = &step.change.key;
-    // An operation that agrees on nothing makes nothing that could be there twice: it needs no intent.
-    let memory = tools.memory.filter(|_| leaves_a_trace(step));
-    if let Some(memory) = memory {
-        let intent = Intent {
-            key: key.clone(),
-            digest: tools.digest.clone(),
+    if let Err(error) = announce(step, tools).await {
+        return Ended {
+            result: Outcomes::Failed(not_tried(&error)),
+            attempts: 0,
         };
-        if let Err(error) = memory.store.intend(&memory.name, &intent).await {
-            return Ended {
-                result: Outcomes::Failed(not_tried(&error)),
-                attempts: 0,
-            };
-        }
     }
     let mut attempts = 0;
     let effect = write(step, tools, &mut attempts).await;
+    let became = effect.became();
+    let note = tools.audit.note(step, &became, attempts);
     let result = match effect {
-        Effect::Took(done) => {
+        Effect::Took(done) | Effect::Found(done) => {
             if let Some(id) = done.remote.filter(|_| !is_operation(step)) {
                 tools.ids.put(key.clone(), id);
             }
             for (key, id) in &done.learned {
                 tools.ids.put(key.clone(), *id);
             }
-            match settle(step, &done, tools).await {
+            match settle(step, &done, &note, tools).await {
                 Ok(()) => Outcomes::Applied { remote: done.remote },
                 Err(error) => Outcomes::Failed(not_remembered(&error)),
             }
         }
         Effect::Not(failure) => {
-            if let Some(memory) = memory
-                && let Err(error) = memory.store.settle(&memory.name, key, &Settled::default()).await
-            {
+            if let Err(error) = end(step, &Settled::default(), &note, tools).await {
                 warn!(step.key = %key, "The intent of {key} stays open: {error}");
             }
             Outcomes::Failed(failure)
         }
-        Effect::Unknown(failure) => Outcomes::Failed(failure),
+        Effect::Unknown(failure) => {
+            if let Some(memory) = tools.memory
+                && let Err(error) = memory.store.note(&note).await
+            {
+                warn!(step.key = %key, "The audit has no word of how the write of {key} ended: {error}");
+            }
+            Outcomes::Failed(failure)
+        }
     };
     if let Outcomes::Failed(failure) = &result {
         let meaning = failure.meaning.word();
@@ -76,6 +78,41 @@ pub(super) async fn carry_out(step: &Step, tools: &Tools<'_>) -> Ended {
         debug!(step.key = %key, step.action = step.change.action.word(), attempts, "Applied {key}");
     }
     Ended { result, attempts }
+}
+
+impl Effect {
+    fn became(&self) -> Became {
+        match self {
+            Effect::Took(_) => Became::Applied,
+            Effect::Found(_) => Became::LookedUp("an earlier process's write of it took effect".to_owned()),
+            Effect::Not(failure) => Became::Failed(failure.message.clone()),
+            Effect::Unknown(failure) => Became::Unknown(failure.message.clone()),
+        }
+    }
+}
+
+/// Commits that `step` is about to be tried.
+async fn announce(step: &Step, tools: &Tools<'_>) -> Result<(), StoreError> {
+    let Some(memory) = tools.memory else { return Ok(()) };
+    let note = tools.audit.note(step, &Became::Intended, 0);
+    // An operation that agrees on nothing makes nothing that could be there twice: it needs no intent.
+    if !leaves_a_trace(step) {
+        return memory.store.note(&note).await;
+    }
+    let intent = Intent {
+        key: step.change.key.clone(),
+        digest: tools.digest.clone(),
+    };
+    memory.store.intend(&memory.name, &intent, &note).await
+}
+
+/// Commits how `step` ended, with what it leaves behind.
+async fn end(step: &Step, settled: &Settled, note: &Note, tools: &Tools<'_>) -> Result<(), StoreError> {
+    let Some(memory) = tools.memory else { return Ok(()) };
+    if !leaves_a_trace(step) {
+        return memory.store.note(note).await;
+    }
+    memory.store.settle(&memory.name, &step.change.key, settled, note).await
 }
 
 fn is_operation(step: &Step) -> bool {
@@ -93,7 +130,7 @@ async fn write(step: &Step, tools: &Tools<'_>, attempts: &mut u32) -> Effect {
     if tools.open.contains(&step.change.key) && could_double(&step.change.action) {
         *attempts = 1;
         match look_up(&mut step, tools).await {
-            Ok(Looked::There(done)) => return Effect::Took(done),
+            Ok(Looked::There(done)) => return Effect::Found(done),
             Ok(Looked::Rest | Looked::Absent) => *attempts = 0,
             Err(failure) => return Effect::Unknown(unknown_since_before(failure)),
         }
@@ -255,11 +292,7 @@ async fn pause(failure: &Failure, attempt: u32, tools: &Tools<'_>) {
 }
 
 /// Writes to the ledger what the step agreed on. Tried again: the platform has it, so the ledger should.
-async fn settle(step: &Step, done: &Done, tools: &Tools<'_>) -> Result<(), StoreError> {
-    let Some(memory) = tools.memory.filter(|_| leaves_a_trace(step)) else {
-        return Ok(());
-    };
-    let key = &step.change.key;
+async fn settle(step: &Step, done: &Done, note: &Note, tools: &Tools<'_>) -> Result<(), StoreError> {
     let entry = step.agreement.clone().map(|mut entry| {
         if !is_operation(step) {
             entry.remote = done.remote.or(step.remote).or(entry.remote);
@@ -271,10 +304,18 @@ async fn settle(step: &Step, done: &Done, tools: &Tools<'_>) -> Result<(), Store
         entry,
         closed: step.closes.clone(),
     };
+    stubborn(tools, || end(step, &settled, note, tools)).await
+}
+
+/// Tries a commit again that failed.
+async fn stubborn<F>(tools: &Tools<'_>, commit: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
     let mut tries = 0;
     loop {
         tries += 1;
-        match memory.store.settle(&memory.name, key, &settled).await {
+        match commit().await {
             Err(_) if tries < SETTLE_TRIES => tokio::time::sleep(tools.limits.retry.wait(tries, fastrand::f64())).await,
             result => return result,
         }

@@ -306,3 +306,79 @@ async fn a_lost_write_stays_in_doubt_when_nothing_more_is_sent() {
         assert_eq!(bench.open_intents(), 1, "the next pass looks before it writes");
     }
 }
+
+/// The records of the audit: key, action and result.
+fn told(bench: &Bench) -> Vec<String> {
+    let state = bench.store.state();
+    let line = |note: &crate::store::audit::Note| format!("{} {}: {}", note.action, note.key, note.result);
+    state.audit.iter().map(line).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_write_is_told_before_and_after_and_on_whose_behalf() {
+    let bench = Bench::new();
+    bench
+        .platform
+        .script(&key("box/c"), [Script::Fails(failure(Meaning::Invalid))]);
+    let _ = bench.run(vec![create("box/b", &[]), create("box/c", &[0])]).await;
+    assert_eq!(
+        told(&bench),
+        [
+            "create box/b: intended",
+            "create box/b: applied",
+            "create box/c: intended",
+            "create box/c: failed: scripted: invalid"
+        ]
+    );
+    let state = bench.store.state();
+    let note = &state.audit[1];
+    assert_eq!((note.run.as_deref(), note.trigger.as_str()), (Some("run-1"), "manual"));
+    assert_eq!(
+        (note.revision.as_deref(), note.author.as_deref()),
+        (Some("r1"), Some("A. Author"))
+    );
+    assert_eq!((note.approver.as_deref(), note.attempts), (Some("someone"), 1));
+    assert_eq!(note.target, "http://a");
+    let change = driftless_core::render::change_json(&create("box/b", &[]).change);
+    let request = format!(
+        "{{\"kind\":\"box\",\"class\":\"pending\",\"remote\":null,\"fields\":[],\"change\":\"{}\"}}",
+        driftless_core::key::Digest::of(&change)
+    );
+    assert_eq!(note.request, request);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_without_an_intent_is_told_too_and_not_tried_where_it_cannot_be() {
+    let bench = Bench::new();
+    let mut sync = step(Action::Operation(operation(&key("box/b"))), &key("box/b"), &[]);
+    sync.agreement = None;
+    let _ = bench.run(vec![sync.clone()]).await;
+    assert_eq!(told(&bench), ["operation box/b: intended", "operation box/b: applied"]);
+    bench.store.state().refuses_intents = true;
+    let report = bench.run(vec![sync]).await;
+    assert_eq!(report.outcomes[0].attempts, 0);
+    assert_eq!(told(&bench).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_end_nobody_knows_is_told_as_that_and_then_what_was_found() {
+    let bench = Bench::new();
+    bench.platform.script(&key("box/b"), [Script::LostAfter]);
+    bench.platform.finds_fail([failure(Meaning::Forbidden)]);
+    let _ = bench.run(vec![create("box/b", &[])]).await;
+    let _ = bench.run(vec![create("box/b", &[])]).await;
+    let told = told(&bench);
+    assert_eq!(told[0], "create box/b: intended");
+    assert!(
+        told[1].starts_with("create box/b: unknown: its effect is unknown"),
+        "{told:?}"
+    );
+    assert_eq!(
+        told[2..],
+        [
+            "create box/b: intended",
+            "create box/b: looked_up: an earlier process's write of it took effect"
+        ]
+    );
+    assert_eq!(bench.platform.state().doubles, 0);
+}

@@ -1,5 +1,6 @@
 //! The port of the store: ledgers, intents and the history of runs.
 
+pub mod audit;
 pub mod drifts;
 pub mod facts;
 pub mod sqlite;
@@ -12,6 +13,7 @@ use driftless_core::plan::Moved;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::Schema;
 
+use self::audit::Note;
 use self::drifts::DriftRecord;
 
 /// What outlives the process.
@@ -44,17 +46,30 @@ pub trait Store: Send + Sync {
     /// When the store cannot be written.
     async fn close(&self, environment: &EnvironmentName, keys: &[Key]) -> Result<(), StoreError>;
 
-    /// Commits, before a write, that it is about to be tried.
+    /// Commits, before a write, that it is about to be tried, and in the same transaction `note`, the audit's record of that.
     ///
     /// # Errors
     /// When the store cannot be written: then the write must not be tried.
-    async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError>;
+    async fn intend(&self, environment: &EnvironmentName, intent: &Intent, note: &Note) -> Result<(), StoreError>;
 
-    /// In one transaction: the write of `key` is settled, with what it leaves behind if it took effect.
+    /// In one transaction: the write of `key` is settled, with what it leaves behind if it took effect, and with `note`, the
+    /// audit's record of how it ended.
     ///
     /// # Errors
     /// When the store cannot be written.
-    async fn settle(&self, environment: &EnvironmentName, key: &Key, settled: &Settled) -> Result<(), StoreError>;
+    async fn settle(
+        &self,
+        environment: &EnvironmentName,
+        key: &Key,
+        settled: &Settled,
+        note: &Note,
+    ) -> Result<(), StoreError>;
+
+    /// Adds a record to the audit that goes with no other change: of what leaves no trace, and of what nobody knows the end.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn note(&self, note: &Note) -> Result<(), StoreError>;
 
     /// Writes that were about to be tried and of which nobody knows the end.
     ///

@@ -2,6 +2,8 @@
 //!
 //! Beside `<file>` lie `<file>.key` (the key of the secret fingerprints) and `<file>.lock` (held while the store is open).
 
+mod audit;
+mod check;
 mod drifts;
 mod fault;
 mod group;
@@ -9,7 +11,10 @@ mod keyfile;
 mod location;
 mod lock;
 mod migrations;
+mod reading;
+mod rebuild;
 mod rows;
+mod salvage;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,10 +29,16 @@ use futures::TryStreamExt as _;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 
+pub use self::check::{Finding, Standing, check as check_file};
+pub use self::reading::Reading;
+pub use self::rebuild::{Rebuilt, rebuild};
+
 use self::fault::Faults;
 use self::group::{Change, Group};
 use self::location::Location;
 use self::lock::Lock;
+use self::migrations::Shape;
+use super::audit::Note;
 use super::drifts::DriftRecord;
 use super::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
@@ -62,7 +73,7 @@ pub struct SqliteStore {
     fingerprints: FingerprintKey,
     limits: Limits,
     faults: Faults,
-    #[expect(dead_code, reason = "held for its drop; `None` in memory")]
+    #[expect(dead_code, reason = "held for its drop; `None` in memory and for reading")]
     lock: Option<Lock>,
 }
 
@@ -118,6 +129,14 @@ impl SqliteStore {
     async fn in_file(path: &Path, limits: Limits) -> Result<Self, StoreError> {
         let faults = Faults::file(path);
         let lock = Lock::take(path)?;
+        if location::is_empty(path)? && location::beside(path, "key").exists() {
+            tracing::warn!(
+                store = %path.display(),
+                "the store is new although its key is there: the file was lost, or this is not where it was. What is live is adopted \
+                 again and nothing is deleted; suspensions, approvals, history and the audit are gone. If that is not what you \
+                 want, stop now and put a backup in its place"
+            );
+        }
         location::prepare(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -131,6 +150,8 @@ impl SqliteStore {
             .connect_with(options.clone().synchronous(SqliteSynchronous::Full))
             .await
             .map_err(|error| faults.of("open", &error))?;
+        migrations::taken(&writer, &faults).await?;
+        reading::assert_sound(&writer, &faults).await?;
         migrations::run(&writer, &faults).await?;
         // After the check that the file is ours: the journal mode is written into it.
         sqlx::query("PRAGMA journal_mode = WAL")
@@ -151,6 +172,49 @@ impl SqliteStore {
             faults,
             lock: Some(lock),
         })
+    }
+
+    /// Opens the store at `location` to read it alone, beside a process that may have it open; what is written through it is
+    /// refused. One that is not there is an empty one. One that must be made ready before it can be read (an older version's,
+    /// one whose key is another) is opened as [`SqliteStore::open`] does.
+    ///
+    /// # Errors
+    /// What is wrong with the place or the file, and what to do about it.
+    pub async fn open_for_reading(location: &str, limits: Limits) -> Result<Self, StoreError> {
+        let Location::File(path) = Location::read(location)? else {
+            return Self::in_memory(limits).await;
+        };
+        if location::is_empty(&path)? {
+            return Self::in_memory(limits).await;
+        }
+        match Self::as_it_is(&path, limits).await? {
+            Some(store) => Ok(store),
+            None => Self::in_file(&path, limits).await,
+        }
+    }
+
+    /// `None` where something is to be done to the file first.
+    async fn as_it_is(path: &Path, limits: Limits) -> Result<Option<Self>, StoreError> {
+        let Some(fingerprints) = keyfile::peek(path)? else {
+            return Ok(None);
+        };
+        let Reading { pool, faults } = Reading::of(path, READERS);
+        let failed = |error: sqlx::Error| faults.of("read", &error);
+        if migrations::shape(&pool).await.map_err(failed)? != Shape::Current
+            || !rows::is_bound(&pool, &fingerprints).await.map_err(failed)?
+        {
+            return Ok(None);
+        }
+        reading::assert_sound(&pool, &faults).await?;
+        Ok(Some(Self {
+            group: Arc::new(Group::new(pool.clone(), faults.clone())),
+            writer: pool.clone(),
+            readers: pool,
+            fingerprints,
+            limits,
+            faults,
+            lock: None,
+        }))
     }
 
     /// Finishes what is under way and closes the file, so that it can be copied as it lies.
@@ -216,14 +280,26 @@ impl Store for SqliteStore {
         transaction.commit().await.map_err(doing)
     }
 
-    async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError> {
-        self.commit(Change::Intend(environment.clone(), intent.clone())).await
+    async fn intend(&self, environment: &EnvironmentName, intent: &Intent, note: &Note) -> Result<(), StoreError> {
+        let note = Box::new(note.clone());
+        self.commit(Change::Intend(environment.clone(), intent.clone(), note))
+            .await
     }
 
-    async fn settle(&self, environment: &EnvironmentName, key: &Key, settled: &Settled) -> Result<(), StoreError> {
-        let settled = Box::new(settled.clone());
-        self.commit(Change::Settle(environment.clone(), key.clone(), settled))
+    async fn settle(
+        &self,
+        environment: &EnvironmentName,
+        key: &Key,
+        settled: &Settled,
+        note: &Note,
+    ) -> Result<(), StoreError> {
+        let (settled, note) = (Box::new(settled.clone()), Box::new(note.clone()));
+        self.commit(Change::Settle(environment.clone(), key.clone(), settled, note))
             .await
+    }
+
+    async fn note(&self, note: &Note) -> Result<(), StoreError> {
+        self.commit(Change::Note(Box::new(note.clone()))).await
     }
 
     async fn intents(&self, environment: &EnvironmentName, schema: &dyn Schema) -> Result<Vec<Intent>, StoreError> {

@@ -200,7 +200,7 @@ pub(crate) async fn pass(environment: &Environment, patience: Patience) -> Pass 
     let faults = prepared.faults();
     let gaps = prepared.gaps.iter().map(|gap| gap.message.clone()).collect();
     let stop = CancellationToken::new();
-    let report = carry_out(environment, prepared, &limits, &stop, &Unfollowed).await;
+    let report = carry_out(environment, prepared, &pipeline::origin(), &limits, &stop, &Unfollowed).await;
     Pass(report.map(|report| (report, faults)), gaps)
 }
 

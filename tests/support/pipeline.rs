@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use driftless::clock::SystemClock;
 use driftless::engine::apply::{Limits, Unfollowed};
+use driftless::engine::audit::Origin;
 use driftless::engine::backoff::Backoff;
 use driftless::engine::reconcile::{Environment, Memory, Prepared, carry_out, prepare};
 use driftless::engine::windows::Windows;
@@ -14,6 +16,7 @@ use driftless::platform::qualytics::files::{ExportOptions, Exported, export};
 use driftless::platform::qualytics::{Qualytics, QualyticsOptions};
 use driftless::platform::{Exchange, Gate, Pass};
 use driftless::source::{Commit, Source, SourceError, SourceFault};
+use driftless::store::Trigger;
 use driftless::store::sqlite::{self, SqliteStore};
 use driftless_core::guard::Circumstances;
 use driftless_core::key::{EnvironmentName, Revision};
@@ -266,10 +269,20 @@ pub(crate) async fn planned_under(environment: &Environment, circumstances: &Cir
     prepared
 }
 
+/// Somebody who asks by hand.
+pub(crate) fn origin() -> Origin {
+    Origin {
+        run: None,
+        trigger: Trigger::Manual,
+        approver: None,
+        clock: Arc::new(SystemClock),
+    }
+}
+
 /// Carries a plan out.
 pub(crate) async fn carried_out(environment: &Environment, prepared: Prepared) -> Report {
     let stop = CancellationToken::new();
-    carry_out(environment, prepared, &limits(), &stop, &Unfollowed)
+    carry_out(environment, prepared, &origin(), &limits(), &stop, &Unfollowed)
         .await
         .unwrap()
 }

@@ -11,6 +11,7 @@ use driftless::engine::{
 use driftless::server::{Access, App, Provider, Webhook, router};
 use driftless::source::Commit;
 use driftless::source::reference::Reference;
+use driftless::store::audit::Note;
 use driftless::store::drifts::DriftRecord;
 use driftless::store::facts::Suspension;
 use driftless::store::{Intent, RunId, RunRecord, Settled, Store, StoreError, Trigger};
@@ -145,11 +146,15 @@ impl Store for FakeStore {
         unreachable!("the server reads runs only")
     }
 
-    async fn intend(&self, _: &EnvironmentName, _: &Intent) -> Result<(), StoreError> {
+    async fn intend(&self, _: &EnvironmentName, _: &Intent, _: &Note) -> Result<(), StoreError> {
         unreachable!("the server reads runs only")
     }
 
-    async fn settle(&self, _: &EnvironmentName, _: &Key, _: &Settled) -> Result<(), StoreError> {
+    async fn settle(&self, _: &EnvironmentName, _: &Key, _: &Settled, _: &Note) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn note(&self, _: &Note) -> Result<(), StoreError> {
         unreachable!("the server reads runs only")
     }
 

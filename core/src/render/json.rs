@@ -2,7 +2,7 @@
 
 use super::outcome_error;
 use crate::json;
-use crate::plan::{Action, Blocked, Change, Plan, Summary};
+use crate::plan::{Action, Blast, Blocked, Change, Plan, Summary};
 use crate::report::{Outcome, Report, Tally};
 use crate::value::{Map, Value};
 
@@ -17,7 +17,10 @@ pub fn plan_json(plan: &Plan) -> String {
     let held = plan.held.iter();
     map.insert(
         "held".into(),
-        Value::List(held.map(|change| change_value(change, Form::Shown, plan)).collect()),
+        Value::List(
+            held.map(|change| change_value(change, Form::Shown, &plan.blast))
+                .collect(),
+        ),
     );
     map.insert("approvable".into(), Value::from(plan.can_be_approved()));
     map.insert("orphaned".into(), keys(&plan.orphaned));
@@ -84,7 +87,7 @@ fn content_into(plan: &Plan, form: Form, map: &mut Map) {
         Value::List(
             plan.steps
                 .iter()
-                .map(|step| change_value(&step.change, form, plan))
+                .map(|step| change_value(&step.change, form, &plan.blast))
                 .collect(),
         ),
     );
@@ -93,7 +96,7 @@ fn content_into(plan: &Plan, form: Form, map: &mut Map) {
         Value::List(
             plan.reported
                 .iter()
-                .map(|change| change_value(change, form, plan))
+                .map(|change| change_value(change, form, &plan.blast))
                 .collect(),
         ),
     );
@@ -115,7 +118,13 @@ fn content_into(plan: &Plan, form: Form, map: &mut Map) {
     map.insert("unwatched".into(), keys(&plan.blast.unwatched));
 }
 
-fn change_value(change: &Change, form: Form, plan: &Plan) -> Value {
+/// One change as the plan's JSON has it in `changes`, on one line and without white space, but for what goes with it: what an audit
+/// keeps the digest of.
+pub fn change_json(change: &Change) -> String {
+    json::write(&change_value(change, Form::Shown, &Blast::default()))
+}
+
+fn change_value(change: &Change, form: Form, blast: &Blast) -> Value {
     let fields = change.fields.iter().map(|field| {
         object([
             ("path", Value::from(field.path.to_string())),
@@ -139,7 +148,7 @@ fn change_value(change: &Change, form: Form, plan: &Plan) -> Value {
     }
     if let Some(removal) = change.action.removal() {
         map.insert("how".into(), Value::from(removal.word()));
-        let takes = plan.blast.takes.get(&change.key);
+        let takes = blast.takes.get(&change.key);
         map.insert("takes".into(), keys(takes.map_or(&[][..], Vec::as_slice)));
     }
     if let Some(edited) = change.edited.as_ref().filter(|_| form == Form::Shown) {

@@ -14,7 +14,7 @@ use crate::report::{Outcomes, Report, SkipReason, Tally};
 use crate::value::Value;
 
 pub(crate) use self::json::content;
-pub use self::json::{plan_json, report_json};
+pub use self::json::{change_json, plan_json, report_json};
 pub use self::markdown::plan_markdown;
 pub use self::plain::{plain, plain_line};
 

@@ -10,13 +10,25 @@ use driftless_core::snapshot::Gap;
 use driftless_core::value::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{Log, TestPlatform, TestSource, TestStore, environment, key};
+use super::{Log, TestClock, TestPlatform, TestSource, TestStore, environment, key};
 use crate::engine::apply::{Limits, Unfollowed};
+use crate::engine::audit::Origin;
 use crate::engine::reconcile::{self, Environment, Memory, Prepared};
 use crate::platform::Ids;
+use crate::store::{RunId, Trigger};
 
 pub(in crate::engine) fn prod() -> EnvironmentName {
     EnvironmentName("prod".into())
+}
+
+/// Somebody let it through, in a run.
+pub(in crate::engine) fn origin() -> Origin {
+    Origin {
+        run: Some(RunId("run-1".into())),
+        trigger: Trigger::Manual,
+        approver: Some("someone".into()),
+        clock: TestClock::new(),
+    }
 }
 
 pub(in crate::engine) fn step(action: Action, name: &Key, after: &[usize]) -> Step {
@@ -107,7 +119,7 @@ impl Bench {
             ids: Ids::default(),
             gaps: self.gaps.clone(),
         };
-        reconcile::carry_out(&self.environment, prepared, limits, &self.stop, &Unfollowed)
+        reconcile::carry_out(&self.environment, prepared, &origin(), limits, &self.stop, &Unfollowed)
             .await
             .unwrap()
     }

@@ -10,6 +10,7 @@ use driftless_core::plan::Moved;
 use driftless_core::schema::Schema;
 
 use super::Log;
+use crate::store::audit::Note;
 use crate::store::drifts::DriftRecord;
 use crate::store::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
@@ -26,6 +27,7 @@ pub(in crate::engine) struct StoreState {
     pub(in crate::engine) runs: BTreeMap<RunId, RunRecord>,
     pub(in crate::engine) drifts: BTreeMap<(EnvironmentName, Key), DriftRecord>,
     pub(in crate::engine) facts: BTreeMap<(EnvironmentName, &'static str), String>,
+    pub(in crate::engine) audit: Vec<Note>,
     pub(in crate::engine) refuses_intents: bool,
 }
 
@@ -85,7 +87,7 @@ impl Store for TestStore {
         Ok(())
     }
 
-    async fn intend(&self, environment: &EnvironmentName, intent: &Intent) -> Result<(), StoreError> {
+    async fn intend(&self, environment: &EnvironmentName, intent: &Intent, note: &Note) -> Result<(), StoreError> {
         let mut state = self.state();
         if state.refuses_intents {
             return Err(StoreError {
@@ -95,12 +97,20 @@ impl Store for TestStore {
         self.log.add(format!("intend {}", intent.key));
         let place = (environment.clone(), intent.key.clone());
         state.intents.insert(place, intent.clone());
+        state.audit.push(note.clone());
         Ok(())
     }
 
-    async fn settle(&self, environment: &EnvironmentName, key: &Key, settled: &Settled) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        environment: &EnvironmentName,
+        key: &Key,
+        settled: &Settled,
+        note: &Note,
+    ) -> Result<(), StoreError> {
         self.log.add(format!("settle {key}"));
         let mut state = self.state();
+        state.audit.push(note.clone());
         state.intents.remove(&(environment.clone(), key.clone()));
         let ledger = state.ledgers.entry(environment.clone()).or_default();
         move_entries(ledger, &settled.moved);
@@ -110,6 +120,17 @@ impl Store for TestStore {
         for key in &settled.closed {
             ledger.entries.remove(key);
         }
+        Ok(())
+    }
+
+    async fn note(&self, note: &Note) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.refuses_intents {
+            return Err(StoreError {
+                message: "the disk is full".into(),
+            });
+        }
+        state.audit.push(note.clone());
         Ok(())
     }
 

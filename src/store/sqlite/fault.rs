@@ -35,16 +35,38 @@ impl Faults {
         }
     }
 
+    /// The file is not as SQLite wrote it.
+    pub(super) fn damaged(&self, what: &str) -> StoreError {
+        self.plain(&format!(
+            "is no SQLite database, or it is damaged ({what}): nothing is written to any instance until that is mended. \
+             `driftless store check` says what is wrong; stop driftless, then restore the file from a backup, or let \
+             `driftless store rebuild` keep it aside and save what can be read. What it cannot save is adopted again: nothing \
+             live is deleted, differences are two-way once and secrets are sent once"
+        ))
+    }
+
+    /// A version that this one does not know wrote it.
+    pub(super) fn newer(&self, found: i64, known: usize) -> StoreError {
+        self.plain(&format!(
+            "was written by a newer driftless (its version is {found}, this one knows up to {known}): use that one again, or \
+             restore the backup from before it was started"
+        ))
+    }
+
+    /// It is another program's.
+    pub(super) fn foreign(&self) -> StoreError {
+        self.plain("is a database of another program: name another file in `store.url`")
+    }
+
+    /// An older version wrote it, and it is only read here.
+    pub(super) fn older(&self) -> StoreError {
+        self.plain("was written by an older driftless, which kept no audit: start this version on it once")
+    }
+
     /// `error` happened while trying to `doing`.
     pub(super) fn of(&self, doing: &str, error: &sqlx::Error) -> StoreError {
         let advice = match meaning(error) {
-            Meaning::Damaged => {
-                return self.plain(
-                    "is no SQLite database, or it is damaged: restore it from a backup, or move it away together with its \
-                     `-wal` and `-shm` files. Without it driftless starts with an empty ledger: nothing live is lost, but \
-                     differences are two-way once and secrets are sent once",
-                );
-            }
+            Meaning::Damaged => return self.damaged(&error.to_string()),
             Meaning::Busy => {
                 "another program holds it locked (a backup, a database shell): end that program and try again"
             }
@@ -69,15 +91,25 @@ impl Faults {
     /// A row of an environment's ledger or intents cannot be read.
     pub(super) fn row(&self, environment: &EnvironmentName, fault: &RowFault) -> StoreError {
         self.plain(&format!(
-            "holds something for environment `{environment}` that cannot be read: {fault}. Restore it from a backup, or delete \
-             that row: its resource is then compared two-way once"
+            "holds something for environment `{environment}` that cannot be read: {fault}. Restore it from a backup, or let \
+             `driftless store rebuild` leave that row out: its resource is then compared two-way once"
         ))
     }
 
     /// A row of the history cannot be read.
     pub(super) fn run(&self, fault: &RowFault) -> StoreError {
         self.plain(&format!(
-            "holds a run that cannot be read: {fault}. Restore it from a backup, or delete that row: nothing depends on it"
+            "holds a run that cannot be read: {fault}. Restore it from a backup, or let `driftless store rebuild` leave it out: \
+             nothing depends on it"
+        ))
+    }
+}
+
+impl Faults {
+    /// A row of the audit cannot be read.
+    pub(super) fn record(&self, fault: &RowFault) -> StoreError {
+        self.plain(&format!(
+            "holds an audit record that cannot be read: {fault}. `driftless store check` says what else is wrong"
         ))
     }
 }

@@ -7,23 +7,30 @@ use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::oneshot;
 
 use super::fault::Faults;
-use super::rows;
+use super::{audit, rows};
+use crate::store::audit::{Head, Note};
 use crate::store::{Intent, Settled, StoreError};
 
 /// A change that must be on the disk before its caller goes on.
 #[derive(Debug)]
 pub(super) enum Change {
     /// A write is about to be tried.
-    Intend(EnvironmentName, Intent),
+    Intend(EnvironmentName, Intent, Box<Note>),
     /// A write has ended, and leaves this behind.
-    Settle(EnvironmentName, Key, Box<Settled>),
+    Settle(EnvironmentName, Key, Box<Settled>, Box<Note>),
+    /// Something is said in the audit alone.
+    Note(Box<Note>),
 }
 
 impl Change {
-    async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        match self {
-            Change::Intend(environment, intent) => rows::put_intent(connection, environment, intent).await,
-            Change::Settle(environment, key, settled) => {
+    /// Writes the change, and its record at the end of the chain.
+    async fn write(&self, connection: &mut SqliteConnection, head: &mut Head) -> Result<(), sqlx::Error> {
+        let note = match self {
+            Change::Intend(environment, intent, note) => {
+                rows::put_intent(connection, environment, intent).await?;
+                note
+            }
+            Change::Settle(environment, key, settled, note) => {
                 rows::move_entries(connection, environment, &settled.moved).await?;
                 if let Some(entry) = &settled.entry {
                     rows::put_entry(connection, environment, key, entry).await?;
@@ -31,9 +38,15 @@ impl Change {
                 for closed in &settled.closed {
                     rows::delete_entry(connection, environment, closed).await?;
                 }
-                rows::delete_intent(connection, environment, key).await
+                rows::delete_intent(connection, environment, key).await?;
+                note
             }
-        }
+            Change::Note(note) => note,
+        };
+        let record = head.follow(Note::clone(note));
+        audit::append(connection, &record).await?;
+        *head = record.head();
+        Ok(())
     }
 }
 
@@ -88,8 +101,9 @@ impl Group {
 
     async fn commit(&self, batch: &[Waiting]) -> Result<(), sqlx::Error> {
         let mut transaction = self.writer.begin().await?;
+        let mut head = audit::head(&mut transaction).await?;
         for (change, _) in batch {
-            change.write(&mut transaction).await?;
+            change.write(&mut transaction, &mut head).await?;
         }
         transaction.commit().await
     }

@@ -10,7 +10,7 @@ use super::location;
 use crate::store::StoreError;
 
 /// Bytes of the key: as many as the hash gives (RFC 2104, section 3).
-const LENGTH: usize = 32;
+pub(super) const LENGTH: usize = 32;
 
 /// A key that lives as long as the process.
 pub(super) fn passing() -> Result<FingerprintKey, StoreError> {
@@ -20,9 +20,17 @@ pub(super) fn passing() -> Result<FingerprintKey, StoreError> {
 /// The key of the store at `store`; made if there is none.
 pub(super) fn open(store: &Path) -> Result<FingerprintKey, StoreError> {
     let path = location::beside(store, "key");
+    let Some(key) = peek(store)? else { return make(&path) };
+    tighten(&path)?;
+    Ok(key)
+}
+
+/// The key of the store at `store`, if there is one; nothing is made or changed.
+pub(super) fn peek(store: &Path) -> Result<Option<FingerprintKey>, StoreError> {
+    let path = location::beside(store, "key");
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return make(&path),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             return Err(StoreError {
                 message: format!(
@@ -42,8 +50,7 @@ pub(super) fn open(store: &Path) -> Result<FingerprintKey, StoreError> {
             ),
         });
     }
-    tighten(&path)?;
-    Ok(FingerprintKey::new(bytes))
+    Ok(Some(FingerprintKey::new(bytes)))
 }
 
 fn make(path: &Path) -> Result<FingerprintKey, StoreError> {

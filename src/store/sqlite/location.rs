@@ -54,6 +54,41 @@ pub(super) fn beside(store: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether there is no file, or one that holds nothing.
+pub(super) fn is_empty(path: &Path) -> Result<bool, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(StoreError {
+            message: format!(
+                "cannot look at `{}`: {error}. Give the user that runs driftless access to its folder",
+                path.display()
+            ),
+        }),
+    }
+}
+
+/// The file of a store that has one and that is there.
+pub(super) fn existing(location: &str) -> Result<PathBuf, StoreError> {
+    let Location::File(path) = Location::read(location)? else {
+        return Err(StoreError {
+            message: "a store in memory ends with its process: there is nothing to read".to_owned(),
+        });
+    };
+    match path.try_exists() {
+        Ok(true) => Ok(path),
+        Ok(false) => Err(StoreError {
+            message: format!(
+                "there is no store `{}`: a relative path counts from the working directory",
+                path.display()
+            ),
+        }),
+        Err(error) => Err(StoreError {
+            message: format!("cannot look at `{}`: {error}", path.display()),
+        }),
+    }
+}
+
 /// Makes the file if it is not there, for its owner alone: SQLite gives its journals the same mode.
 pub(super) fn prepare(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();

@@ -72,27 +72,90 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (environment, key)
     ) STRICT;
 ",
+    // The triggers hold against statements, not against whoever can write the file: that is what the hashes are for.
+    "
+    CREATE TABLE audit (
+        sequence    INTEGER PRIMARY KEY,
+        at          TEXT NOT NULL,
+        environment TEXT,
+        target      TEXT NOT NULL,
+        run         TEXT,
+        \"trigger\"   TEXT NOT NULL,
+        revision    TEXT,
+        author      TEXT,
+        digest      TEXT NOT NULL,
+        approver    TEXT,
+        key         TEXT NOT NULL,
+        action      TEXT NOT NULL,
+        request     TEXT NOT NULL,
+        result      TEXT NOT NULL,
+        attempts    TEXT NOT NULL,
+        previous    TEXT NOT NULL,
+        hash        TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is never changed'); END;
+    CREATE TRIGGER audit_is_never_shortened BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is never shortened'); END;
+    CREATE TRIGGER audit_goes_on_at_its_end BEFORE INSERT ON audit
+        WHEN NEW.sequence IS NOT (SELECT coalesce(max(sequence), 0) + 1 FROM audit)
+        BEGIN SELECT RAISE(ABORT, 'the audit goes on at its end'); END;
+",
 ];
+
+/// The version that this driftless writes.
+pub(super) const KNOWN: usize = STEPS.len();
+
+/// Whose a database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// This version's.
+    Current,
+    /// Ours, with so many of the steps taken; none in an empty file.
+    Older(usize),
+    /// That of a version which this one does not know.
+    Newer(i64),
+    /// Another program's.
+    Foreign,
+}
+
+/// Asks a database whose it is.
+pub(super) async fn shape(pool: &SqlitePool) -> Result<Shape, sqlx::Error> {
+    let found: i64 = number(pool, "PRAGMA user_version").await?;
+    let application: i64 = number(pool, "PRAGMA application_id").await?;
+    let tables: i64 = number(pool, "SELECT count(*) FROM sqlite_master").await?;
+    if tables > 0 && application != APPLICATION {
+        return Ok(Shape::Foreign);
+    }
+    Ok(match usize::try_from(found) {
+        Ok(taken) if taken == STEPS.len() => Shape::Current,
+        Ok(taken) if taken < STEPS.len() => Shape::Older(taken),
+        _ => Shape::Newer(found),
+    })
+}
+
+/// How many of the steps a database has taken.
+///
+/// # Errors
+/// When it is none of ours, or cannot be asked.
+pub(super) async fn taken(pool: &SqlitePool, faults: &Faults) -> Result<usize, StoreError> {
+    match shape(pool)
+        .await
+        .map_err(|error| faults.of("prepare the tables", &error))?
+    {
+        Shape::Current => Ok(STEPS.len()),
+        Shape::Older(taken) => Ok(taken),
+        Shape::Newer(found) => Err(faults.newer(found, STEPS.len())),
+        Shape::Foreign => Err(faults.foreign()),
+    }
+}
 
 /// Brings the database to this version's shape, each step in one transaction.
 pub(super) async fn run(pool: &SqlitePool, faults: &Faults) -> Result<(), StoreError> {
     let doing = |error: sqlx::Error| faults.of("prepare the tables", &error);
-    let found: i64 = number(pool, "PRAGMA user_version").await.map_err(doing)?;
-    let application: i64 = number(pool, "PRAGMA application_id").await.map_err(doing)?;
-    let tables: i64 = number(pool, "SELECT count(*) FROM sqlite_master")
-        .await
-        .map_err(doing)?;
-    if tables > 0 && application != APPLICATION {
-        return Err(faults.plain("is a database of another program: name another file in `store.url`"));
-    }
-    let known = STEPS.len();
-    let Some(pending) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
-        return Err(faults.plain(&format!(
-            "was written by a newer driftless (its version is {found}, this one knows up to {known}): use that one again, or \
-             restore the backup from before it was started"
-        )));
-    };
-    for (version, step) in (found + 1..).zip(pending) {
+    let taken = taken(pool, faults).await?;
+    for (version, step) in STEPS.iter().enumerate().skip(taken) {
+        let version = version + 1;
         let mut transaction = pool.begin().await.map_err(doing)?;
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(doing)?;
         // Pragmas take no bound values; both are numbers of ours, and part of the transaction.

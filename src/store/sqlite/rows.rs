@@ -34,10 +34,15 @@ pub(super) enum RowFault {
 
 /// The entry of a row; `None` when the schema does not know its key.
 pub(super) fn entry(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<(Key, LedgerEntry)>, RowFault> {
-    let name: String = row.try_get("key")?;
-    let Some(key) = schema.key(&name) else {
+    let Some(key) = schema.key(row.try_get("key")?) else {
         return Ok(None);
     };
+    Ok(Some((key, content(row)?)))
+}
+
+/// What an entry's row says, whatever its key is.
+pub(super) fn content(row: &SqliteRow) -> Result<LedgerEntry, RowFault> {
+    let name: String = row.try_get("key")?;
     let spec = match serde_json::from_str(row.try_get("spec")?) {
         Ok(Json::Object(object)) => codec::map_from_json(&object),
         Ok(_) | Err(_) => return Err(RowFault::Text { name, column: "spec" }),
@@ -47,7 +52,7 @@ pub(super) fn entry(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<(Key,
             name,
             column: "fingerprints",
         })?;
-    let entry = LedgerEntry {
+    Ok(LedgerEntry {
         spec,
         fingerprints: fingerprints
             .into_iter()
@@ -56,8 +61,7 @@ pub(super) fn entry(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<(Key,
         remote: row.try_get::<Option<i64>, _>("remote")?.map(RemoteId),
         revision: Revision(row.try_get("revision")?),
         protected: row.try_get("protected")?,
-    };
-    Ok(Some((key, entry)))
+    })
 }
 
 fn path(keys: Vec<String>) -> Option<FieldPath> {
@@ -251,20 +255,11 @@ pub(super) async fn bind_fingerprints(
     key: &FingerprintKey,
     faults: &Faults,
 ) -> Result<(), StoreError> {
-    const NAME: &str = "fingerprint_key";
     let doing = |error: sqlx::Error| faults.of("check the fingerprint key", &error);
-    // A fingerprint of nothing at a place that no resource has: tells keys apart and says nothing of them.
-    let mark = key.fingerprint(&Key::new(Kind("meta"), [NAME]), &FieldPath::top(NAME), &Secret::new(""));
+    let mark = mark(key);
     let mut transaction = pool.begin().await.map_err(doing)?;
-    let known: Option<String> = sqlx::query("SELECT value FROM meta WHERE name = ?")
-        .bind(NAME)
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(doing)?
-        .map(|row| row.try_get(0))
-        .transpose()
-        .map_err(doing)?;
-    if known.as_deref() == Some(mark.0.as_str()) {
+    let known = known_mark(&mut transaction).await.map_err(doing)?;
+    if known.as_ref() == Some(&mark.0) {
         return Ok(());
     }
     if known.is_some() {
@@ -275,10 +270,32 @@ pub(super) async fn bind_fingerprints(
             .map_err(doing)?;
     }
     sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-        .bind(NAME)
+        .bind(MARK)
         .bind(mark.0)
         .execute(&mut *transaction)
         .await
         .map_err(doing)?;
     transaction.commit().await.map_err(doing)
+}
+
+/// Whether the ledger's fingerprints are that key's.
+pub(super) async fn is_bound(pool: &SqlitePool, key: &FingerprintKey) -> Result<bool, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    Ok(known_mark(&mut connection).await? == Some(mark(key).0))
+}
+
+/// The name of the key's mark among what is said of the store itself.
+const MARK: &str = "fingerprint_key";
+
+/// A fingerprint of nothing at a place that no resource has: tells keys apart and says nothing of them.
+fn mark(key: &FingerprintKey) -> Fingerprint {
+    key.fingerprint(&Key::new(Kind("meta"), [MARK]), &FieldPath::top(MARK), &Secret::new(""))
+}
+
+async fn known_mark(connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("SELECT value FROM meta WHERE name = ?")
+        .bind(MARK)
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| row.try_get(0)).transpose()
 }

@@ -1,0 +1,122 @@
+//! Faults: each says what to do.
+
+use super::*;
+
+#[tokio::test]
+async fn a_second_opener_is_refused_until_the_first_is_gone() {
+    let place = Place::new();
+    let first = place.open().await;
+    let message = place.fault().await;
+    assert!(
+        message.contains(&format!("process {}", std::process::id())) && message.contains("a store of its own"),
+        "{message}"
+    );
+    drop(first);
+    place.open().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_with_what_to_do() {
+    let place = Place::new();
+    let garbage = vec![b'x'; 8192];
+    std::fs::write(place.file("state.db"), &garbage).unwrap();
+    let message = place.fault().await;
+    assert!(
+        message.contains("state.db") && message.contains("damaged") && message.contains("backup"),
+        "{message}"
+    );
+    assert_eq!(
+        std::fs::read(place.file("state.db")).unwrap(),
+        garbage,
+        "it is left as it was"
+    );
+}
+
+#[tokio::test]
+async fn a_database_with_overwritten_pages_is_called_damaged_and_not_empty() {
+    let place = Place::new();
+    let store = place.open().await;
+    for number in 0..200 {
+        store
+            .agree(&prod(), &[], &[(key(&number.to_string()), entry("x"))])
+            .await
+            .unwrap();
+    }
+    store.shutdown().await;
+    drop(store);
+    let mut bytes = std::fs::read(place.file("state.db")).unwrap();
+    bytes[4096..].fill(0xA5);
+    std::fs::write(place.file("state.db"), bytes).unwrap();
+    let message = match SqliteStore::open(&place.url(), Limits::default()).await {
+        Err(error) => error.message,
+        Ok(store) => store.ledger(&prod(), &OneKind).await.unwrap_err().message,
+    };
+    assert!(message.contains("damaged"), "{message}");
+}
+
+#[tokio::test]
+async fn an_unreadable_entry_is_an_error_and_never_an_absence() {
+    let place = Place::new();
+    let store = place.open().await;
+    store.agree(&prod(), &[], &[(key("a"), entry("x"))]).await.unwrap();
+    place.raw("UPDATE ledger SET spec = '[broken'").await;
+    let message = store.ledger(&prod(), &OneKind).await.unwrap_err().message;
+    assert!(
+        message.contains("`spec` of `check/") && message.contains("prod"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_and_a_foreign_database_are_refused() {
+    let place = Place::new();
+    place.open().await.shutdown().await;
+    place.raw("PRAGMA user_version = 99").await;
+    let message = place.fault().await;
+    assert!(
+        message.contains("newer driftless") && message.contains("99"),
+        "{message}"
+    );
+
+    let foreign = Place::new();
+    foreign.raw("CREATE TABLE people (name TEXT)").await;
+    let message = foreign.fault().await;
+    assert!(message.contains("another program"), "{message}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_or_a_place_that_is_a_folder_is_named() {
+    let place = Place::new();
+    let open = async |path: PathBuf| {
+        SqliteStore::open(path.to_str().unwrap(), Limits::default())
+            .await
+            .unwrap_err()
+            .message
+    };
+    let message = open(place.file("nowhere/state.db")).await;
+    assert!(
+        message.contains("nowhere") && message.contains("does not exist"),
+        "{message}"
+    );
+    std::fs::create_dir(place.file("folder")).unwrap();
+    let message = open(place.file("folder")).await;
+    assert!(message.contains("folder"), "{message}");
+}
+
+#[tokio::test]
+async fn a_lock_held_by_a_database_shell_is_said_to_be_one() {
+    let place = Place::new();
+    place.open().await.shutdown().await;
+    // `of` is what every method words its errors with; SQLITE_BUSY comes after five seconds, so it is made here at once.
+    let options = SqliteConnectOptions::new()
+        .filename(place.file("state.db"))
+        .busy_timeout(Duration::ZERO);
+    let holder = SqlitePool::connect_with(options.clone()).await.unwrap();
+    let _held = holder.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let other = SqlitePool::connect_with(options).await.unwrap();
+    let error = sqlx::query("DELETE FROM intents").execute(&other).await.unwrap_err();
+    let message = Faults::file(&place.file("state.db"))
+        .of("write the ledger", &error)
+        .message;
+    assert!(message.contains("another program"), "{message}");
+}
