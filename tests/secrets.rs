@@ -725,6 +725,8 @@ async fn a_daemon_shows_no_secret_whatever_goes_wrong() {
         rig.pages(&base, &run).await;
     }
     rig.all_were_sent();
+    let audit = rig.run(&["audit", "export", "--store", "sqlite://store.db"]).await;
+    assert!(audit.contains("\"result\":\"applied\""), "{audit}");
     // While it runs: what the database has in its log stands in no other file.
     rig.files();
     let id = child.id().unwrap().to_string();
@@ -794,6 +796,12 @@ async fn talkative(mood: Mood) {
             "{said}"
         );
         rig.run(&["export", "--output", "exported"]).await;
+        let audit = rig.run(&["audit", "export", "--store", "sqlite://bare.db"]).await;
+        // At a platform that can be read, writes were tried.
+        let tried = matches!(mood, Mood::Fine | Mood::Quotes(422));
+        assert!(!tried || audit.contains("\"result\":\"intended\""), "{mood:?}: {audit}");
+        rig.run(&["audit", "verify", "--store", "sqlite://bare.db"]).await;
+        rig.run(&["store", "check", "--store", "sqlite://bare.db"]).await;
     }
     rig.all_were_sent();
     rig.files();

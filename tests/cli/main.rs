@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 
 mod apply;
+mod audit;
 mod bad_files;
 mod bad_instance;
 mod config_file;
@@ -20,6 +21,7 @@ mod plan;
 mod repo;
 mod schema;
 mod secrets;
+mod store;
 mod terminal;
 mod troubleshooting;
 mod validate;
