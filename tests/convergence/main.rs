@@ -9,6 +9,7 @@ mod instance;
 #[allow(dead_code, reason = "each test uses its part")]
 mod pipeline;
 
+mod audit;
 mod faults;
 mod generated;
 mod never_cleared;
