@@ -1,6 +1,7 @@
 //! The config file as an editor knows it: its JSON Schema (draft-07). Written by hand, and held to the parser by tests: every key
 //! that the parser knows stands here, and no other.
 
+mod prune;
 mod restraint;
 mod source;
 mod target;
@@ -191,7 +192,7 @@ fn environment(platforms: &[KnownPlatform]) -> Json {
                     ],
                 ),
             ),
-            ("prune", prune(platforms)),
+            ("prune", prune::prune(platforms)),
             ("guards", restraint::guards()),
             ("windows", restraint::windows()),
             (
@@ -202,32 +203,6 @@ fn environment(platforms: &[KnownPlatform]) -> Json {
                 ),
             ),
         ],
-    )
-}
-
-/// Without quotes `off` is a truth to YAML 1.1. What cannot be archived cannot be disabled.
-fn prune(platforms: &[KnownPlatform]) -> Json {
-    let archived: Vec<Kind> = platforms
-        .iter()
-        .flat_map(|platform| &platform.archived)
-        .copied()
-        .collect();
-    let rows = kinds(platforms).map(|(kind, word)| {
-        let mut words = vec![
-            json!({ "description": "`off`: it stays live, and is listed as orphaned.", "enum": ["off", false] }),
-            json!({ "description": "`delete`: it is deleted, with all that hangs on it.", "const": "delete" }),
-        ];
-        if archived.contains(kind) {
-            let says = "`disable`: it is archived; its anomalies stay, and it can be restored.";
-            words.push(json!({ "description": says, "const": "disable" }));
-        }
-        words.push(json!({ "type": "string", "pattern": PLACEHOLDER }));
-        (*word, json!({ "anyOf": words, "default": "off" }))
-    });
-    map(
-        "What happens, by kind, to what Git no longer has. Default: `off` for all.",
-        &[],
-        rows,
     )
 }
 

@@ -253,6 +253,32 @@ async fn pruning_without_a_ledger_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn with_a_ledger_what_it_owns_is_pruned_as_the_flag_says_and_the_plan_shows_it_first() {
+    let rig = Rig::new().await;
+    let store = ["--store", "sqlite://ledger.db"];
+    rig.applied(&store).await;
+    std::fs::remove_file(rig.path(&format!("cfg/{CHECK}"))).unwrap();
+    rig.applied(&store).await.shows(&["1 orphaned"]);
+    for (prune, line) in [("disable", "pending, archived"), ("delete", "1 to delete")] {
+        let ran = rig
+            .run(&["plan", "--input", "cfg", "--store", store[1], "--prune", prune])
+            .await;
+        ran.exits(0).shows(&["1 to delete", "- check/", line]);
+    }
+    rig.forget_writes().await;
+    rig.applied(&["--store", store[1], "--prune", "disable"])
+        .await
+        .shows(&["1 deleted"]);
+    let writes = rig.writes().await;
+    assert_eq!(writes.len(), 1, "{writes:?}");
+    assert!(writes[0].starts_with("DELETE /api/quality-checks/"), "{writes:?}");
+    rig.applied(&["--store", store[1], "--prune", "delete"])
+        .await
+        .shows(&["in sync"]);
+    assert_eq!(rig.writes().await.len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_blocked_exits_3_and_the_rest_is_applied() {
     let rig = Rig::new().await;
     rig.edit(&format!("cfg/{CHECK}"), "rule_type: notNull", "rule_type: unique");
