@@ -142,7 +142,7 @@ impl Dues {
     /// Whether the source moved without anything of this environment's: `tree` is what lies under its folders now, and the pass
     /// over the same succeeded whole.
     fn is_passed_by(&self, looked: &Looked, tree: Option<&TreeId>) -> bool {
-        self.failures == 0 && self.moved(looked) && tree.is_some() && tree == self.settled.as_ref()
+        self.moved(looked) && tree.is_some() && tree == self.settled.as_ref()
     }
 
     /// When something is due without anybody's doing.
@@ -294,7 +294,7 @@ impl EnvironmentTask {
         let span = info_span!("run", env.name = %self.name, run.id = %asked.run.0);
         let tree = self.tree(looked).await;
         // Who asks in person gets a pass.
-        if asked.trigger != Trigger::Manual && self.dues.is_passed_by(looked, tree.as_ref()) {
+        if !asked.trigger.is_personal() && self.dues.is_passed_by(looked, tree.as_ref()) {
             self.dues.attempted.clone_from(&looked.revision);
             run::show_revision(&self.name, &self.environment, looked, &self.shared).await;
             if asked.trigger == Trigger::Revision {

@@ -422,6 +422,7 @@ async fn the_line_moves_before_the_first_write_and_not_without_one() {
     assert_eq!(line().await, "r1", "a write was attempted");
     house.runs(2).await;
     house.source.push("r2", &[("x", "red"), ("y", "red")]);
+    house.driver.trigger(&name("prod"), Trigger::Manual).unwrap();
     house.runs(3).await;
     assert_eq!(line().await, "r1", "nothing was to be written");
 }

@@ -58,6 +58,16 @@ impl Fact for Lineage {
     const NAME: &'static str = "lineage";
 }
 
+/// Whether `value` is what is written under `name`; of a name that this version does not know, whether it can be anything.
+pub fn is_sound(name: &str, value: &str) -> bool {
+    match name {
+        Suspension::NAME => serde_json::from_str::<Suspension>(value).is_ok(),
+        Approval::NAME => serde_json::from_str::<Approval>(value).is_ok(),
+        Lineage::NAME => serde_json::from_str::<Lineage>(value).is_ok(),
+        _ => serde_json::from_str::<serde_json::Value>(value).is_ok(),
+    }
+}
+
 /// Reads what is remembered.
 ///
 /// # Errors

@@ -386,7 +386,7 @@ fn behind(plan: &mut Plan, held: &BTreeSet<usize>) {
         .filter_map(|node| plan.steps.get(*node))
         .map(|step| &step.change);
     let changes: Vec<&Change> = changes.filter(|change| !known.contains(&change.key)).collect();
-    let message = "it needs something that a guard holds back".to_owned();
+    let message = "it comes after something that is held back".to_owned();
     let entry = blocked(BlockReason::DependencyBlocked, message, changes.into_iter());
     if !entry.keys.is_empty() {
         plan.blocked.push(entry);

@@ -10,7 +10,7 @@ use sqlx::{Row as _, SqlitePool};
 use super::migrations::Shape;
 use super::reading::Reading;
 use super::{audit, keyfile, location, migrations, rows};
-use crate::store::StoreError;
+use crate::store::{StoreError, facts};
 use crate::store::audit::Verifier;
 
 /// Something that is said of a store.
@@ -159,9 +159,9 @@ pub(super) fn fact(row: &SqliteRow) -> Result<(), String> {
         .try_get("name")
         .and_then(|name| Ok((name, row.try_get("value")?)))
         .map_err(|error| error.to_string())?;
-    match serde_json::from_str::<serde_json::Value>(&value) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!("`{name}` is not as it was written")),
+    match facts::is_sound(&name, &value) {
+        true => Ok(()),
+        false => Err(format!("`{name}` is not as it was written")),
     }
 }
 
