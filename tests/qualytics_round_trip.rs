@@ -109,6 +109,10 @@ impl Bench {
             fingerprints: None,
             policy: &Policy {
                 unknown_secrets: driftless_core::policy::UnknownSecrets::Keep,
+                guards: driftless_core::policy::Guards {
+                    update_share: 100,
+                    ..driftless_core::policy::Guards::default()
+                },
                 ..Policy::default()
             },
             schema: schema(),

@@ -1,5 +1,7 @@
 //! The metrics: names and labels are public interface. Labels are bounded: no keys, no messages, no URLs.
 
+mod families;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,20 +10,13 @@ use chrono::{DateTime, Utc};
 use driftless_core::key::{EnvironmentName, Kind, Revision};
 use driftless_core::plan::{BlockReason, States};
 use driftless_core::report::{Conclusion, Outcome};
-use prometheus::core::Collector;
-use prometheus::{
-    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder as _, GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 
+use self::families::Maker;
 use super::limiter::Limiter;
 use crate::clock::Clock;
 use crate::platform::Exchange;
 use crate::store::facts::Suspension;
-
-/// Seconds, from a request on loopback to the longest job that is awaited: 10 ms to 10 min, about two and a half apart.
-const BUCKETS: [f64; 14] = [
-    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0,
-];
 
 /// All metrics of one process, on a registry of their own. Clones share them.
 #[derive(Clone)]
@@ -365,33 +360,6 @@ impl Metrics {
 
 fn seconds(time: DateTime<Utc>) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
-}
-
-/// Makes families on a registry.
-struct Maker<'a>(&'a Registry);
-
-impl Maker<'_> {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-        self.put(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
-        self.put(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn floats(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
-        self.put(GaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, prometheus::Error> {
-        let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        self.put(HistogramVec::new(options, labels)?)
-    }
-
-    fn put<C: Collector + Clone + 'static>(&self, family: C) -> Result<C, prometheus::Error> {
-        self.0.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftless::sandbox::qualytics::{Overlap, Switches, example_seed};
-use driftless_core::policy::Policy;
+use driftless_core::policy::{Guards, Policy};
 use serde_json::{Value, json};
 
 use crate::instance::Instance;
@@ -55,7 +55,13 @@ impl Case {
             },
             variables: variables(&files),
             files: Files::new(files),
-            policy: Policy::default(),
+            policy: Policy {
+                guards: Guards {
+                    update_share: 100,
+                    ..Guards::default()
+                },
+                ..Policy::default()
+            },
         }
     }
 }

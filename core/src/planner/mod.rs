@@ -1,5 +1,6 @@
 //! Makes the plan: compares every resource, decides by policy, orders what is left, and says what is not done and why.
 
+mod change;
 mod reach;
 mod references;
 mod remainder;
@@ -25,6 +26,7 @@ use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 use crate::value::Map;
 
+use self::change::{change, fields_of};
 use self::remainder::Remainder;
 use self::removal::{Removed, incomplete};
 use self::visibility::Doubt;
@@ -479,36 +481,4 @@ fn link(table: &KindSpec, path: &FieldPath) -> Option<&'static str> {
         .iter()
         .find(|(field, _)| *field == path.head())
         .map(|(_, operation)| *operation)
-}
-
-fn change(document: &Document, action: Action, mut fields: Vec<FieldChange>) -> Change {
-    fields.sort_by(|a, b| a.path.cmp(&b.path));
-    let class = fields.iter().map(|field| field.class).max().unwrap_or(Class::Pending);
-    let first = fields.iter().map(|field| document.origin.place(&field.path)).min();
-    let place = match action {
-        Action::Create => Some(document.origin.start()),
-        Action::Update | Action::Replace(_) | Action::Delete(_) | Action::Operation(_) => first,
-    };
-    Change {
-        key: document.key.clone(),
-        action,
-        class,
-        fields,
-        place,
-        edited: None,
-    }
-}
-
-/// The fields of a creation, as they are shown: top-level, in the order of the document.
-fn fields_of(write: &Map, class: Class) -> Vec<FieldChange> {
-    write
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(field, value)| FieldChange {
-            path: FieldPath::top(field.clone()),
-            class,
-            before: None,
-            after: Some(value.clone()),
-        })
-        .collect()
 }

@@ -109,7 +109,9 @@ fn deletions_come_after_all_else_in_reverse_order() {
     let (plan, _) = case(&[
         ("vaults/c/_vault.yaml", "name: C\n"),
         ("vaults/c/notes/new.yaml", "name: new\n"),
+        ("vaults/d/_vault.yaml", "name: D\n"),
     ])
+    .kept("vault/D", 5, "name: D")
     .kept("vault/A", 1, "name: A")
     .kept("shelf/A/s", 2, "name: s")
     .kept("note/A/n", 3, "name: n\nshelf: s")

@@ -10,8 +10,8 @@ use sqlx::{Row as _, SqlitePool};
 use super::migrations::Shape;
 use super::reading::Reading;
 use super::{audit, keyfile, location, migrations, rows};
-use crate::store::{StoreError, facts};
 use crate::store::audit::Verifier;
+use crate::store::{StoreError, facts};
 
 /// Something that is said of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
