@@ -51,11 +51,17 @@ async fn environments_on_one_instance_never_delete_each_others_resources() {
          prune: { checks: delete } }",
     ];
     let mut house = House::unsettled(terms).await;
-    let own = "second/datastores/shop/checks/orders/unique__id.yaml";
-    let text = "rule_type: unique\ncontainer: orders\nfields:\n- id\nadditional_metadata:\n  _qualytics_check_uid: orders__unique__id\n";
+    let [own, further] =
+        ["id", "city"].map(|column| format!("second/datastores/shop/checks/orders/unique__{column}.yaml"));
+    let text = |column| {
+        check_text("orders", column)
+            .replace("notNull", "unique")
+            .replace("notnull", "unique")
+    };
     let datastore = std::fs::read_to_string(house.repo.work().join(DATASTORE)).unwrap();
     house.push(&[
-        (own, Some(text)),
+        (&own, Some(&text("id"))),
+        (&further, Some(&text("city"))),
         ("second/datastores/shop/_datastore.yaml", Some(&datastore)),
     ]);
     house.start().await;
@@ -67,13 +73,29 @@ async fn environments_on_one_instance_never_delete_each_others_resources() {
     for environment in ["prod", "second", "prod", "second"] {
         house.untouched(house.reconcile(environment)).await;
     }
-    house.push(&[(own, None)]);
+    house.push(&[(&own, None)]);
     let run = house.reconcile("second").await;
     assert_eq!(
         outcomes(&run),
         ["delete check/shop/orders__unique__id: applied"],
         "{run:#}"
     );
+
+    // What moves from the one to the other is handed over, whichever of them comes to it first.
+    let (there, here) = (
+        check("orders", "unique_city").replace("notnull", "unique"),
+        "second/datastores/shop/checks/orders/notnull__city.yaml",
+    );
+    house.push(&[
+        (&further, None),
+        (&there, Some(&text("city"))),
+        (&check("orders", "city"), None),
+        (here, Some(&check_text("orders", "city"))),
+    ]);
+    for environment in ["prod", "second", "prod", "second"] {
+        let run = house.untouched(house.reconcile(environment)).await;
+        assert_eq!(run["conclusion"], "succeeded", "{run:#}");
+    }
     house.in_sync().await;
 }
 
@@ -233,6 +255,6 @@ async fn a_mass_deletion_waits_for_a_person_and_for_that_plan() {
     assert_eq!(run["conclusion"], "succeeded", "{run:#}");
     assert_eq!(outcomes(&run).len(), 7);
     // Archived, with all that they have gathered, and not erased.
-    assert_eq!(house.live("orders__notnull__id").await.unwrap()["status"], "Archived");
+    assert_eq!(house.live("orders__notnull__id").await.unwrap()["status"], "Discarded");
     house.in_sync().await;
 }
