@@ -238,6 +238,7 @@ fn drift_json(change: &Change, handling: &str, history: Option<&DriftRecord>) ->
         "corrected": history.map_or(0, |record| record.corrected),
         "stopped": history.and_then(|record| record.stopped).map(instant),
         "edited": edited,
+        "place": change.place.as_ref().map(ToString::to_string),
         "fields": change.fields.iter().map(field_json).collect::<Vec<_>>(),
     })
 }

@@ -122,6 +122,10 @@ async fn drift_is_shown_field_by_field_with_what_became_of_it() {
         drift["resources"][0]["fields"][0],
         json!({"path": "properties.max", "class": "drift", "before": 9000, "after": 10000})
     );
+    assert_eq!(
+        drift["resources"][0]["place"],
+        "qualytics-config/datastores/warehouse_prod/checks/orders/orders__between__amount.yaml:4:3"
+    );
     let conflict = &drift["resources"][1]["fields"];
     assert!(conflict[1].get("after").is_none(), "an absent field is left out");
     assert_eq!(conflict[2]["after"], Json::Null);
