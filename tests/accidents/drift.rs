@@ -52,18 +52,25 @@ async fn what_is_called_drift_has_a_diff() {
         .by_hand("orders__notnull__id", json!({"description": "by hand"}))
         .await;
     house
-        .by_hand("orders__notnull__city", json!({"filter": "id > 3"}))
+        .by_hand(
+            "orders__notnull__city",
+            json!({"additional_metadata": {"_qualytics_check_uid": "orders__notnull__city", "runbook": "by hand"}}),
+        )
         .await;
-    house.by_hand("customers__notnull__id", json!({"tags": ["mine"]})).await;
+    // What no document names is nobody's: it has no difference, and is no drift.
+    house
+        .by_hand("customers__notnull__id", json!({"tags": ["mine"], "filter": "id > 3"}))
+        .await;
     let body = json!({"kind": "check", "where": {"uid": "orders__notnull__phone"}, "delete": true, "archive": true});
     house.instance.door("POST", "edit", body).await;
     let run = house.untouched(house.reconcile("prod")).await;
     let drift = house.get("/api/v1/environments/prod/drift").await;
     let resources = drift["resources"].as_array().unwrap();
-    // One thing that is at once known by name, one that is not: a tag that no document names.
     assert_eq!(resources.len(), 3, "{drift:#} {run:#}");
     for resource in resources {
         assert_eq!(resource["class"], "drift");
+        let place = resource["place"].as_str().unwrap_or_default();
+        assert!(place.contains("config/datastores/shop/checks/orders/notnull__"), "{place}");
         let fields = resource["fields"].as_array().unwrap();
         assert!(!fields.is_empty(), "{resource:#}");
         for field in fields {
@@ -145,7 +152,7 @@ async fn drift_that_is_known_to_be_safe_is_left_and_the_rest_is_put_back() {
 #[tokio::test]
 async fn between_its_intervals_nothing_is_asked_of_the_platform() {
     let mut terms = drift("drift: { interval: 1h }");
-    terms.interval = Some("100ms");
+    terms.interval = Some("1s");
     let house = House::settled(terms).await;
     let fetches = |text: &str| -> f64 {
         let lines = text
@@ -158,8 +165,8 @@ async fn between_its_intervals_nothing_is_asked_of_the_platform() {
     let begin = fetches(&house.text("/metrics").await);
     house.instance.forget().await;
     let deadline = Instant::now() + PATIENCE;
-    // Ten looks at the branch, and not one at the instance.
-    while fetches(&house.text("/metrics").await) < begin + 10.0 {
+    // Three looks at the branch, and not one at the instance.
+    while fetches(&house.text("/metrics").await) < begin + 3.0 {
         assert!(Instant::now() < deadline, "{}", house.log());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
@@ -169,7 +176,7 @@ async fn between_its_intervals_nothing_is_asked_of_the_platform() {
 /// Drift detection took eight years: here nobody has to ask for it.
 #[tokio::test]
 async fn drift_is_found_and_put_back_without_anybody_asking() {
-    let house = House::settled(drift("drift: { interval: 300ms }")).await;
+    let house = House::settled(drift("drift: { interval: 1s }")).await;
     house
         .by_hand("orders__notnull__id", json!({"description": "by hand"}))
         .await;
@@ -208,13 +215,13 @@ async fn a_run_has_one_id_and_its_drift_has_the_fields() {
 /// The same message, again and again, until nobody reads any.
 #[tokio::test]
 async fn the_same_trouble_is_told_once() {
-    let house = House::settled(drift("drift: { policy: report, interval: 200ms }")).await;
+    let house = House::settled(drift("drift: { policy: report, interval: 1s }")).await;
     house
         .by_hand("orders__notnull__id", json!({"description": "by hand"}))
         .await;
     let drift = house
         .until("/api/v1/environments/prod/drift", |drift| {
-            drift["resources"][0]["seen"].as_u64().unwrap_or(0) >= 5
+            drift["resources"][0]["seen"].as_u64().unwrap_or(0) >= 4
         })
         .await;
     assert_eq!(drift["open"], 1);
@@ -225,7 +232,7 @@ async fn the_same_trouble_is_told_once() {
         .iter()
         .filter(|run| run["trigger"] == "drift check");
     let (idle, telling): (Vec<_>, Vec<_>) = found.partition(|run| run["idle"] == true);
-    assert!(idle.len() >= 3, "{runs:#}");
+    assert!(idle.len() >= 2, "{runs:#}");
     // Before the change, and when it was found.
     assert!(telling.len() <= 2, "{runs:#}");
 }
@@ -258,6 +265,9 @@ async fn what_is_changed_again_and_again_is_left_alone_and_said() {
     assert_eq!(reasons(&run), ["flapping"], "{run:#}");
     // The others are put back as before.
     assert_eq!(outcomes(&run), ["update check/shop/orders__notnull__city: applied"]);
+    // With them the plan is done in part, so it is another: what waits is approved as it is now.
+    let run = house.untouched(house.reconcile("prod")).await;
+    assert_eq!(reasons(&run), ["flapping"], "{run:#}");
     let run = house.approve(&run).await;
     assert_eq!(
         outcomes(&run),

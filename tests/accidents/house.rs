@@ -46,6 +46,8 @@ pub(crate) struct House {
     terms: Terms,
     address: String,
     daemon: Option<Child>,
+    /// The newest run when the last daemon was killed: what the next one does is another.
+    last: Json,
     client: reqwest::Client,
 }
 
@@ -103,6 +105,7 @@ fn seed() -> Json {
             "theirs|public": [{ "name": "ledger", "kind": "table", "fields": fields }],
         },
         "teams": ["Public"],
+        "tags": ["mine"],
         "connections": [{
             "name": "theirs", "type": "postgresql", "host": "theirs.example.com", "port": 5432, "username": "u", "password": "p",
         }],
@@ -143,6 +146,7 @@ impl House {
             terms,
             address: address.to_string(),
             daemon: None,
+            last: Json::Null,
             client: reqwest::Client::new(),
         }
     }
@@ -210,6 +214,7 @@ impl House {
 
     /// Kills the daemon without a warning.
     pub(crate) async fn kill(&mut self) {
+        self.last = self.get("/api/v1/runs?limit=1").await["runs"][0]["id"].clone();
         self.daemon.take().unwrap().kill().await.unwrap();
     }
 
@@ -276,7 +281,10 @@ impl House {
     async fn idle(&self, environment: &str) {
         let path = format!("/api/v1/environments/{environment}");
         self.until(&path, |view| {
-            view["activity"]["state"] == "idle" && !view["last_run"].is_null()
+            view["activity"]["state"] == "idle"
+                && !view["last_run"].is_null()
+                && view["last_run"]["id"] != self.last
+                && !view["last_run"]["finished"].is_null()
         })
         .await;
     }

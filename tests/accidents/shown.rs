@@ -120,12 +120,24 @@ async fn every_write_says_when_who_what_and_why() {
     assert_eq!(code, 0, "{printed}");
 }
 
+/// Puts what is exported into Git, in place of what was written by hand: nothing is written for it.
+async fn as_exported(house: &House) {
+    let (code, printed) = house.run(&EXPORT).await;
+    assert_eq!(code, 0, "{printed}");
+    house.push(&[]);
+    house.in_sync().await;
+}
+
+/// Into the folder that Git has.
+const EXPORT: [&str; 5] = ["export", "--output", "work/config", "--datastore", "shop"];
+
 /// A change made in the interface is worth keeping, and has to be typed again.
 #[tokio::test]
 async fn a_change_made_by_hand_comes_back_as_a_change_of_git() {
     let mut terms = strict();
     terms.environment.push("drift: { policy: report, interval: 1h }");
     let house = House::settled(terms).await;
+    as_exported(&house).await;
     house
         .by_hand("orders__notnull__id", json!({"description": "worth keeping"}))
         .await;
@@ -136,9 +148,7 @@ async fn a_change_made_by_hand_comes_back_as_a_change_of_git() {
     assert!(printed.contains("notnull__id.yaml"), "{printed}");
 
     // Into the folder itself, as one line of one file, the placeholder of the secret untouched.
-    let (code, printed) = house
-        .run(&["export", "--output", "work/config", "--datastore", "shop"])
-        .await;
+    let (code, printed) = house.run(&EXPORT).await;
     assert_eq!(code, 0, "{printed}");
     let changed = house.git(&["diff", "--numstat"]);
     assert_eq!(changed, format!("1\t1\t{}", check("orders", "id")));
@@ -152,6 +162,7 @@ async fn a_change_made_by_hand_comes_back_as_a_change_of_git() {
 #[tokio::test]
 async fn an_export_of_what_was_applied_changes_no_byte() {
     let house = House::settled(strict()).await;
+    as_exported(&house).await;
     for folder in ["first", "second"] {
         let (code, printed) = house.run(&["export", "--output", folder]).await;
         assert_eq!(code, 0, "{printed}");
@@ -166,9 +177,7 @@ async fn an_export_of_what_was_applied_changes_no_byte() {
         "{}",
         String::from_utf8_lossy(&compared.stdout)
     );
-    let (code, printed) = house
-        .run(&["export", "--output", "work/config", "--datastore", "shop"])
-        .await;
+    let (code, printed) = house.run(&EXPORT).await;
     assert_eq!(code, 0, "{printed}");
     assert_eq!(house.git(&["status", "--porcelain"]), "");
 }

@@ -213,7 +213,7 @@ async fn what_is_not_understood_is_refused_from_the_start() {
     for (old, new, said) in [
         ("port: 5432", "port: ${NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE"),
         ("port: 5432", "port: 5432\nport: 5433", "port"),
-        ("username: reader", "usrname: reader", "usrname"),
+        ("name: pg", "nme: pg", "`name`"),
     ] {
         let text = files()["config/connections/pg.yaml"].replacen(old, new, 1);
         house.push(&[("config/connections/pg.yaml", Some(&text))]);
