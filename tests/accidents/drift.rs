@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::house::{House, PATIENCE, Terms, check, outcomes, reasons, strict};
+use crate::house::{CONTAINER, DATASTORE, House, PATIENCE, Terms, check, outcomes, reasons, strict};
 
 fn drift(line: &'static str) -> Terms {
     Terms {
@@ -17,6 +17,12 @@ fn drift(line: &'static str) -> Terms {
 #[tokio::test]
 async fn what_the_platform_moves_by_itself_is_no_drift() {
     let house = House::settled(strict()).await;
+    // Even where a file names what is the platform's own to count.
+    house.edit(DATASTORE, "teams:", "check_count: 99\nteams:");
+    house.edit(CONTAINER, "query:", "record_count: 99\nquery:");
+    house.edit(&check("orders", "id"), "fields:", "anomaly_count: 99\nfields:");
+    house.push(&[]);
+    house.in_sync().await;
     let before = house.instance.full_state().await;
     // A profile moves counts, scores, times and field types; nobody changed anything.
     let shop = before["datastores"]

@@ -90,7 +90,8 @@ async fn retries_wait_longer_each_time_and_start_over_for_a_person() {
     };
     house.reconcile("prod").await;
     let first = wait().await;
-    assert!((2..=8).contains(&first), "{first}");
+    // Five seconds and a quarter of them, either way; both ends are cut to whole seconds.
+    assert!((2..=7).contains(&first), "{first}");
     let retried = |count: usize| {
         move |runs: &serde_json::Value| {
             let runs = runs["runs"].as_array().unwrap().iter();
@@ -104,10 +105,10 @@ async fn retries_wait_longer_each_time_and_start_over_for_a_person() {
         .until("/api/v1/environments/prod", |view| view["activity"]["state"] == "idle")
         .await;
     let second = wait().await;
-    assert!(second > first, "{first} {second}");
+    assert!((7..=13).contains(&second), "{first} {second}");
     house.reconcile("prod").await;
     let again = wait().await;
-    assert!(again <= first + 2, "{again} after a person asked");
+    assert!((2..=7).contains(&again), "{again} after a person asked");
 }
 
 /// Windows and freezes: asked for from 2019 on.
