@@ -232,6 +232,10 @@ pub trait Schema: Send + Sync {
     /// it makes is compared and nothing else. Idempotent.
     fn meaning(&self, _kind: Kind, _spec: &mut Map) {}
 
+    /// Says what is live of `key` the way `said` says the same, where the platform has two ways of saying it. What was read
+    /// beside its document is so already; what has no document any more is not.
+    fn align(&self, _key: &Key, _live: &mut Map, _said: &Map) {}
+
     /// What a document refers to; its parents included.
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference>;
 

@@ -198,7 +198,9 @@ impl<'a> Planner<'a> {
             memory: Memory::Entry(entry),
             sealed,
         };
-        let Comparison { applied, reported, .. } = compare(terms, &document, live);
+        let mut as_agreed = live.clone();
+        self.schema.align(key, &mut as_agreed.spec, &entry.spec);
+        let Comparison { applied, reported, .. } = compare(terms, &document, &as_agreed);
         let mut fields: Vec<FieldChange> = applied.into_iter().chain(reported).collect();
         fields.sort_by(|a, b| a.path.cmp(&b.path));
         for field in &mut fields {

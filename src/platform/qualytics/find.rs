@@ -193,11 +193,8 @@ impl Qualytics {
             CHECK => {
                 let further = step.write.keys().cloned().collect();
                 let mut live = wire::check(raw, &further, context)?.resource;
-                wire::align(
-                    &mut live.spec,
-                    key.path().first().map_or("", String::as_str),
-                    &step.write,
-                );
+                let owner = key.path().first().map_or("", String::as_str);
+                references::align(owner, &mut live.spec, &step.write);
                 Some(live)
             }
             _ => None,

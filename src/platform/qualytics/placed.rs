@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
 use super::wire::{self, Context, LiveCheck, Names};
-use super::{layout, schema};
+use super::{layout, references, schema};
 
 /// What Git and the ledger say of one datastore.
 #[derive(Default)]
@@ -257,7 +257,7 @@ pub(super) fn put_checks(datastore: &str, mut found: Vec<LiveCheck>, wanted: Opt
                 .and_then(|likeness| by_likeness.get(&likeness).copied()),
         };
         if let Some(desired) = desired {
-            wire::align(&mut check.resource.spec, datastore, desired);
+            references::align(datastore, &mut check.resource.spec, desired);
         }
         match key {
             Some(key) if !live.resources.contains_key(&key) => {

@@ -190,6 +190,38 @@ fn repoint(owner: &str, map: &mut Map, names: &ContainerName, to: &dyn Fn(&Key) 
     }
 }
 
+/// Says what is live the way `said` says the same: with the name of the resource's own datastore where that has it.
+pub(super) fn align(owner: &str, spec: &mut Map, said: &Map) {
+    let empty = Map::new();
+    for names in &CONTAINER_NAMES {
+        align_name(owner, spec, names, said);
+    }
+    if let Some(Value::List(sources)) = spec.get_mut("sources") {
+        let said = said.get("sources").and_then(Value::as_list).unwrap_or_default();
+        for (source, said) in sources.iter_mut().zip(said) {
+            if let (Value::Map(source), Some(said)) = (source, said.as_map()) {
+                align_name(owner, source, &SOURCE_NAME, said);
+            }
+        }
+    }
+    if let Some(Value::Map(properties)) = spec.get_mut("properties") {
+        let said = said.get("properties").and_then(Value::as_map).unwrap_or(&empty);
+        align_name(owner, properties, &PROPERTY_NAME, said);
+    }
+}
+
+fn align_name(owner: &str, map: &mut Map, names: &ContainerName, said: &Map) {
+    let is_own = text(map, names.datastore).is_none_or(|name| name == owner);
+    if !map.contains_key(names.container) || !is_own {
+        return;
+    }
+    if said.contains_key(names.datastore) {
+        map.insert(names.datastore.to_owned(), Value::from(owner));
+    } else {
+        map.shift_remove(names.datastore);
+    }
+}
+
 /// The uid that a check would have been given when its container had its former name.
 pub(super) fn former_uid(key: &Key, spec: &Map, former: &dyn Fn(&Key) -> Option<Key>) -> Option<String> {
     if key.kind != CHECK {

@@ -99,6 +99,11 @@ impl Schema for QualyticsSchema {
         meaning::meaning(kind, spec);
     }
 
+    fn align(&self, key: &Key, live: &mut Map, said: &Map) {
+        let owner = key.path().first().map_or("", String::as_str);
+        references::align(owner, live, said);
+    }
+
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
         references::references(key, spec)
     }

@@ -278,27 +278,6 @@ pub(super) fn name_late(check: &mut LiveCheck, context: Context<'_>) {
     check.unnamed = name_property(&mut check.resource.spec, context);
 }
 
-/// Says what is live the way Git says the same: with the name of a check's own datastore where Git has it.
-pub(super) fn align(spec: &mut Map, owner: &str, desired: &Map) {
-    let empty = Map::new();
-    let wanted = desired.get("properties").and_then(Value::as_map).unwrap_or(&empty);
-    let Some(Value::Map(properties)) = spec.get_mut("properties") else {
-        return;
-    };
-    if !properties.contains_key(PROPERTY_NAME.container) {
-        return;
-    }
-    let named = properties.get(PROPERTY_NAME.datastore);
-    if named.is_some_and(|name| name.as_str() != Some(owner)) {
-        return;
-    }
-    if wanted.contains_key(PROPERTY_NAME.datastore) {
-        properties.insert(PROPERTY_NAME.datastore.to_owned(), Value::from(owner));
-    } else {
-        properties.shift_remove(PROPERTY_NAME.datastore);
-    }
-}
-
 /// Writes the name of container `id` into `map`, and that of its datastore when it is another one or when `wanted` has one.
 /// Says whether the name is known.
 fn name_container(
