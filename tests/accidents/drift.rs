@@ -69,14 +69,16 @@ async fn what_is_called_drift_has_a_diff() {
         .await;
     let body = json!({"kind": "check", "where": {"uid": "orders__notnull__phone"}, "delete": true, "archive": true});
     house.instance.door("POST", "edit", body).await;
+    let body = json!({"kind": "check", "where": {"uid": "customers__notnull__phone"}, "delete": true});
+    house.instance.door("POST", "edit", body).await;
     let run = house.untouched(house.reconcile("prod")).await;
     let drift = house.get("/api/v1/environments/prod/drift").await;
     let resources = drift["resources"].as_array().unwrap();
-    assert_eq!(resources.len(), 3, "{drift:#} {run:#}");
+    assert_eq!(resources.len(), 4, "{drift:#} {run:#}");
     for resource in resources {
         assert_eq!(resource["class"], "drift");
         let place = resource["place"].as_str().unwrap_or_default();
-        assert!(place.contains("config/datastores/shop/checks/orders/notnull__"), "{place}");
+        assert!(place.contains("config/datastores/shop/checks/"), "{place}");
         let fields = resource["fields"].as_array().unwrap();
         assert!(!fields.is_empty(), "{resource:#}");
         for field in fields {
@@ -137,6 +139,11 @@ async fn drift_that_is_known_to_be_safe_is_left_and_the_rest_is_put_back() {
         "ignore: [{ kind: check, key: \"*/customers__*\", fields: [filter, tags] }]",
     ))
     .await;
+    let path = check("customers", "id");
+    house.edit(&path, "fields:\n", "filter: id > 0\nfields:\n");
+    house.push(&[]);
+    let run = house.untouched(house.reconcile("prod")).await;
+    assert_eq!(run["conclusion"], "succeeded", "{run:#}");
     house
         .by_hand(
             "customers__notnull__id",

@@ -70,6 +70,7 @@ async fn the_old_secret_shows_no_more_than_the_new_one_and_nothing_else_is_maske
     let run = house.reconcile("prod").await;
     assert_eq!(outcomes(&run), ["update connection/pg: applied"], "{run:#}");
     house.edit(CONNECTION, "password: reader", "password: another-secret-of-theirs");
+    house.edit(CONNECTION, "username: reader", "username: reader2");
     house.push(&[]);
     let run = house.reconcile("prod").await;
     assert_eq!(outcomes(&run), ["update connection/pg: applied"], "{run:#}");
@@ -77,17 +78,13 @@ async fn the_old_secret_shows_no_more_than_the_new_one_and_nothing_else_is_maske
     for secret in [PASSWORD, "another-secret-of-theirs"] {
         assert!(!shown.contains(secret), "{secret}");
     }
-    let (_, plan) = house.run(&["plan", "--input", "work/config", "--format", "json"]).await;
-    assert!(!plan.contains("(secret)er"), "{plan}");
-    let state = house.instance.state().await;
-    let pg = state["connections"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|row| row["name"] == "pg")
-        .unwrap()
-        .clone();
-    assert_eq!(pg["username"], "reader");
+    let fields = run["plan"]["changes"][0]["fields"].as_array().unwrap();
+    let shown = |path: &str| {
+        let field = fields.iter().find(|field| field["path"] == path).unwrap();
+        (field["before"].clone(), field["after"].clone())
+    };
+    assert_eq!(shown("password"), (json!("(secret)"), json!("(secret)")));
+    assert_eq!(shown("username"), (json!("reader"), json!("reader2")));
 }
 
 /// Who did what, deletions included, was asked for since 2019.
@@ -114,7 +111,10 @@ async fn every_write_says_when_who_what_and_why() {
     assert_eq!(last["run"], run["id"]);
     assert_eq!(last["trigger"], "manual");
     assert_eq!(last["revision"], revision.as_str());
-    assert!(last["author"].as_str().unwrap().contains("Ada Example"), "{last:#}");
+    assert!(
+        last["author"].as_str().unwrap_or_default().contains("Ada Example"),
+        "{last:#}"
+    );
     assert_eq!(last["digest"], run["plan"]["digest"]);
     let (code, printed) = house.run(&["audit", "verify", "--config", "driftless.yaml"]).await;
     assert_eq!(code, 0, "{printed}");

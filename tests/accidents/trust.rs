@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::house::{DATASTORE, House, PATIENCE, Terms, check, check_text, files, outcomes, reasons, strict};
+use crate::house::{
+    CONNECTION, DATASTORE, House, PATIENCE, Terms, check, check_text, files, outcomes, reasons, strict,
+};
 
 /// Imported, and the first plan wants to make everything a second time.
 #[tokio::test]
@@ -211,19 +213,37 @@ async fn what_is_not_understood_is_refused_from_the_start() {
     assert_eq!(code, 1);
     assert!(printed.contains("wrong.yaml:") && printed.contains("pth"), "{printed}");
 
+    let connection = files()[CONNECTION].clone();
+    let told = |run: &serde_json::Value, said: &str| {
+        let faults = run["diagnostics"].as_array().unwrap().iter();
+        let texts: Vec<&str> = faults.map(|fault| fault.as_str().unwrap()).collect();
+        assert!(
+            texts
+                .iter()
+                .any(|text| text.contains("config/connections/pg.yaml:") && text.contains(said)),
+            "{said}: {texts:?}"
+        );
+    };
     for (old, new, said) in [
         ("port: 5432", "port: ${NO_SUCH_VARIABLE}", "NO_SUCH_VARIABLE"),
-        ("port: 5432", "port: 5432\nport: 5433", "port"),
         ("name: pg", "nme: pg", "`name`"),
     ] {
-        let text = files()["config/connections/pg.yaml"].replacen(old, new, 1);
-        house.push(&[("config/connections/pg.yaml", Some(&text))]);
+        house.push(&[(CONNECTION, Some(&connection.replacen(old, new, 1)))]);
         let run = house.untouched(house.reconcile("prod")).await;
-        let said_so = run["diagnostics"].as_array().unwrap().iter().any(|fault| {
-            let fault = fault.as_str().unwrap();
-            fault.contains("config/connections/pg.yaml:") && fault.contains(said)
-        });
-        assert!(said_so, "{said}: {run:#}");
+        assert_ne!(run["conclusion"], "succeeded", "{run:#}");
+        told(&run, said);
+    }
+    // What the official client takes is taken, and told at its place.
+    for (old, new, said) in [
+        ("port: 5432", "port: 5432\nport: 5432", "yaml_duplicate_key"),
+        (
+            "username: reader",
+            "username: reader\nusrname: reader",
+            "did you mean `username`",
+        ),
+    ] {
+        house.push(&[(CONNECTION, Some(&connection.replacen(old, new, 1)))]);
+        told(&house.reconcile("prod").await, said);
     }
 }
 
@@ -237,14 +257,17 @@ async fn too_many_requests_slow_everything_down_and_lose_nothing() {
     }
     house.push(&[]);
     house
-        .faults(json!([{"kind": "status", "status": 429, "retry_after": 1, "from": 2, "to": 4}]))
+        .faults(json!([
+            {"kind": "status", "status": 429, "retry_after": 2, "from": 2, "to": 3},
+            {"kind": "status", "status": 429, "retry_after": 1, "method": "PUT", "path_prefix": "/quality-checks", "from": 1, "to": 2},
+        ]))
         .await;
     let began = Instant::now();
     let run = house.reconcile("prod").await;
     assert_eq!(run["conclusion"], "succeeded", "{run:#}");
     assert_eq!(outcomes(&run).len(), 4);
     assert!(
-        began.elapsed() >= std::time::Duration::from_secs(1),
+        began.elapsed() >= std::time::Duration::from_secs(3),
         "{:?}",
         began.elapsed()
     );
