@@ -11,6 +11,7 @@ mod apply;
 mod audit;
 mod bad_files;
 mod bad_instance;
+mod client;
 mod config_file;
 mod daemon;
 mod export;

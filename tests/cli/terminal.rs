@@ -27,7 +27,7 @@ status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 sys.exit(status if status >= 0 else 128 - status)
 "#;
 
-async fn on_a_terminal(rig: &Rig, answer: &str, arguments: &[&str], colour: Option<&str>) -> Ran {
+pub(super) async fn on_a_terminal(rig: &Rig, answer: &str, arguments: &[&str], colour: Option<&str>) -> Ran {
     let python = std::env::var("DRIFTLESS_PYTHON")
         .expect("DRIFTLESS_PYTHON names the Python that opens a terminal: run scripts/test, which sets it");
     let mut command = tokio::process::Command::new(python);

@@ -11,6 +11,9 @@ use super::ServerArgs;
 /// The daemon answers within ten seconds or says that it cannot.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How the daemon names the sorts of its problem documents.
+const PROBLEM: &str = "urn:driftless:problem:";
+
 /// A daemon that can be asked.
 pub(super) struct Connection {
     client: reqwest::Client,
@@ -109,7 +112,9 @@ impl Connection {
         }
         let text = answer.text().await.unwrap_or_default();
         let problem: Json = serde_json::from_str(&text).unwrap_or_default();
-        let detail = problem["detail"].as_str().unwrap_or_default();
+        // Other servers have a `detail` too, and know nothing of what was asked.
+        let is_ours = problem["type"].as_str().is_some_and(|kind| kind.starts_with(PROBLEM));
+        let detail = problem["detail"].as_str().filter(|_| is_ours).unwrap_or_default();
         match (status, detail) {
             (StatusCode::UNAUTHORIZED, detail) if self.token.is_none() => {
                 bail!("{detail} Set DRIFTLESS_API_TOKEN to the token of the daemon's config (`server.token`)")
