@@ -1,10 +1,6 @@
 //! Thirty accidents that users of the field's best tools had, each as a rule that holds here: the real binary over a real Git
 //! repository and a sandbox. `docs/reliability.md` says which accident each test is of, and which line it stands on.
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test has its own clock, files and environment"
-)]
 
 mod absence;
 mod deletion;
