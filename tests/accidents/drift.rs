@@ -121,8 +121,8 @@ async fn an_ignored_field_is_ignored_by_diff_and_apply_alike() {
 #[tokio::test]
 async fn observe_writes_nothing_and_correcting_later_is_one_word() {
     let mut house = House::unsettled(drift("mode: observe")).await;
-    house.untouched(async { house.instance.requests().await }).await;
     house.start().await;
+    assert_eq!(house.instance.writes().await, []);
     let run = house.untouched(house.reconcile("prod")).await;
     assert_eq!(outcomes(&run), [] as [String; 0]);
     assert!(!run["plan"]["reported"].as_array().unwrap().is_empty(), "{run:#}");
