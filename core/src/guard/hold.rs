@@ -47,6 +47,7 @@ pub(crate) fn hold(
         plan.agreed.clear();
         plan.moved.clear();
         plan.gone.clear();
+        plan.retired.clear();
     }
     reasons.retain(|reason| !reason.steps.is_empty());
     if reasons.is_empty() {
@@ -221,7 +222,11 @@ fn limits(plan: &Plan, population: &Population, guards: &Guards) -> Vec<Reason> 
     let deleting = [Weight::Deletes, Weight::Replaces];
     let updating = [Weight::Updates, Weight::Replaces];
     let changing = [Weight::Updates, Weight::Replaces, Weight::Deletes];
-    let (deletes, updates) = (keys_of(&deleting).len(), keys_of(&updating).len());
+    let erased = closed(plan);
+    let (deletes, updates) = (
+        keys_of(&[Weight::Replaces]).union(&erased).count(),
+        keys_of(&updating).len(),
+    );
     share(
         BlockReason::DeleteShare,
         "delete",
@@ -265,13 +270,21 @@ fn limits(plan: &Plan, population: &Population, guards: &Guards) -> Vec<Reason> 
             reasons.push(Reason { reason, message, steps });
         }
     }
-    if let Some(what) = emptied(&keys_of(&[Weight::Deletes]), population, guards) {
+    if let Some(what) = emptied(&erased, population, guards) {
         let message = format!("would delete {what}: {}", approval(plan));
         let steps = steps_of(&[Weight::Deletes]);
         let reason = BlockReason::PruneToEmpty;
         reasons.push(Reason { reason, message, steps });
     }
     reasons
+}
+
+/// What the deletions remove of what is owned: what has no step of its own and goes with what it lies in is deleted, too.
+fn closed(plan: &Plan) -> BTreeSet<&Key> {
+    let deletions = plan.steps.iter().filter(|step| weight(step) == Weight::Deletes);
+    deletions
+        .flat_map(|step| std::iter::once(&step.change.key).chain(&step.closes))
+        .collect()
 }
 
 /// What somebody can do about a guard that has no number.

@@ -157,6 +157,7 @@ impl<'a> Planner<'a> {
             .filter(|place| erased(place) && !objected.contains(place))
             .flat_map(|place| reach.within(place))
             .collect();
+        removed.orphaned.retain(|key| !carried.contains(key));
         let goes_along =
             |key: &Key, candidate: &Candidate<'_>| candidate.removal == Removal::Archive && carried.contains(key);
         let last: Vec<(&Key, &Candidate<'_>)> = going

@@ -65,7 +65,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         blocked: Vec::new(),
         unmanaged: Vec::new(),
         orphaned: Vec::new(),
-        retired: Vec::new(),
+        retired: vec![key(904)],
         gone: vec![(key(900), None)],
         unchanged: BTreeMap::new(),
         agreed: vec![(
@@ -237,6 +237,25 @@ fn everything_that_is_owned_or_all_of_a_kind_is_never_deleted_unasked() {
 }
 
 #[test]
+fn what_goes_with_a_deletion_is_counted_as_deleted_and_once() {
+    let shelf = |number: usize| Key::new(SHELF, [format!("s{number:03}")]);
+    for (along, expected) in [
+        (5, " | +0 ~0 ±0 -1 | 0 held"),
+        (6, "delete_share | +0 ~0 ±0 -0 | 1 held"),
+        (15, "delete_share prune_to_empty | +0 ~0 ±0 -0 | 1 held"),
+    ] {
+        let mut plan = of(0, 0, 0, 1);
+        plan.steps[0].closes = std::iter::once(key(0)).chain((0..along).map(shelf)).collect();
+        let population = Population {
+            existing: 20,
+            owned: [(NOTE, 5), (SHELF, 15)].into(),
+        };
+        let seen = held(plan, &population, Guards::default(), &Circumstances::default());
+        assert_eq!(seen, expected, "{along} along");
+    }
+}
+
+#[test]
 fn messages_have_the_numbers_and_what_to_do() {
     let mut of_environment = of(0, 0, 0, 12);
     hold_alone(
@@ -350,11 +369,12 @@ fn of_a_revision_that_may_not_be_followed_nothing_is_learnt() {
     let mut circumstances = holding(BlockReason::NotFastForward);
     let (population, guards) = (population(10, 10), Guards::default());
     hold_alone(&mut plan, &population, &guards, &circumstances);
-    assert_eq!((plan.agreed.len(), plan.moved.len(), plan.gone.len()), (0, 0, 0));
+    let learnt = |plan: &Plan| [plan.agreed.len(), plan.moved.len(), plan.gone.len(), plan.retired.len()];
+    assert_eq!(learnt(&plan), [0; 4]);
     circumstances.approved = Some(Digest("d1".into()));
     let mut plan = of(0, 1, 0, 0);
     hold_alone(&mut plan, &population, &guards, &circumstances);
-    assert_eq!((plan.agreed.len(), plan.moved.len(), plan.gone.len()), (1, 1, 1));
+    assert_eq!(learnt(&plan), [1; 4]);
     assert_eq!(plan.steps.len(), 1);
 }
 
