@@ -43,7 +43,8 @@ pub struct Plan {
     pub agreed: Vec<(Key, LedgerEntry)>,
     /// Ledger entries of resources that have their new names already: moved before `agreed` is written.
     pub moved: Vec<Moved>,
-    /// Owned, no longer in Git, and put away already: their ledger entries close, and nothing else happens.
+    /// Owned, no longer in Git, and put away already, taken over by another environment, or let go since the config names another
+    /// path: their ledger entries close, and nothing else happens.
     pub retired: Vec<Key>,
     /// What the deletions take along, those that are held back included.
     pub blast: Blast,

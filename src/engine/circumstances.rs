@@ -10,7 +10,7 @@ use driftless_core::snapshot::Desired;
 use tracing::warn;
 
 use super::reconcile::{Environment, Neighbouring, PassError, read_ledger, read_source};
-use super::{drift, suspension};
+use super::{drift, ground, suspension};
 use crate::store::StoreError;
 
 /// What a pass over `environment` at `revision`, or at the newest one, is made under at `now`; `approved` is the digest of the plan that a person lets through.
@@ -39,6 +39,7 @@ pub async fn gather(
         holds: suspended.into_iter().chain(outside).collect(),
         stopped: stopped(environment, now).await.map_err(PassError::Store)?,
         neighbours,
+        ground: ground::of(environment).await.map_err(PassError::Store)?,
     })
 }
 

@@ -30,6 +30,7 @@ pub mod driver;
 mod driver_tests;
 mod environment_task;
 mod flapping;
+mod ground;
 mod inbox;
 pub mod limiter;
 pub mod lineage;

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use super::apply::{self, Follower, Limits, Phase, Tools};
 use super::audit::{Audit, Origin};
 use super::brake::Brake;
+use super::ground;
 use super::lineage::{self, Branch};
 use super::windows::Windows;
 use crate::platform::{Found, Ids, Platform, TargetId};
@@ -329,6 +330,9 @@ pub async fn carry_out(
             let closed = memory.store.close(&memory.name, &plan.retired).await;
             closed.map_err(PassError::Store)?;
         }
+        ground::settle(environment, memory, &plan)
+            .await
+            .map_err(PassError::Store)?;
         close_gone(environment, memory, &plan, &ids).await;
         if !plan.is_empty() && !brake.is_pulled() {
             let advanced = lineage::advance(environment, memory, plan.revision.as_ref()).await;

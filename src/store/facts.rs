@@ -58,12 +58,24 @@ impl Fact for Lineage {
     const NAME: &'static str = "lineage";
 }
 
+/// The path within the source from which the ledger has what it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// As the config says it; `""` is the root.
+    pub path: String,
+}
+
+impl Fact for Home {
+    const NAME: &'static str = "home";
+}
+
 /// Whether `value` is what is written under `name`; of a name that this version does not know, whether it can be anything.
 pub fn is_sound(name: &str, value: &str) -> bool {
     match name {
         Suspension::NAME => serde_json::from_str::<Suspension>(value).is_ok(),
         Approval::NAME => serde_json::from_str::<Approval>(value).is_ok(),
         Lineage::NAME => serde_json::from_str::<Lineage>(value).is_ok(),
+        Home::NAME => serde_json::from_str::<Home>(value).is_ok(),
         _ => serde_json::from_str::<serde_json::Value>(value).is_ok(),
     }
 }

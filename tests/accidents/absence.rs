@@ -11,13 +11,15 @@ async fn an_empty_or_failed_source_is_not_an_empty_desired_state() {
     house.git(&["mv", "config", "elsewhere"]);
     house.push(&[]);
     let run = house.untouched(house.reconcile("prod")).await;
-    assert_ne!(run["conclusion"], "succeeded", "{run:#}");
+    assert_eq!(run["conclusion"], "failed", "{run:#}");
+    assert!(run["message"].as_str().unwrap().contains("does not exist"), "{run:#}");
 
     // A folder that is there and holds nothing is no wish either.
     house.git(&["rm", "-rq", "elsewhere"]);
     house.push(&[("config/readme.txt", Some("nothing here yet\n"))]);
     let run = house.untouched(house.reconcile("prod")).await;
     assert_ne!(run["conclusion"], "succeeded", "{run:#}");
+    assert_eq!(reasons(&run), ["incomplete_source"], "{run:#}");
 
     house.git(&["checkout", "-q", "HEAD~2", "--", "config"]);
     house.push(&[]);
@@ -28,6 +30,8 @@ async fn an_empty_or_failed_source_is_not_an_empty_desired_state() {
 #[tokio::test]
 async fn an_error_is_never_an_absence() {
     let house = House::settled(strict()).await;
+    // A deletion waits all the while: it needs all that was read to be whole.
+    house.push(&[(&check("orders", "city"), None)]);
     for fault in [
         json!({"kind": "status", "status": 500}),
         json!({"kind": "status", "status": 503}),
@@ -48,9 +52,23 @@ async fn an_error_is_never_an_absence() {
             house.faults(json!([rule])).await;
             let run = house.untouched(house.reconcile("prod")).await;
             assert_ne!(run["conclusion"], "succeeded", "{fault} at {list}: {run:#}");
+            if !run["plan"].is_null() {
+                let doubted = ["shrunk_read", "not_visible"].map(str::to_owned);
+                let reasons = reasons(&run);
+                assert!(
+                    reasons.contains(&"incomplete_read".to_owned()),
+                    "{fault} at {list}: {reasons:?}"
+                );
+                assert!(
+                    !doubted.iter().any(|reason| reasons.contains(reason)),
+                    "{fault} at {list}: {reasons:?}"
+                );
+            }
         }
     }
     house.faults(json!([])).await;
+    let run = house.reconcile("prod").await;
+    assert_eq!(outcomes(&run), ["delete check/shop/orders__notnull__city: applied"]);
     house.in_sync().await;
 }
 

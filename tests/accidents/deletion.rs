@@ -91,11 +91,23 @@ async fn environments_on_one_instance_never_delete_each_others_resources() {
         (&there, Some(&text("city"))),
         (&check("orders", "city"), None),
         (here, Some(&check_text("orders", "city"))),
+        (&check("orders", "street"), None),
+        (
+            "second/datastores/shop/checks/orders/notnull__street.yaml",
+            Some(&check_text("orders", "street")),
+        ),
     ]);
     for environment in ["prod", "second", "prod", "second"] {
         let run = house.untouched(house.reconcile(environment)).await;
         assert_eq!(run["conclusion"], "succeeded", "{run:#}");
     }
+    house.in_sync().await;
+
+    // And from then on it is the other's to delete.
+    house.push(&[(here, None)]);
+    let run = house.reconcile("second").await;
+    assert_eq!(run["conclusion"], "succeeded", "{run:#}");
+    assert!(!house.has("orders__notnull__city").await, "{run:#}");
     house.in_sync().await;
 }
 
@@ -257,4 +269,47 @@ async fn a_mass_deletion_waits_for_a_person_and_for_that_plan() {
     // Archived, with all that they have gathered, and not erased.
     assert_eq!(house.live("orders__notnull__id").await.unwrap()["status"], "Discarded");
     house.in_sync().await;
+}
+
+/// One line of a plan took seventeen resources along, and no guard had counted them.
+#[tokio::test]
+async fn what_goes_with_a_deletion_counts_as_deleted() {
+    for prune in [
+        "prune: { datastores: delete }",
+        "prune: { datastores: delete, checks: disable }",
+    ] {
+        let house = House::settled(Terms {
+            environment: vec![prune],
+            ..Terms::default()
+        })
+        .await;
+        house.git(&["rm", "-rq", "config/datastores"]);
+        house.push(&[]);
+        let run = house.untouched(house.reconcile("prod")).await;
+        assert!(reasons(&run).contains(&"delete_share".to_owned()), "{run:#}");
+    }
+}
+
+/// A change of the path in the config was a change of everything that the environment wished for.
+#[tokio::test]
+async fn another_path_in_the_config_deletes_nothing() {
+    let mut house = House::settled(strict()).await;
+    house.git(&["mv", "config", "elsewhere"]);
+    let gone = check("orders", "city").replace("config/", "elsewhere/");
+    house.push(&[(&gone, None)]);
+    house.kill().await;
+    let config = std::fs::read_to_string(house.repo.folder().join("driftless.yaml")).unwrap();
+    let moved = config.replace("path: config", "path: elsewhere");
+    std::fs::write(house.repo.folder().join("moved.yaml"), moved).unwrap();
+    let apply = ["apply", "--config", "moved.yaml", "--environment", "prod", "--yes"];
+    for _ in 0..2 {
+        let (code, printed) = house.untouched(house.run(&apply)).await;
+        assert_eq!(code, 0, "{printed}");
+    }
+    // What the new path names is as much its own as before.
+    house.push(&[(&check("orders", "street").replace("config/", "elsewhere/"), None)]);
+    let (code, printed) = house.run(&apply).await;
+    assert_eq!(code, 0, "{printed}");
+    assert!(!house.has("orders__notnull__street").await, "{printed}");
+    assert!(house.has("orders__notnull__city").await, "{printed}");
 }

@@ -23,6 +23,18 @@ pub struct Circumstances {
     pub stopped: BTreeMap<Key, String>,
     /// The other environments of the same instance, in the order of the config.
     pub neighbours: Vec<Neighbour>,
+    /// Whether the source is read where the ledger was grown.
+    pub ground: Ground,
+}
+
+/// Whether the config names the path within the source from which the ledger has what it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ground {
+    /// It does.
+    #[default]
+    Same,
+    /// It names another one: what that one does not declare was not removed by anybody, so it is let go and not deleted.
+    Moved,
 }
 
 /// A reason to write nothing at all now.

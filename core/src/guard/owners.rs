@@ -103,6 +103,12 @@ impl<'a> Owners<'a> {
         Claim::Ours
     }
 
+    /// Whether another environment declares `key` and has it in its ledger: then it is that one's, and no longer anybody else's.
+    pub(crate) fn have_taken_over(&self, key: &Key) -> bool {
+        let mut others = self.others.iter();
+        others.any(|other| other.documents.contains_key(key) && other.neighbour.owned.contains(key))
+    }
+
     /// What another environment has to do with `key`: the weightiest of it.
     pub(crate) fn elsewhere(&self, key: &Key) -> Option<Elsewhere<'a>> {
         let find = |has: &dyn Fn(&Other<'a>) -> bool| {

@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diff::{Memory, Terms, agreement, compare, gone_class, lets_through, overlaid};
 use crate::document::{Document, Reference};
 use crate::field::FieldPath;
-use crate::guard::{self, Circumstances, Claim, Owners};
+use crate::guard::{self, Circumstances, Claim, Ground, Owners};
 use crate::key::{Digest, EnvironmentName, Key, Kind, RemoteId, Revision};
 use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
@@ -136,15 +136,31 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         needed = planner.needed(); // What is kept back needs nothing.
     }
     let mut steps = planner.steps(needed);
-    let Remainder { unmanaged, owned, gone } = planner.remainder(&matches, &unidentified);
+    let Remainder {
+        mut unmanaged,
+        mut owned,
+        handed_over,
+        gone,
+    } = planner.remainder(&matches, &unidentified);
+    let mut released = Vec::new();
+    match inputs.circumstances.ground {
+        Ground::Same => {}
+        Ground::Moved => {
+            released = planner.undeclared();
+            unmanaged.extend(planner.in_use(std::mem::take(&mut owned)));
+            unmanaged.sort();
+        }
+    }
     let incomplete = incomplete(&documents, &broken, &misplaced, &diagnostics);
     let Removed {
         orphaned,
-        retired,
+        mut retired,
         held,
         objections,
         blast,
     } = planner.removals(owned, incomplete, &mut steps);
+    retired.extend(handed_over);
+    retired.extend(released);
     let moved = planner.moves(&mut steps);
     let population = planner.population(&matches);
     let Planner {

@@ -13,6 +13,8 @@ pub(super) struct Remainder {
     pub(super) unmanaged: Vec<Key>,
     /// Live, in use or archived, and in the ledger, sorted.
     pub(super) owned: Vec<Key>,
+    /// In the ledger, and in that of another environment, which declares them.
+    pub(super) handed_over: Vec<Key>,
     /// In the ledger alone, with the numbers that they had.
     pub(super) gone: Vec<(Key, Option<RemoteId>)>,
 }
@@ -21,7 +23,7 @@ impl Planner<'_> {
     /// What is live or in the ledger without being declared.
     pub(super) fn remainder(&self, matches: &BTreeMap<Key, &LiveResource>, unidentified: &[&Key]) -> Remainder {
         let mut unmanaged: Vec<Key> = unidentified.iter().map(|key| (*key).clone()).collect();
-        let mut owned = Vec::new();
+        let (mut owned, mut handed_over) = (Vec::new(), Vec::new());
         let mut gone = Vec::new();
         let entries = self.sides.ledger.as_ref().map(|ledger| &ledger.entries);
         for (key, resource) in &self.live.resources {
@@ -33,6 +35,8 @@ impl Planner<'_> {
             if entries.is_some_and(|entries| entries.contains_key(key)) {
                 if !matches!(elsewhere, Some(Elsewhere::Declared(_))) {
                     owned.push(key.clone());
+                } else if self.owners.have_taken_over(key) && !self.uncertain(key) {
+                    handed_over.push(key.clone());
                 }
             } else if !self.uncertain(key) && resource.presence == Presence::Active {
                 unmanaged.push(key.clone());
@@ -46,7 +50,30 @@ impl Planner<'_> {
                 gone.push((key.clone(), entry.remote));
             }
         }
-        Remainder { unmanaged, owned, gone }
+        Remainder {
+            unmanaged,
+            owned,
+            handed_over,
+            gone,
+        }
+    }
+
+    /// Of these, what is live and not put away.
+    pub(super) fn in_use(&self, mut keys: Vec<Key>) -> Vec<Key> {
+        keys.retain(|key| {
+            let live = self.live.resources.get(key);
+            live.is_some_and(|live| live.presence == Presence::Active)
+        });
+        keys
+    }
+
+    /// What the ledger has and no document declares, whatever is live.
+    pub(super) fn undeclared(&self) -> Vec<Key> {
+        let entries = self.sides.ledger.iter().flat_map(|ledger| ledger.entries.keys());
+        entries
+            .filter(|key| !self.documents.contains_key(key))
+            .cloned()
+            .collect()
     }
 
     /// What guards count against: what is put away does not count.

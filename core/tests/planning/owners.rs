@@ -74,6 +74,7 @@ fn fate(plan: &Plan) -> String {
         ("learns", plan.agreed.iter().any(|(key, _)| *key == ours)),
         ("orphaned", plan.orphaned.contains(&ours)),
         ("unmanaged", plan.unmanaged.contains(&ours)),
+        ("handed over", plan.retired.contains(&ours)),
     ] {
         words.extend(has.then_some(word));
     }
@@ -156,6 +157,11 @@ fn what_another_environment_has_is_neither_unmanaged_nor_an_orphan() {
                 without().agreed("vault/A", OURS),
                 neighbour(precedence, &[THE_SAME], &[]),
                 "",
+            ),
+            (
+                without().agreed("vault/A", OURS),
+                neighbour(precedence, &[THE_SAME], &["vault/A"]),
+                "handed over",
             ),
             (
                 without().agreed("vault/A", OURS),
