@@ -19,6 +19,25 @@ impl FieldPath {
         Self(text.split('.').map(str::to_owned).collect())
     }
 
+    /// Reads a path as it is shown: a key that holds a dot stands in quotes, `additional_metadata."team.name"`. A quote that does
+    /// not end as one is a sign like any other.
+    pub fn shown(text: &str) -> Self {
+        let mut keys = Vec::new();
+        let mut rest = text;
+        loop {
+            let quoted = quoted(rest).filter(|(_, after)| after.is_empty() || after.starts_with('.'));
+            let (key, after) = quoted.unwrap_or_else(|| {
+                let (key, after) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+                (key.to_owned(), after)
+            });
+            keys.push(key);
+            match after.strip_prefix('.') {
+                Some(next) => rest = next,
+                None => return Self(keys),
+            }
+        }
+    }
+
     /// This path, one key further in.
     pub fn child(&self, key: impl Into<String>) -> Self {
         let mut path = self.0.clone();
@@ -102,8 +121,8 @@ impl fmt::Display for FieldPath {
             if index > 0 {
                 f.write_str(".")?;
             }
-            if key.contains('.') || key.is_empty() {
-                write!(f, "{key:?}")?
+            if key.contains('.') || key.starts_with('"') || key.is_empty() {
+                write!(f, "\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))?
             } else {
                 f.write_str(key)?
             }
@@ -112,9 +131,39 @@ impl fmt::Display for FieldPath {
     }
 }
 
+/// The key in quotes that `text` begins with, and what follows it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut signs = text.strip_prefix('"')?.chars();
+    let mut key = String::new();
+    loop {
+        match signs.next()? {
+            '"' => return Some((key, signs.as_str())),
+            '\\' => key.push(signs.next()?),
+            sign => key.push(sign),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_path_is_read_as_it_is_shown(keys in prop::collection::vec(r#"[ab."\\\\\n]{0,4}"#, 1..4)) {
+            let path = FieldPath(keys);
+            prop_assert_eq!(FieldPath::shown(&path.to_string()), path);
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_dot_is_shown_in_quotes_and_a_quote_may_stand_anywhere() {
+        let path = FieldPath::top("additional_metadata").child("team.name");
+        assert_eq!(path.to_string(), r#"additional_metadata."team.name""#);
+        assert_eq!(FieldPath::shown(r#"a."b"#).keys(), ["a", "\"b"]);
+    }
 
     #[test]
     fn what_is_set_is_got_and_removed() {

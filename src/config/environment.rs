@@ -382,7 +382,7 @@ fn rules(item: &Item<'_, EnvironmentConfig>, platform: Option<&KnownPlatform>, f
                 faults.unknown_name(at, "unknown_kind", message, word, &known);
             }
         }
-        let fields = rule.fields.iter().map(|field| FieldPath::dotted(field)).collect();
+        let fields = rule.fields.iter().map(|field| FieldPath::shown(field)).collect();
         match IgnoreRule::new(kind, rule.key.as_deref(), fields) {
             Ok(rule) => rules.push(rule),
             Err(_) => {

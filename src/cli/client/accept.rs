@@ -70,7 +70,7 @@ fn document(resource: &Json) -> String {
         if live == Value::from(driftless_core::value::SECRET_TEXT) {
             continue;
         }
-        FieldPath::dotted(text(field, "path")).set(&mut fields, live);
+        FieldPath::shown(text(field, "path")).set(&mut fields, live);
     }
     if fields.is_empty() {
         return head + "# nothing that the platform shows\n\n";
