@@ -180,24 +180,41 @@ async fn look(setup: &SourceSetup, ticket: u64, watched: &Watched, shared: &Shar
     });
 }
 
+/// What is to be said of `fault` where `told` was said last: another fault is another thing to do.
+fn complaint(told: Option<&str>, revision: Option<&Revision>, fault: Option<&str>) -> Option<String> {
+    let fault = fault.filter(|fault| told != Some(*fault))?;
+    Some(match revision {
+        Some(last) => format!("; {} stays in force: {fault}", last.short()),
+        None => format!(", and nothing of it is known yet: {fault}"),
+    })
+}
+
 /// Says what changed; what is as it was is not said again.
 fn log_change(name: &str, before: &Looked, revision: Option<&Revision>, fault: Option<&str>) {
-    match (fault, &before.fault) {
-        (Some(fault), None) => match revision {
-            Some(last) => warn!(
-                source.name = name,
-                "The source {name} cannot be read; {} stays in force: {fault}",
-                last.short()
-            ),
-            None => warn!(
-                source.name = name,
-                "The source {name} cannot be read, and nothing of it is known yet: {fault}"
-            ),
-        },
-        (None, Some(_)) => info!(source.name = name, "The source {name} can be read again"),
-        (Some(_), Some(_)) | (None, None) => {}
+    if let Some(complaint) = complaint(before.fault.as_deref(), revision, fault) {
+        warn!(source.name = name, "The source {name} cannot be read{complaint}");
+    } else if fault.is_none() && before.fault.is_some() {
+        info!(source.name = name, "The source {name} can be read again");
     }
     if let Some(revision) = revision.filter(|revision| Some(*revision) != before.revision.as_ref()) {
         info!(source.name = name, source.revision = %revision, "The source {name} is at {}", revision.short());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_said_once_and_another_one_anew() {
+        let last = Revision("r1".to_owned());
+        let said = |told, fault| complaint(told, Some(&last), Some(fault));
+        assert_eq!(said(None, "unsigned").as_deref(), Some("; r1 stays in force: unsigned"));
+        assert_eq!(said(Some("unsigned"), "unsigned"), None);
+        assert_eq!(
+            said(Some("unsigned"), "no keys").as_deref(),
+            Some("; r1 stays in force: no keys")
+        );
+        assert_eq!(complaint(Some("unsigned"), Some(&last), None), None);
     }
 }

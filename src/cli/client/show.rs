@@ -82,22 +82,19 @@ pub(crate) struct LogsArgs {
 
 pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
     let server = Connection::new(&args.server)?;
+    let all = server.get("/api/v1/environments").await?;
     let (document, environments) = match &args.environment {
         Some(name) => {
             let one = server.get(&format!("/api/v1/environments/{}", segment(name))).await?;
             (one.clone(), vec![one])
         }
-        None => {
-            let all = server.get("/api/v1/environments").await?;
-            let environments = list(&all, "environments").to_vec();
-            (all, environments)
-        }
+        None => (all.clone(), list(&all, "environments").to_vec()),
     };
     match args.format {
         Format::Json => json(&document),
         Format::Text => environments
             .iter()
-            .for_each(|view| out::result(&plain(&standing(view)))),
+            .for_each(|view| out::result(&plain(&standing(view, list(&all, "sources"))))),
     }
     let stands = |words: &[&str]| environments.iter().any(|view| words.contains(&text(view, "standing")));
     Ok(if !args.detailed_exitcode {
@@ -113,8 +110,8 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// An environment in a few lines.
-fn standing(view: &Json) -> String {
+/// An environment in a few lines: how it stands, and what keeps it from standing better.
+fn standing(view: &Json, sources: &[Json]) -> String {
     let name = text(view, "name");
     let revision: String = text(view, "revision").chars().take(8).collect();
     let mut lines = format!("{name}: {}", text(view, "standing").replace('_', " "));
@@ -146,6 +143,23 @@ fn standing(view: &Json) -> String {
     }
     if let Some(error) = view["error"].as_str() {
         lines += &format!("  error: {}\n", plain_line(error));
+    }
+    let name = text(view, "source");
+    let source = sources.iter().find(|source| text(source, "name") == name);
+    if let Some(stale) = source.map(|source| &source["stale"]).filter(|stale| !stale.is_null()) {
+        let (since, message) = (text(stale, "since"), plain_line(text(stale, "message")));
+        lines += &format!("  the source {name} cannot be read since {since}: {message}\n");
+    }
+    if let Some(circuit) = view.get("circuit").filter(|circuit| !circuit.is_null()) {
+        let (since, next) = (text(circuit, "since"), text(circuit, "next_probe"));
+        let failure = plain_line(text(circuit, "failure"));
+        lines += &format!("  the instance does not answer since {since}, the next probe is at {next}: {failure}\n");
+    }
+    if text(view, "standing") == "blocked" {
+        lines += &format!(
+            "  `driftless runs {}` says what is kept back, and why\n",
+            text(run, "id")
+        );
     }
     lines
 }
@@ -316,4 +330,32 @@ async fn tell(server: &Connection, path: &str, told: &mut BTreeSet<String>) -> a
 /// Prints a document of the daemon's.
 pub(super) fn json(document: &Json) {
     out::result(&format!("{document:#}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn status_says_what_keeps_an_environment_from_standing_better() {
+        let mut view = json!({"name": "prod", "standing": "stale", "source": "config", "last_run": {"id": "r7"}});
+        let sources = [json!({"name": "config", "stale": {"since": "noon", "message": "it is not signed"}})];
+        let shown = standing(&view, &sources);
+        assert!(
+            shown.contains("the source config cannot be read since noon: it is not signed\n"),
+            "{shown}"
+        );
+        view["circuit"] = json!({"since": "noon", "next_probe": "one", "failure": "no answer"});
+        let shown = standing(&view, &[]);
+        assert!(
+            shown.contains("does not answer since noon, the next probe is at one: no answer\n"),
+            "{shown}"
+        );
+        assert!(!shown.contains("driftless runs"), "{shown}");
+        view["standing"] = json!("blocked");
+        let shown = standing(&view, &[]);
+        assert!(shown.contains("`driftless runs r7` says what is kept back"), "{shown}");
+    }
 }
