@@ -9,7 +9,7 @@ use sqlx::{Row as _, SqlitePool};
 
 use super::migrations::Shape;
 use super::reading::Reading;
-use super::{audit, keyfile, location, migrations, rows};
+use super::{audit, drifts, keyfile, location, migrations, rows};
 use crate::store::audit::Verifier;
 use crate::store::{StoreError, facts};
 
@@ -137,6 +137,8 @@ async fn tables(pool: &SqlitePool, kinds: &[Kind], found: &mut Findings) {
     let run = |row: &SqliteRow| rows::run(row).map(drop).map_err(|fault| fault.to_string());
     table(pool, "runs", "SELECT * FROM runs", run, found).await;
     table(pool, "facts", "SELECT * FROM facts", fact, found).await;
+    let drift = |row: &SqliteRow| drifts::content(row).map_err(|fault| fault.to_string());
+    table(pool, "drifts", "SELECT * FROM drifts", drift, found).await;
     let mut open = 0_usize;
     let intent = |row: &SqliteRow| {
         open += 1;

@@ -1,7 +1,7 @@
 //! The history of drift as rows.
 
 use chrono::{DateTime, Utc};
-use driftless_core::key::EnvironmentName;
+use driftless_core::key::{EnvironmentName, Key, Kind};
 use driftless_core::schema::Schema;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
@@ -12,9 +12,17 @@ use crate::store::drifts::DriftRecord;
 /// The record of a row; `None` when the schema does not know its key.
 pub(super) fn record(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<DriftRecord>, RowFault> {
     let name: String = row.try_get("key")?;
-    let Some(key) = schema.key(&name) else {
-        return Ok(None);
-    };
+    schema.key(&name).map(|key| read(row, key)).transpose()
+}
+
+/// Whether a row is as it was written, whatever its key is of.
+pub(super) fn content(row: &SqliteRow) -> Result<(), RowFault> {
+    let name: String = row.try_get("key")?;
+    read(row, Key::new(Kind(""), [name])).map(drop)
+}
+
+fn read(row: &SqliteRow, key: Key) -> Result<DriftRecord, RowFault> {
+    let name: String = row.try_get("key")?;
     let fault = |column| RowFault::Text {
         name: name.clone(),
         column,
@@ -26,7 +34,7 @@ pub(super) fn record(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<Drif
     let corrections: Vec<String> =
         serde_json::from_str(row.try_get("corrections")?).map_err(|_| fault("corrections"))?;
     let corrections: Option<Vec<DateTime<Utc>>> = corrections.iter().map(|text| time(text)).collect();
-    Ok(Some(DriftRecord {
+    Ok(DriftRecord {
         first_seen: instant("first_seen")?.ok_or_else(|| fault("first_seen"))?,
         open_since: instant("open_since")?,
         last_seen: instant("last_seen")?.ok_or_else(|| fault("last_seen"))?,
@@ -36,7 +44,7 @@ pub(super) fn record(row: &SqliteRow, schema: &dyn Schema) -> Result<Option<Drif
         stopped: instant("stopped")?,
         edited: row.try_get("edited")?,
         key,
-    }))
+    })
 }
 
 /// Writes a record over whatever the key had.

@@ -57,6 +57,9 @@ async fn each_thing_that_is_wrong_is_told() {
         .raw("INSERT INTO facts VALUES ('prod', 'suspension', '{broken')")
         .await;
     place
+        .raw("INSERT INTO drifts VALUES ('prod', 'check/shop/a', '2026-11-22T12:00:00Z', NULL, '2026-11-22T12:00:00Z', 1, 0, '{', NULL, NULL)")
+        .await;
+    place
         .raw("UPDATE runs SET started = 'yesterday'; DROP TRIGGER audit_is_never_changed; UPDATE audit SET approver = 'x' WHERE sequence = 7")
         .await;
     std::fs::write(place.file("state.db.key"), "short").unwrap();
@@ -76,9 +79,14 @@ async fn each_thing_that_is_wrong_is_told() {
         Standing::Faulty,
         "runs: a row of `prod` cannot be read: `started` of `run-00001`",
     );
+    says(
+        &found,
+        Standing::Faulty,
+        "drifts: a row of `prod` cannot be read: `corrections` of `check/",
+    );
     says(&found, Standing::Faulty, "audit: record 7 does not have the hash");
     says(&found, Standing::Faulty, "5 bytes");
-    assert_eq!(faults(&found), 6, "{found:#?}");
+    assert_eq!(faults(&found), 7, "{found:#?}");
 }
 
 #[tokio::test]
