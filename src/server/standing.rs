@@ -23,7 +23,7 @@ pub(super) enum Standing {
     Incomplete,
     /// All was in sync when it was last looked at; since then the source or the instance does not answer.
     Stale,
-    /// No pass has ended yet.
+    /// No pass has ended yet since the daemon started: what history remembers says nothing of now.
     Waiting,
     /// All is as Git says.
     InSync,
@@ -48,7 +48,7 @@ impl Standing {
             Standing::Incomplete
         } else if source.is_some_and(|source| source.stale.is_some()) || view.circuit.is_some() {
             Standing::Stale
-        } else if view.last_run.is_none() {
+        } else if view.last_run.is_none() || view.revision.is_none() {
             Standing::Waiting
         } else {
             Standing::InSync

@@ -175,6 +175,23 @@ async fn an_environment_that_waits_needs_no_attention() {
 }
 
 #[tokio::test]
+async fn what_history_remembers_does_not_make_an_environment_in_sync() {
+    let mut view = calm("dev", Utc::now());
+    // As after a start: the last run is known, and nothing has been read yet.
+    view.revision = None;
+    view.kinds = Vec::new();
+    let overview = Overview {
+        environments: [(EnvironmentName("dev".to_owned()), view)].into(),
+        ..Overview::default()
+    };
+    let rig = rig(overview, Vec::new(), loopback());
+    let api = get(&rig, "/api/v1/environments/dev").await.json();
+    assert_eq!(api["standing"], "waiting");
+    let page = get(&rig, "/").await.text;
+    assert!(page.contains("0 of 1 environments are in sync, 1 waiting for the first run"));
+}
+
+#[tokio::test]
 async fn hostile_text_never_reaches_a_page_raw() {
     let rig = hostile();
     let name = segment(HOSTILE);
