@@ -156,7 +156,6 @@ impl EnvironmentConfig {
             ignore: self.rules.clone(),
             guards: self.guards.guards(),
             prune: self.pruned.clone(),
-            ..Policy::default()
         }
     }
 

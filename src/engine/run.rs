@@ -80,16 +80,7 @@ pub(super) async fn run(
         approver: None,
         clock: shared.clock.clone(),
     };
-    let pass = AssertUnwindSafe(pass(
-        name,
-        environment,
-        record.started,
-        looked,
-        origin,
-        brake,
-        &follower,
-        shared,
-    ));
+    let pass = AssertUnwindSafe(pass(name, environment, looked, origin, brake, &follower, shared));
     let mut drift_check = DriftCheck::WithRetry;
     let mut retry = Retry::Soon;
     let (conclusion, message) = match pass.catch_unwind().await {
@@ -136,7 +127,6 @@ fn conclusion_of(error: &PassError) -> Conclusion {
 async fn pass(
     name: &EnvironmentName,
     environment: &Environment,
-    started: DateTime<Utc>,
     looked: &Looked,
     mut origin: Origin,
     brake: &Brake,
@@ -157,7 +147,7 @@ async fn pass(
                     brake.pull();
                 }
                 let approved = approval.as_ref().map(|approval| Digest(approval.digest.clone()));
-                let circumstances = gather(environment, Some(revision), started, approved).await?;
+                let circumstances = gather(environment, Some(revision), began, approved).await?;
                 reconcile::prepare(environment, Some(revision), &circumstances, follower).await
             }
             None => Err(unread(environment, looked)),
