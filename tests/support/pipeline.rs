@@ -20,7 +20,7 @@ use driftless::store::Trigger;
 use driftless::store::sqlite::{self, SqliteStore};
 use driftless_core::guard::Circumstances;
 use driftless_core::key::{EnvironmentName, Revision};
-use driftless_core::policy::{Policy, UnknownSecrets};
+use driftless_core::policy::{Guards, Policy, UnknownSecrets};
 use driftless_core::render;
 use driftless_core::report::{Failure, Outcomes, Report};
 use driftless_core::substitute::Variables;
@@ -241,6 +241,11 @@ pub(crate) fn environment(
             unknown_secrets: match memory {
                 Some(_) => UnknownSecrets::Send,
                 None => UnknownSecrets::Keep,
+            },
+            // These instances are small, and what is tried on them changes most of them.
+            guards: Guards {
+                update_share: 100,
+                ..Guards::default()
             },
             ..Policy::default()
         },
