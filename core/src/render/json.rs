@@ -100,6 +100,12 @@ fn content_into(plan: &Plan, form: Form, map: &mut Map) {
                 .collect(),
         ),
     );
+    map.insert("blocked".into(), blocked_value(plan));
+    map.insert("unwatched".into(), keys(&plan.blast.unwatched));
+}
+
+/// What is not done, and why.
+fn blocked_value(plan: &Plan) -> Value {
     let blocked = plan.blocked.iter().map(
         |Blocked {
              reason,
@@ -114,8 +120,7 @@ fn content_into(plan: &Plan, form: Form, map: &mut Map) {
             ])
         },
     );
-    map.insert("blocked".into(), Value::List(blocked.collect()));
-    map.insert("unwatched".into(), keys(&plan.blast.unwatched));
+    Value::List(blocked.collect())
 }
 
 /// One change as the plan's JSON has it in `changes`, on one line and without white space, but for what goes with it: what an audit
@@ -213,6 +218,7 @@ pub fn report_json(report: &Report) -> String {
     );
     let outcomes = report.outcomes.iter().map(outcome_value);
     map.insert("outcomes".into(), Value::List(outcomes.collect()));
+    map.insert("blocked".into(), blocked_value(&report.plan));
     json::write_pretty(&Value::Map(map))
 }
 
