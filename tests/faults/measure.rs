@@ -37,10 +37,10 @@ impl Effects {
             .collect()
     }
 
-    /// How often a secret was sent once more.
-    pub(crate) fn secrets_again(&self) -> usize {
-        let again = self.0.iter().filter(|(write, _)| sends_secret(write));
-        again.map(|(_, count)| count - 1).sum()
+    /// How often a secret was sent to a connection that was there.
+    pub(crate) fn secrets(&self) -> usize {
+        let sent = self.0.iter().filter(|(write, _)| sends_secret(write));
+        sent.map(|(_, count)| count).sum()
     }
 
     /// The methods that they were sent with.
