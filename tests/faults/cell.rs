@@ -88,6 +88,7 @@ impl Unbroken {
         assert_eq!(pass.broken_by(), [] as [String; 0]);
         let done = measure::done(&instance).await;
         assert_eq!(done.writes.repeated(), [] as [String; 0]);
+        assert_eq!(done.writes.secrets_twice(), 0);
         assert_eq!(Strangers::of(&instance).await, strangers);
         Self {
             asked: gate.asked(),

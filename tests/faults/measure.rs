@@ -37,6 +37,12 @@ impl Effects {
             .collect()
     }
 
+    /// How often the same secret was sent twice to the same connection.
+    pub(crate) fn secrets_twice(&self) -> usize {
+        let again = self.0.iter().filter(|(write, _)| sends_secret(write));
+        again.map(|(_, count)| count - 1).sum()
+    }
+
     /// How often a secret was sent to a connection that was there.
     pub(crate) fn secrets(&self) -> usize {
         let sent = self.0.iter().filter(|(write, _)| sends_secret(write));

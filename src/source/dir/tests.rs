@@ -1,5 +1,5 @@
 //! What a folder gives, and what of it is refused.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use super::*;
 
