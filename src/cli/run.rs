@@ -57,7 +57,8 @@ pub(crate) async fn daemon(
     stop: CancellationToken,
 ) -> anyhow::Result<Exit> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(wire::store(config).await?);
+    let file = Arc::new(wire::store(config).await?);
+    let store: Arc<dyn Store> = file.clone();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), clock.clone())?;
     let wire::Assembly { sources, environments } = wire::assemble(config, process, &metrics)?;
     let driver = Driver::start(
@@ -92,6 +93,7 @@ pub(crate) async fn daemon(
     let shutdown = driver.shutdown(GRACE).await;
     serving.cancel();
     server.await??;
+    file.shutdown().await;
     Ok(match shutdown {
         Shutdown::Clean => Exit::Done,
         Shutdown::CutOff => Exit::Error,

@@ -138,6 +138,7 @@ impl SqliteStore {
             );
         }
         location::prepare(path)?;
+        reading::assert_sound_beside_its_log(path, &faults).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)

@@ -36,6 +36,7 @@ async fn a_damaged_store_is_refused_checked_and_rebuilt_and_nothing_is_deleted()
     let daemon = Daemon::start(&rig).await;
     daemon.runs(&rig, 1).await;
     daemon.ends().await.exits(0);
+    assert!(!rig.path("driftless.db-wal").exists(), "all of it is in one file");
     let damaged = damage(&rig);
     rig.forget_writes().await;
     rig.run(&["run", "--config", "driftless.yaml"]).await.exits(1).says(&[

@@ -72,6 +72,21 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .read_only(true)
 }
 
+/// Refuses a file that is not sound and has a log (`<file>-wal`, what a process leaves that was killed) beside it, without changing
+/// either: the last connection that may write puts the log's pages into the file when it closes, over what may still be saved.
+pub(super) async fn assert_sound_beside_its_log(path: &Path, faults: &Faults) -> Result<(), StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if !std::fs::metadata(log).is_ok_and(|log| log.len() > 0) || location::is_empty(path)? {
+        return Ok(());
+    }
+    let reading = Reading::of(path, 1);
+    migrations::taken(&reading.pool, faults).await?;
+    assert_sound(&reading.pool, faults).await?;
+    reading.pool.close().await;
+    Ok(())
+}
+
 /// Looks through the file's pages: one that is damaged is found before anything is built on it.
 pub(super) async fn assert_sound(pool: &SqlitePool, faults: &Faults) -> Result<(), StoreError> {
     let failed = |error: sqlx::Error| faults.of("look through the pages", &error);

@@ -55,6 +55,33 @@ async fn a_database_with_overwritten_pages_is_called_damaged_and_not_empty() {
 }
 
 #[tokio::test]
+async fn a_damaged_database_is_left_as_it_was_with_the_log_of_a_killed_process_beside_it() {
+    let place = Place::new();
+    let store = place.open().await;
+    for number in 0..200 {
+        store
+            .agree(&prod(), &[], &[(key(&number.to_string()), entry("x"))])
+            .await
+            .unwrap();
+    }
+    let log = std::fs::read(place.file("state.db-wal")).unwrap();
+    store.shutdown().await;
+    drop(store);
+    let mut bytes = std::fs::read(place.file("state.db")).unwrap();
+    bytes[4096..].fill(0xA5);
+    // Pages that were written before there was a log are not in it: those stay damaged.
+    std::fs::write(place.file("state.db"), &bytes).unwrap();
+    std::fs::write(place.file("state.db-wal"), &log).unwrap();
+    // What a connection writes as it closes may come after the refusal: that of one attempt is seen at the next.
+    for _ in 0..20 {
+        let message = place.fault().await;
+        assert!(message.contains("damaged"), "{message}");
+        assert!(std::fs::read(place.file("state.db")).unwrap() == bytes, "the file");
+        assert!(std::fs::read(place.file("state.db-wal")).unwrap() == log, "its log");
+    }
+}
+
+#[tokio::test]
 async fn an_unreadable_entry_is_an_error_and_never_an_absence() {
     let place = Place::new();
     let store = place.open().await;
