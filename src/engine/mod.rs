@@ -28,6 +28,9 @@ pub mod driver;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod driver_tests;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
+mod ending_tests;
 mod environment_task;
 mod flapping;
 mod ground;

@@ -147,3 +147,10 @@ impl House {
         self.driver.trigger(&name("prod"), trigger).unwrap()
     }
 }
+
+/// The seconds between the end of each run and the start of the next.
+pub(crate) fn seconds_between(runs: &[RunRecord]) -> Vec<i64> {
+    runs.windows(2)
+        .map(|pair| (pair[1].started - pair[0].finished.unwrap()).num_seconds())
+        .collect()
+}
