@@ -47,12 +47,12 @@ mod source_task;
 mod standing;
 mod step;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod step_tests;
 mod suspension;
 mod target_task;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod testing;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
