@@ -32,31 +32,13 @@ async fn a_file_that_is_no_database_is_named_with_what_to_do() {
     );
 }
 
-#[tokio::test]
-async fn a_database_with_overwritten_pages_is_called_damaged_and_not_empty() {
-    let place = Place::new();
-    let store = place.open().await;
-    for number in 0..200 {
-        store
-            .agree(&prod(), &[], &[(key(&number.to_string()), entry("x"))])
-            .await
-            .unwrap();
-    }
-    store.shutdown().await;
-    drop(store);
-    let mut bytes = std::fs::read(place.file("state.db")).unwrap();
-    bytes[4096..].fill(0xA5);
-    std::fs::write(place.file("state.db"), bytes).unwrap();
-    let message = match SqliteStore::open(&place.url(), Limits::default()).await {
-        Err(error) => error.message,
-        Ok(store) => store.ledger(&prod(), &OneKind).await.unwrap_err().message,
-    };
-    assert!(message.contains("damaged"), "{message}");
+/// A store's file all of whose pages but the first are overwritten, and the log that lay beside it before it was closed.
+struct Overwritten {
+    bytes: Vec<u8>,
+    log: Vec<u8>,
 }
 
-#[tokio::test]
-async fn a_damaged_database_is_left_as_it_was_with_the_log_of_a_killed_process_beside_it() {
-    let place = Place::new();
+async fn overwritten(place: &Place) -> Overwritten {
     let store = place.open().await;
     for number in 0..200 {
         store
@@ -69,8 +51,26 @@ async fn a_damaged_database_is_left_as_it_was_with_the_log_of_a_killed_process_b
     drop(store);
     let mut bytes = std::fs::read(place.file("state.db")).unwrap();
     bytes[4096..].fill(0xA5);
-    // Pages that were written before there was a log are not in it: those stay damaged.
     std::fs::write(place.file("state.db"), &bytes).unwrap();
+    Overwritten { bytes, log }
+}
+
+#[tokio::test]
+async fn a_database_with_overwritten_pages_is_called_damaged_and_not_empty() {
+    let place = Place::new();
+    overwritten(&place).await;
+    let message = match SqliteStore::open(&place.url(), Limits::default()).await {
+        Err(error) => error.message,
+        Ok(store) => store.ledger(&prod(), &OneKind).await.unwrap_err().message,
+    };
+    assert!(message.contains("damaged"), "{message}");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_left_as_it_was_with_the_log_of_a_killed_process_beside_it() {
+    let place = Place::new();
+    let Overwritten { bytes, log } = overwritten(&place).await;
+    // Pages that were written before there was a log are not in it: those stay damaged.
     std::fs::write(place.file("state.db-wal"), &log).unwrap();
     // What a connection writes as it closes may come after the refusal: that of one attempt is seen at the next.
     for _ in 0..20 {
