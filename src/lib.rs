@@ -2,11 +2,13 @@
 //!
 //! Modules in reading order; imports go one way, from the shell down to `driftless-core` (`tests/tidy.rs` holds it).
 
+pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod config;
 pub mod engine;
+pub mod forge;
 pub mod platform;
 pub mod sandbox;
 pub mod server;

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry.rs", &[]),
     ("variables.rs", &[]),
     ("platform/mod.rs", &[]),
+    ("platform/data_diffs.rs", &["platform"]),
     ("platform/document_schema.rs", &[]),
     ("platform/failures.rs", &["platform"]),
     ("platform/address.rs", &["platform"]),
@@ -22,6 +23,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform/http.rs", &["platform", "codec"]),
     ("platform/http/", &["platform", "codec"]),
     ("platform/qualytics/", &["platform", "codec"]),
+    ("platform/datafold/", &["platform", "codec"]),
+    ("forge/mod.rs", &["platform::data_diffs"]),
+    ("forge/", &["forge", "platform", "codec"]),
+    (
+        "ci/",
+        &[
+            "ci",
+            "forge",
+            "platform",
+            "source",
+            "store",
+            "clock",
+            "codec",
+            "variables",
+        ],
+    ),
     ("source/", &["source", "clock"]),
     ("store/mod.rs", &[]),
     ("store/audit", &[]),
@@ -32,7 +49,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "engine/",
         &["engine", "platform", "source", "store", "clock", "codec", "variables"],
     ),
-    ("server/", &["server", "engine", "source", "store", "clock", "codec"]),
+    (
+        "server/",
+        &["server", "engine", "ci", "source", "store", "clock", "codec"],
+    ),
     (
         "config/",
         &[
@@ -53,6 +73,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "server",
             "config",
             "engine",
+            "ci",
+            "forge",
             "platform",
             "source",
             "store",
@@ -68,6 +90,9 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// What stands behind a port: named by the wiring (`cli/`) and by itself.
 const ADAPTERS: &[&str] = &[
     "platform::qualytics",
+    "platform::datafold",
+    "forge::github",
+    "forge::gitlab",
     "platform::http",
     "source::git",
     "source::dir",

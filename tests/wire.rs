@@ -297,6 +297,7 @@ async fn a_table_is_read_in_full_only_if_git_or_the_ledger_gives_it_a_computed_f
     let scope = Scope {
         left_out: Vec::new(),
         owned: [(Key::new(COMPUTED_FIELD, ["dw", "orders", "f"]), None)].into(),
+        ..Scope::default()
     };
     server.qualytics().observe(&desired(&[]), &scope).await.unwrap();
     assert!(server.lines().contains(&"GET /api/containers/11".to_owned()));

@@ -69,6 +69,7 @@ impl Addresses {
             outside: live.outside.clone(),
             named: live.named.clone(),
             unlisted: live.unlisted.clone(),
+            by_hand: live.by_hand.clone(),
             gaps: live
                 .gaps
                 .iter()

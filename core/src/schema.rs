@@ -55,6 +55,8 @@ pub struct KindSpec {
     pub granularity: Granularity,
     /// Whether the platform can put a resource of this kind away instead of deleting it.
     pub archiving: Archiving,
+    /// What of a resource of this kind can be written through the platform's API.
+    pub writing: Writing,
     /// Fields (top-level) that have no meaning for the platform and steer driftless: never compared nor sent.
     pub directives: &'static [&'static str],
 }
@@ -110,6 +112,18 @@ pub enum Granularity {
     Set,
 }
 
+/// What of a resource can be written through a platform's API. What cannot is blocked (`manual_step`): a person does it on the
+/// platform's own page, and once it is approved the step is carried out as a look whether it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// All of it.
+    Whole,
+    /// It can be created, and neither changed nor deleted.
+    Creation,
+    /// Nothing.
+    ByHand,
+}
+
 /// Whether resources of a kind can be archived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Archiving {
@@ -130,6 +144,15 @@ pub enum Location {
         parents: Vec<String>,
         /// The slug of the folder that this document itself names, where it names one.
         names_folder: Option<String>,
+    },
+    /// Several documents of `kind`, which lie in nothing: the map in `field` has one under each key.
+    Collection {
+        /// Their kind.
+        kind: Kind,
+        /// The top-level field that holds the map.
+        field: &'static str,
+        /// The field of a document that its key in the map becomes.
+        identity: &'static str,
     },
     /// Nothing of ours.
     Ignored,

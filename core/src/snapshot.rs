@@ -58,6 +58,8 @@ pub struct Live {
     pub named: BTreeSet<Key>,
     /// Kinds of such things that could not be listed: whether one of them exists is left to the platform to say.
     pub unlisted: BTreeSet<Kind>,
+    /// Where a person changes what the platform's API cannot, by kind: an address.
+    pub by_hand: BTreeMap<Kind, String>,
     /// What could not be read whole.
     pub gaps: Vec<Gap>,
 }
@@ -173,12 +175,15 @@ impl Live {
 }
 
 /// Which part of an instance is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
     /// Kinds that are left out.
     pub left_out: Vec<Kind>,
     /// Keys that the ledger knows, with the numbers that they had: their parents are in scope even if Git no longer names them.
     pub owned: BTreeMap<Key, Option<RemoteId>>,
+    /// What both sides last agreed on, of those of `owned` whose kind is written as a set or by hand: what such a platform does not
+    /// return is judged by it.
+    pub agreed: BTreeMap<Key, Map>,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use driftless_core::plan::{Action, Change, Class, Plan, Removal, Step};
 use driftless_core::planner::{self, Inputs, Planned};
 use driftless_core::policy::Policy;
 use driftless_core::report::{Failure, Meaning, Report};
+use driftless_core::schema::{Granularity, Writing};
 use driftless_core::snapshot::{Desired, Gap, GapReason, Live, Scope};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Map;
@@ -283,15 +284,20 @@ pub(super) async fn read_ledger(environment: &Environment) -> Result<Option<Ledg
 }
 
 async fn observe(environment: &Environment, desired: &Desired, ledger: Option<&Ledger>) -> Result<Live, PassError> {
+    let platform = &environment.platform;
+    let entries = || ledger.iter().flat_map(|ledger| &ledger.entries);
+    let judged = |key: &Key| {
+        let spec = platform.schema().spec(key.kind);
+        spec.is_some_and(|spec| spec.granularity == Granularity::Set || spec.writing == Writing::ByHand)
+    };
     let scope = Scope {
         left_out: environment.left_out.clone(),
-        owned: ledger
-            .iter()
-            .flat_map(|ledger| &ledger.entries)
-            .map(|(key, entry)| (key.clone(), entry.remote))
+        owned: entries().map(|(key, entry)| (key.clone(), entry.remote)).collect(),
+        agreed: entries()
+            .filter(|(key, _)| judged(key))
+            .map(|(key, entry)| (key.clone(), entry.spec.clone()))
             .collect(),
     };
-    let platform = &environment.platform;
     let live = platform.observe(desired, &scope).await;
     live.map_err(|failure| PassError::Instance {
         target: platform.target().0.clone(),

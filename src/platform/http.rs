@@ -30,10 +30,30 @@ const BODY_CAP: usize = 64 << 20;
 pub struct HttpOptions {
     /// The URL below which every path lies.
     pub base: Url,
-    /// The token, sent as `Authorization: Bearer`.
+    /// The word before the token in `Authorization`.
+    pub scheme: Scheme,
+    /// The token.
     pub token: Secret,
     /// The way to it.
     pub network: Network,
+}
+
+/// How a token is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `Authorization: Key`.
+    Key,
+}
+
+impl Scheme {
+    fn word(self) -> &'static str {
+        match self {
+            Scheme::Bearer => "Bearer",
+            Scheme::Key => "Key",
+        }
+    }
 }
 
 /// A client of one instance.
@@ -54,14 +74,19 @@ impl Http {
     pub fn new(options: HttpOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
         let token = options.token.expose().trim();
         // A token copied from a request's header has the scheme before it; no token holds a space.
-        let token = token.strip_prefix("Bearer ").unwrap_or(token).trim_start();
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+        let scheme = options.scheme.word();
+        let token = token
+            .strip_prefix(scheme)
+            .filter(|rest| rest.starts_with(' '))
+            .unwrap_or(token)
+            .trim_start();
+        let mut authorization = HeaderValue::from_str(&format!("{scheme} {token}")).map_err(|_| {
             let message = "the token holds characters that no header can hold: copy it again, without line breaks";
             failure(Meaning::Unauthorized, message.to_owned())
         })?;
-        bearer.set_sensitive(true);
+        authorization.set_sensitive(true);
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(AUTHORIZATION, authorization);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let builder = options.network.client()?;
         let client = builder

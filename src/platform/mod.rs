@@ -1,6 +1,7 @@
 //! The port of platforms: what the engine may ask of one. Adapters report meaning; they decide nothing.
 
 pub mod address;
+pub mod data_diffs;
 pub mod document_schema;
 mod failures;
 pub mod http;

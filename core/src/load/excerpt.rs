@@ -73,7 +73,7 @@ fn kind_of(file: &str, layers: &Layers<'_>, schema: &dyn Schema) -> Option<Kind>
         .chain(std::iter::once(layers.base))
         .filter_map(|folder| within(file, folder))
         .find_map(|path| match schema.locate(path) {
-            Location::Document { kind, .. } => Some(kind),
+            Location::Document { kind, .. } | Location::Collection { kind, .. } => Some(kind),
             Location::Ignored | Location::Misplaced { .. } => None,
         })
 }

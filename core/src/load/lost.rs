@@ -32,7 +32,7 @@ impl Loader<'_> {
         (0..PROBES).any(|_| {
             below.push_str("/x");
             match self.schema.locate(&format!("{below}.yaml")) {
-                Location::Document { kind, .. } => !self.left_out.contains(&kind),
+                Location::Document { kind, .. } | Location::Collection { kind, .. } => !self.left_out.contains(&kind),
                 Location::Misplaced { .. } => true,
                 Location::Ignored => false,
             }

@@ -223,7 +223,7 @@ impl Loader<'_> {
                 parents,
                 names_folder,
             } => (kind, parents, names_folder),
-            Location::Ignored => return None,
+            Location::Ignored | Location::Collection { .. } => return None,
             Location::Misplaced { help } => {
                 let fault = Diagnostic::warning("misplaced_file", "this file is not read").help(help);
                 self.diagnostics.push(fault.at(start(file)));

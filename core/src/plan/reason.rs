@@ -49,6 +49,8 @@ pub enum BlockReason {
     NotFastForward,
     /// It was put back too often: somebody or something changes it again and again.
     Flapping,
+    /// The platform's API cannot do it: a person does it there, and says so by approving it.
+    ManualStep,
 }
 
 impl BlockReason {
@@ -67,7 +69,8 @@ impl BlockReason {
             | BlockReason::DeletionTakesAlong
             | BlockReason::OutsideWindow
             | BlockReason::NotFastForward
-            | BlockReason::Flapping => true,
+            | BlockReason::Flapping
+            | BlockReason::ManualStep => true,
             BlockReason::IncompleteRead
             | BlockReason::UnresolvedReference
             | BlockReason::DependencyCycle
@@ -94,7 +97,8 @@ impl BlockReason {
             | BlockReason::OutsideWindow
             | BlockReason::Suspended
             | BlockReason::NotFastForward
-            | BlockReason::Flapping => true,
+            | BlockReason::Flapping
+            | BlockReason::ManualStep => true,
             BlockReason::IncompleteRead
             | BlockReason::UnresolvedReference
             | BlockReason::DependencyCycle
@@ -137,6 +141,7 @@ impl BlockReason {
             BlockReason::Suspended => "suspended",
             BlockReason::NotFastForward => "not_fast_forward",
             BlockReason::Flapping => "flapping",
+            BlockReason::ManualStep => "manual_step",
         }
     }
 }

@@ -8,7 +8,7 @@ use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind, RemoteId, Revision};
 use driftless_core::plan::Operation;
 use driftless_core::schema::{
-    Archiving, Default, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
+    Archiving, Default, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution, Writing,
 };
 use driftless_core::snapshot::{Authorship, LiveResource, Presence};
 use driftless_core::tree::{Content, File, Refusal, Tree};
@@ -37,6 +37,7 @@ const PLAIN: KindSpec = KindSpec {
     substitution: Substitution::Scalars,
     granularity: Granularity::Each,
     archiving: Archiving::Impossible,
+    writing: Writing::Whole,
     directives: &[PREVIOUS_NAME, PROTECT],
 };
 
@@ -62,6 +63,7 @@ const KINDS: &[KindSpec] = &[
         substitution: Substitution::Off,
         immutable: &["ink"],
         archiving: Archiving::Possible,
+        writing: Writing::Whole,
         ..PLAIN
     },
 ];

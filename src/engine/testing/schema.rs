@@ -4,7 +4,7 @@ use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, Kind};
 use driftless_core::schema::{
-    Archiving, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution,
+    Archiving, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Schema, Side, Substitution, Writing,
 };
 use driftless_core::value::Map;
 
@@ -32,6 +32,7 @@ const fn kind(kind: Kind, include: &'static str, parents: &'static [Kind]) -> Ki
         substitution: Substitution::Off,
         granularity: Granularity::Each,
         archiving: Archiving::Impossible,
+        writing: Writing::Whole,
         directives: &[],
     }
 }

@@ -1,5 +1,7 @@
 //! What a platform can be asked, and one asking of it.
 
+use std::fmt::Write as _;
+
 use driftless_core::value::Secret;
 use serde_json::Value as Json;
 
@@ -64,7 +66,7 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(super) call: &'static Call,
-    pub(super) ids: Vec<i64>,
+    pub(super) places: Vec<String>,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Json>,
     pub(super) secrets: Vec<Secret>,
@@ -73,9 +75,18 @@ pub struct Request {
 impl Request {
     /// A request; `ids` take the places of the route, in order.
     pub fn new(call: &'static Call, ids: &[i64]) -> Self {
+        Self::of(call, ids.iter().map(i64::to_string).collect())
+    }
+
+    /// A request; `names` take the places of the route, in order. A `/` within one is part of it.
+    pub fn named(call: &'static Call, names: &[&str]) -> Self {
+        Self::of(call, names.iter().map(|name| encoded(name)).collect())
+    }
+
+    fn of(call: &'static Call, places: Vec<String>) -> Self {
         Self {
             call,
-            ids: ids.to_vec(),
+            places,
             query: Vec::new(),
             body: None,
             secrets: Vec::new(),
@@ -97,10 +108,10 @@ impl Request {
 
     /// The path below the base.
     pub(in crate::platform) fn path(&self) -> String {
-        let mut ids = self.ids.iter();
+        let mut places = self.places.iter();
         let parts = self.call.route.split('/').map(|part| match part.starts_with('{') {
-            true => ids.next().map(i64::to_string).unwrap_or_default(),
-            false => part.to_owned(),
+            true => places.next().map_or("", String::as_str),
+            false => part,
         });
         parts.collect::<Vec<_>>().join("/")
     }
@@ -113,4 +124,20 @@ impl Request {
     pub(in crate::platform) fn call(&self) -> &'static Call {
         self.call
     }
+}
+
+/// A name as one segment of a path.
+fn encoded(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => text.push(char::from(byte)),
+            // A segment of dots alone would be a step in the path.
+            b'.' if !name.bytes().all(|byte| byte == b'.') => text.push('.'),
+            _ => {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+    text
 }

@@ -2,7 +2,7 @@
 
 use driftless_core::document::{PREVIOUS_NAME, PROTECT};
 use driftless_core::key::Kind;
-use driftless_core::schema::{Archiving, Granularity, KindSpec, Substitution};
+use driftless_core::schema::{Archiving, Granularity, KindSpec, Substitution, Writing};
 
 /// A connection to a database or an object store.
 pub const CONNECTION: Kind = Kind("connection");
@@ -98,6 +98,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         substitution: Substitution::Scalars,
         granularity: Granularity::Each,
         archiving: Archiving::Impossible,
+        writing: Writing::Whole,
         directives: &[PROTECT, PREVIOUS_NAME],
     },
     KindSpec {
@@ -177,6 +178,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         substitution: Substitution::Scalars,
         granularity: Granularity::Each,
         archiving: Archiving::Impossible,
+        writing: Writing::Whole,
         // `trigger_*` ask for a sync on creation: the plan has its own, visible one.
         directives: &[PROTECT, PREVIOUS_NAME, "trigger_sync", "trigger_catalog"],
     },
@@ -244,6 +246,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         substitution: Substitution::Off,
         granularity: Granularity::Each,
         archiving: Archiving::Impossible,
+        writing: Writing::Whole,
         directives: &[PROTECT, PREVIOUS_NAME],
     },
     KindSpec {
@@ -277,6 +280,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         substitution: Substitution::Off,
         granularity: Granularity::Each,
         archiving: Archiving::Impossible,
+        writing: Writing::Whole,
         directives: &[PROTECT, PREVIOUS_NAME],
     },
     KindSpec {
@@ -334,6 +338,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         substitution: Substitution::Off,
         granularity: Granularity::Each,
         archiving: Archiving::Possible,
+        writing: Writing::Whole,
         directives: &[PROTECT, PREVIOUS_NAME],
     },
 ];

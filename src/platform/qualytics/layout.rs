@@ -138,7 +138,9 @@ fn names_folder(location: &Location) -> Option<Kind> {
             names_folder: Some(_),
             ..
         } => Some(*kind),
-        Location::Document { .. } | Location::Ignored | Location::Misplaced { .. } => None,
+        Location::Document { .. } | Location::Collection { .. } | Location::Ignored | Location::Misplaced { .. } => {
+            None
+        }
     }
 }
 

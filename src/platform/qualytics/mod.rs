@@ -47,7 +47,7 @@ use driftless_core::value::Secret;
 
 use self::calls::LIST_DATASTORES;
 use super::address::address;
-use super::http::{Http, HttpOptions, Network, Request};
+use super::http::{Http, HttpOptions, Network, Request, Scheme};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 pub use editor::document_schemas;
@@ -93,6 +93,7 @@ impl Qualytics {
         base.set_path(&path);
         let http = HttpOptions {
             base,
+            scheme: Scheme::Bearer,
             token: options.token,
             network: options.network,
         };

@@ -12,7 +12,7 @@ use driftless_core::key::{Digest, Kind, RemoteId, Revision};
 use driftless_core::ledger::Fingerprint;
 use driftless_core::report::Conclusion;
 use driftless_core::schema::{
-    Archiving, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Side, Substitution,
+    Archiving, Draft, FieldFault, Granularity, KindSpec, Location, Needed, Side, Substitution, Writing,
 };
 use driftless_core::value::{Map, Number, Secret, Value};
 use tempfile::TempDir;
@@ -55,6 +55,7 @@ static KINDS: [KindSpec; 1] = [KindSpec {
     substitution: Substitution::Off,
     granularity: Granularity::Each,
     archiving: Archiving::Impossible,
+    writing: Writing::Whole,
     directives: &[],
 }];
 

@@ -1,0 +1,3 @@
+//! The orchestration of data diffs for pull requests: the gate, the diffs that are asked for, the run to its end.
+
+pub mod config;

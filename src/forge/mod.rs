@@ -1,0 +1,142 @@
+//! The port of forges: what the orchestration of pull requests may ask of the place where they live.
+
+use async_trait::async_trait;
+use driftless_core::report::Failure;
+
+use crate::platform::data_diffs::PullRequestNumber;
+
+/// A place where repositories and their pull or merge requests live.
+#[async_trait]
+pub trait Forge: Send + Sync {
+    /// A pull request as it is now.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning.
+    async fn pull_request(&self, repository: &Repository, number: PullRequestNumber) -> Result<PullRequest, Failure>;
+
+    /// The files that a pull request changes, all of them.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning; a list that is cut off is [`Meaning::Broken`](driftless_core::report::Meaning::Broken).
+    async fn changed_files(
+        &self,
+        repository: &Repository,
+        number: PullRequestNumber,
+    ) -> Result<Vec<ChangedFile>, Failure>;
+
+    /// A file's content at a commit; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning.
+    async fn file(&self, repository: &Repository, sha: &str, path: &str) -> Result<Option<Vec<u8>>, Failure>;
+
+    /// Says how a commit is doing, in place of what was said under the same context.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning.
+    async fn set_status(&self, repository: &Repository, sha: &str, status: &CommitStatus) -> Result<(), Failure>;
+
+    /// Says `body` (Markdown) on a pull request: edits the comment of ours that holds `marker`, or makes one where there is none. The
+    /// body holds the marker.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning.
+    async fn comment(
+        &self,
+        repository: &Repository,
+        number: PullRequestNumber,
+        marker: &str,
+        body: &str,
+    ) -> Result<(), Failure>;
+}
+
+/// A repository's path on its forge: `acme/shop`, on GitLab also `acme/data/shop`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository(pub String);
+
+/// A pull or merge request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its number.
+    pub number: PullRequestNumber,
+    /// Whether it can still be merged.
+    pub state: PullRequestState,
+    /// Whether its author calls it ready.
+    pub readiness: Readiness,
+    /// The branch that is to be merged.
+    pub branch: String,
+    /// Its newest commit.
+    pub sha: String,
+    /// The message of that commit.
+    pub message: String,
+    /// The branch that is merged into.
+    pub base_branch: String,
+    /// The commit of it that the forge compares with.
+    pub base_sha: String,
+    /// Its labels.
+    pub labels: Vec<String>,
+}
+
+/// Whether a pull request can still be merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullRequestState {
+    /// It can.
+    Open,
+    /// It was merged or closed.
+    Closed,
+}
+
+/// Whether a pull request is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It is.
+    Ready,
+    /// It is a draft.
+    Draft,
+}
+
+/// A file that a pull request changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its path from the repository's root, with `/`; of a deleted file the one it had.
+    pub path: String,
+    /// The path that it had, of a renamed one.
+    pub previous: Option<String>,
+    /// What was done to it.
+    pub change: FileChange,
+}
+
+/// What was done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileChange {
+    /// It is there, new, changed or renamed.
+    Written,
+    /// It is gone.
+    Deleted,
+}
+
+/// How a commit is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitStatus {
+    /// The name under which it stands: another one than the platform's own.
+    pub context: String,
+    /// How it is doing.
+    pub state: CommitState,
+    /// One line.
+    pub description: String,
+    /// Where more is to be seen.
+    pub url: Option<String>,
+}
+
+/// How a commit is doing. GitHub's words; GitLab has no `error`, there it is `failed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitState {
+    /// It is not known yet.
+    Pending,
+    /// It is good.
+    Success,
+    /// It is not good.
+    Failure,
+    /// It could not be told.
+    Error,
+}
