@@ -6,7 +6,7 @@ use crate::diagnostic::Place;
 use crate::field::FieldPath;
 use crate::key::{Key, Kind};
 use crate::value::Map;
-use crate::yaml::{Mark, Parsed};
+use crate::yaml::{Entry, Mark, Parsed};
 
 /// The directive that says which name a resource has had: it is renamed, not made anew.
 pub const PREVIOUS_NAME: &str = "previous_name";
@@ -64,17 +64,37 @@ pub enum Strength {
 
 /// Where a document comes from: the texts that declare it, the base first, then each overlay that touches it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Origin(Vec<(Arc<str>, Option<Arc<Parsed>>)>);
+pub struct Origin(Vec<Text>);
+
+/// One text that declares a document, or that has it in one of its entries.
+#[derive(Clone, Debug, PartialEq)]
+struct Text {
+    file: Arc<str>,
+    parsed: Option<Arc<Parsed>>,
+    /// The entry that holds the document: which one of the root's entries, and which one of those in that. By number, since a file
+    /// may have thousands and each is asked for often.
+    within: Option<[usize; 2]>,
+}
 
 impl Origin {
     /// A document of one text.
     pub fn new(file: Arc<str>, parsed: Arc<Parsed>) -> Self {
-        Self(vec![(file, Some(parsed))])
+        Self::within(file, parsed, None)
+    }
+
+    /// A document of one text, or of one entry of it.
+    pub(crate) fn within(file: Arc<str>, parsed: Arc<Parsed>, within: Option<[usize; 2]>) -> Self {
+        let parsed = Some(parsed);
+        Self(vec![Text { file, parsed, within }])
     }
 
     /// A document of which only the file's name is known.
     pub fn of(file: &str) -> Self {
-        Self(vec![(file.into(), None)])
+        Self(vec![Text {
+            file: file.into(),
+            parsed: None,
+            within: None,
+        }])
     }
 
     /// Adds the text of an overlay.
@@ -85,25 +105,23 @@ impl Origin {
 
     /// The file that declares the document.
     pub fn file(&self) -> &str {
-        self.0.first().map_or("", |(file, _)| file)
+        self.0.first().map_or("", |text| &text.file)
     }
 
-    /// The file that declares the document and its text, where that is known.
+    /// The file that declares the document and nothing else, and its text, where that is known.
     pub fn text(&self) -> Option<(Arc<str>, Arc<Parsed>)> {
-        let (file, parsed) = self.0.first()?;
-        Some((file.clone(), parsed.clone()?))
+        let text = self.0.first().filter(|text| text.within.is_none())?;
+        Some((text.file.clone(), text.parsed.clone()?))
     }
 
     /// The place of `field` in the text that spoke last of it, of its nearest parent that has one, or of the document.
     pub fn place(&self, field: &FieldPath) -> Place {
         for depth in (1..=field.keys().len()).rev() {
-            for (file, parsed) in self.0.iter().rev() {
-                let mark = parsed
-                    .as_ref()
-                    .and_then(|parsed| mark(parsed, field.keys().get(..depth)?));
+            for text in self.0.iter().rev() {
+                let mark = field.keys().get(..depth).and_then(|keys| text.mark(keys));
                 if let Some(mark) = mark {
                     return Place {
-                        file: file.clone(),
+                        file: text.file.clone(),
                         line: mark.line,
                         column: mark.column,
                     };
@@ -113,23 +131,37 @@ impl Origin {
         self.start()
     }
 
-    /// The first line of the file.
+    /// Where the document begins: the first line of its file, or its key there.
     pub fn start(&self) -> Place {
+        let entry = self.0.first().and_then(Text::entry);
+        let mark = entry.map_or(Mark { line: 1, column: 1 }, |entry| entry.at);
         Place {
             file: self.file().into(),
-            line: 1,
-            column: 1,
+            line: mark.line,
+            column: mark.column,
         }
     }
 }
 
-fn mark(parsed: &Parsed, keys: &[String]) -> Option<Mark> {
-    let mut node = parsed.root.as_ref()?;
-    let mut found = None;
-    for key in keys {
-        let entry = node.entry(key)?;
-        found = Some(entry.at);
-        node = &entry.value;
+impl Text {
+    /// The entry that holds the document.
+    fn entry(&self) -> Option<&Entry> {
+        let [outer, inner] = self.within?;
+        let outer = self.parsed.as_ref()?.root.as_ref()?.entries().get(outer)?;
+        outer.value.entries().get(inner)
     }
-    found
+
+    fn mark(&self, keys: &[String]) -> Option<Mark> {
+        let mut node = match self.within {
+            Some(_) => &self.entry()?.value,
+            None => self.parsed.as_ref()?.root.as_ref()?,
+        };
+        let mut found = None;
+        for key in keys {
+            let entry = node.entry(key)?;
+            found = Some(entry.at);
+            node = &entry.value;
+        }
+        found
+    }
 }

@@ -65,6 +65,7 @@ pub(super) fn unreadable(code: &'static str, message: &str, help: &str) -> Conte
             help: Some(help.to_owned()),
             at: Mark { line: 1, column: 1 },
         }],
+        repeated: Vec::new(),
     }))
 }
 

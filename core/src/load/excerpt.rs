@@ -5,8 +5,9 @@ use crate::field::FieldPath;
 use crate::key::Kind;
 use crate::schema::{Location, Schema};
 use crate::tree::{Content, Tree};
-use crate::yaml::{Data, Mark, Node, Parsed};
+use crate::yaml::{Mark, Node, Parsed};
 
+use super::collection::entries;
 use super::{Layers, within};
 
 /// What stands for a value that is not shown.
@@ -30,7 +31,7 @@ fn line(place: &Place, tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) ->
     let Content::Yaml(parsed) = &tree.files.get(at)?.content else {
         return None;
     };
-    let kind = kind_of(&place.file, layers, schema)?;
+    let (kind, field) = kind_of(&place.file, layers, schema)?;
     let line = parsed
         .text
         .lines()
@@ -46,7 +47,7 @@ fn line(place: &Place, tree: &Tree, layers: &Layers<'_>, schema: &dyn Schema) ->
         line: place.line,
         column: place.column,
     };
-    let path = path_at(parsed, mark)?;
+    let path = path_at(parsed, mark, field)?;
     let mut secrets = secrets.iter().map(|secret| FieldPath::dotted(secret));
     let is_inside = secrets.any(|secret| path != secret && path.is_within(&secret));
     let name = path.keys().last().filter(|_| !is_inside)?;
@@ -66,14 +67,16 @@ fn names_secret(line: &str, schema: &dyn Schema) -> bool {
     })
 }
 
-/// The kind of the document in the innermost layer that has the file.
-fn kind_of(file: &str, layers: &Layers<'_>, schema: &dyn Schema) -> Option<Kind> {
+/// The kind of the document in the innermost layer that has the file; of the documents, and the field that holds them, where it is
+/// for several.
+fn kind_of(file: &str, layers: &Layers<'_>, schema: &dyn Schema) -> Option<(Kind, Option<&'static str>)> {
     let folders = layers.overlays.iter().rev().map(String::as_str);
     folders
         .chain(std::iter::once(layers.base))
         .filter_map(|folder| within(file, folder))
         .find_map(|path| match schema.locate(path) {
-            Location::Document { kind, .. } | Location::Collection { kind, .. } => Some(kind),
+            Location::Document { kind, .. } => Some((kind, None)),
+            Location::Collection { kind, field, .. } => Some((kind, Some(field))),
             Location::Ignored | Location::Misplaced { .. } => None,
         })
 }
@@ -88,13 +91,11 @@ fn name_alone(line: &str, mark: Mark, name: &str) -> Option<String> {
     (is_plain && is_first && ends).then(|| format!("{indent}{name}: {HIDDEN}"))
 }
 
-/// The path of the field whose name begins at `mark`.
-fn path_at(parsed: &Parsed, mark: Mark) -> Option<FieldPath> {
+/// The path of the field whose name begins at `mark`, within its document where `collection` holds several.
+fn path_at(parsed: &Parsed, mark: Mark, collection: Option<&str>) -> Option<FieldPath> {
     fn search(node: &Node, mark: Mark, above: Option<&FieldPath>) -> Option<FieldPath> {
-        let Data::Map(entries) = &node.data else {
-            return None; // A path does not go into a list.
-        };
-        entries.iter().find_map(|entry| {
+        // A path does not go into a list.
+        node.entries().iter().find_map(|entry| {
             let path = above.map_or_else(
                 || FieldPath::top(entry.key.clone()),
                 |above| above.child(entry.key.clone()),
@@ -106,5 +107,8 @@ fn path_at(parsed: &Parsed, mark: Mark) -> Option<FieldPath> {
             }
         })
     }
-    search(parsed.root.as_ref()?, mark, None)
+    let root = parsed.root.as_ref()?;
+    let documents = collection.map_or(&[][..], |field| entries(root, field));
+    let mut inside = documents.iter().map(|entry| search(&entry.value, mark, None));
+    inside.find_map(|path| path).or_else(|| search(root, mark, None))
 }

@@ -28,14 +28,19 @@ const PROBES: usize = 4;
 impl Loader<'_> {
     /// Whether documents could lie below `path`, were it a folder.
     pub(super) fn may_hold(&self, path: &str) -> bool {
+        self.below(path).any(|location| match location {
+            Location::Document { kind, .. } | Location::Collection { kind, .. } => !self.left_out.contains(&kind),
+            Location::Misplaced { .. } => true,
+            Location::Ignored => false,
+        })
+    }
+
+    /// What files below `path` would hold, were it a folder.
+    pub(super) fn below(&self, path: &str) -> impl Iterator<Item = Location> + use<'_> {
         let mut below = path.to_owned();
-        (0..PROBES).any(|_| {
+        (0..PROBES).map(move |_| {
             below.push_str("/x");
-            match self.schema.locate(&format!("{below}.yaml")) {
-                Location::Document { kind, .. } | Location::Collection { kind, .. } => !self.left_out.contains(&kind),
-                Location::Misplaced { .. } => true,
-                Location::Ignored => false,
-            }
+            self.schema.locate(&format!("{below}.yaml"))
         })
     }
 
@@ -45,6 +50,7 @@ impl Loader<'_> {
         self.diagnostics
             .push(Diagnostic::error(code, message).at(start(file)).help(help));
         self.broken.push(Broken { key: None, kind: None });
+        self.lose_collections_below(file, path, layer);
         if layer == Layer::Overlay {
             self.lost_folders.push(path.to_owned());
         }
@@ -53,6 +59,7 @@ impl Loader<'_> {
     /// Takes out the documents that a lost overlay changes: the one at its path; where there is none, all of its kind in its
     /// folder, since identity is inside of the file.
     pub(super) fn hold_back(&mut self, documents: &mut BTreeMap<Key, Raw>) {
+        self.hold_entries(documents);
         let lost = std::mem::take(&mut self.lost);
         for lost in lost.iter().filter(|lost| lost.layer == Layer::Overlay) {
             let held: Vec<Key> = match self.keys.get(&lost.path) {
@@ -97,7 +104,7 @@ impl Loader<'_> {
         }
     }
 
-    fn hold(&mut self, key: Key) {
+    pub(super) fn hold(&mut self, key: Key) {
         self.broken.push(Broken {
             kind: Some(key.kind),
             key: Some(key),

@@ -29,6 +29,7 @@ impl Loader<'_> {
                 );
                 let fault = Diagnostic::error("duplicate_identity", message).at(here);
                 documents.remove(&raw.key);
+                self.unread.entries.insert(raw.key.clone());
                 let help = match apart.get(&raw.origin.start()) {
                     Some(own) => format!("keep one of them, or write {own} here; none of them is used"),
                     None => format!("{}; none of them is used", self.schema.distinct(raw.key.kind)),

@@ -2,6 +2,7 @@
 //! collected; a file that has one is left out, and nothing of it is ever called removed.
 
 mod apart;
+mod collection;
 mod declared;
 mod excerpt;
 mod finish;
@@ -27,6 +28,7 @@ use crate::substitute::Variables;
 use crate::tree::{Content, File, Refusal, Tree};
 use crate::value::{Map, Value};
 use crate::yaml::Parsed;
+use collection::{Shape, Unread};
 pub use declared::{Declared, declared};
 pub(crate) use excerpt::show_lines;
 use lost::Lost;
@@ -123,12 +125,21 @@ struct Raw {
 /// A document of which the identity is not known yet.
 struct Located<'a> {
     file: &'a File,
-    path: &'a str,
+    /// Its path within the layer; of an entry of a collection, with its key.
+    path: String,
     parsed: &'a Arc<Parsed>,
     kind: Kind,
     parents: Vec<String>,
     names_folder: Option<String>,
     spec: Map,
+    /// The entry of the text that it is, where it is one.
+    within: Option<[usize; 2]>,
+}
+
+impl Located<'_> {
+    fn origin(&self) -> Origin {
+        Origin::within(self.file.path.clone(), self.parsed.clone(), self.within)
+    }
 }
 
 struct Loader<'a> {
@@ -148,6 +159,8 @@ struct Loader<'a> {
     lost: Vec<Lost>,
     /// What stands in an overlay in the place of a folder of ours, and is none: its path within the layer.
     lost_folders: Vec<String>,
+    /// What is not known of collections, since files or entries of theirs could not be read.
+    unread: Unread,
     /// Variables that stand in a secret field somewhere.
     sensitive_uses: BTreeSet<String>,
     /// Whether an overlay may have the last word on a document.
@@ -168,6 +181,7 @@ impl<'a> Loader<'a> {
             keys: BTreeMap::new(),
             lost: Vec::new(),
             lost_folders: Vec::new(),
+            unread: Unread::default(),
             sensitive_uses: BTreeSet::new(),
             has_overlays: false,
         }
@@ -179,7 +193,10 @@ impl Loader<'_> {
         let mut located = Vec::new();
         for file in &tree.files {
             if let Some(path) = within(&file.path, folder) {
-                located.extend(self.locate(file, path, layer));
+                match Shape::of(self.schema.locate(path)) {
+                    Ok(shape) => located.extend(self.collection(file, path, shape, layer)),
+                    Err(location) => located.extend(self.locate(file, path, location, layer)),
+                }
             }
         }
         let mut identified = Vec::new();
@@ -191,11 +208,13 @@ impl Loader<'_> {
                     self.names.insert((document.kind, slugs), name.clone());
                 }
                 identified.push((document, name));
+            } else if document.within.is_some() {
+                self.lose_collection(document.file, &document.path, document.kind, layer);
             } else {
                 self.lost.push(Lost {
                     layer,
                     file: document.file.path.clone(),
-                    path: document.path.to_owned(),
+                    path: document.path,
                     kind: document.kind,
                     parents: document.parents,
                 });
@@ -207,8 +226,7 @@ impl Loader<'_> {
             .collect()
     }
 
-    fn locate<'f>(&mut self, file: &'f File, path: &'f str, layer: Layer) -> Option<Located<'f>> {
-        let location = self.schema.locate(path);
+    fn locate<'f>(&mut self, file: &'f File, path: &str, location: Location, layer: Layer) -> Option<Located<'f>> {
         // Either may be a folder; what else is refused is a file.
         if let Content::Refused(refusal @ (Refusal::Symlink | Refusal::Submodule)) = &file.content
             && !matches!(location, Location::Document { .. })
@@ -254,23 +272,23 @@ impl Loader<'_> {
         };
         Some(Located {
             file,
-            path,
+            path: path.to_owned(),
             parsed,
             kind,
             parents,
             names_folder,
             spec,
+            within: None,
         })
     }
 
-    /// What a file of `kind` holds; its faults are told.
-    fn content<'f>(&mut self, file: &'f File, kind: Kind) -> Option<(&'f Arc<Parsed>, Map)> {
-        let place = start(file);
+    /// The text of a file of `kind`; its faults are told.
+    fn text<'f>(&mut self, file: &'f File, kind: Kind) -> Option<&'f Arc<Parsed>> {
         let parsed = match &file.content {
             Content::Yaml(parsed) => parsed,
             Content::Refused(refusal) => {
                 let (code, message, help) = refused(*refusal);
-                self.fail(kind, None, Diagnostic::error(code, message).at(place).help(help));
+                self.fail(kind, None, Diagnostic::error(code, message).at(start(file)).help(help));
                 return None;
             }
         };
@@ -296,6 +314,13 @@ impl Loader<'_> {
             });
             return None;
         }
+        Some(parsed)
+    }
+
+    /// What a file of `kind` holds; its faults are told.
+    fn content<'f>(&mut self, file: &'f File, kind: Kind) -> Option<(&'f Arc<Parsed>, Map)> {
+        let place = start(file);
+        let parsed = self.text(file, kind)?;
         let spec = match parsed.root.as_ref().map(crate::yaml::Node::to_value) {
             Some(Value::Map(map)) => map,
             Some(other) => {
@@ -312,22 +337,17 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let deletions = overlay::faults(&spec);
+        let deletions = bad_deletions(&spec, &Origin::new(file.path.clone(), parsed.clone()));
         if deletions.is_empty() {
             return Some((parsed, spec));
         }
-        let origin = Origin::new(file.path.clone(), parsed.clone());
-        for (at, fault) in deletions {
-            let (message, help) = fault.explain();
-            let fault = Diagnostic::error("bad_deletion", message).at(origin.place(&at));
-            self.fail(kind, None, fault.help(help));
-        }
+        deletions.into_iter().for_each(|fault| self.fail(kind, None, fault));
         None
     }
 
     /// The document's own name, its identity fields substituted.
     fn identify(&mut self, document: &mut Located<'_>, layer: Layer) -> Option<String> {
-        let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
+        let origin = document.origin();
         let faults = self.substitute_identity(document.kind, &mut document.spec, &origin);
         if !faults.is_empty() {
             self.diagnostics.extend(faults);
@@ -339,13 +359,13 @@ impl Loader<'_> {
         }
         let known = self
             .by_path
-            .get(document.path)
+            .get(&document.path)
             .filter(|_| layer == Layer::Overlay)
             .cloned();
         match self.schema.identity(document.kind, &document.spec) {
             // An overlay's file at a base file's path is that resource, unless it says another identity itself.
             Ok(name) if known.is_none() || self.says_identity(document) => {
-                self.by_path.insert(document.path.to_owned(), name.clone());
+                self.by_path.insert(document.path.clone(), name.clone());
                 Some(name)
             }
             Ok(name) => Some(known.unwrap_or(name)),
@@ -397,8 +417,8 @@ impl Loader<'_> {
         let (mut path, by_slug) = self.parent_names(document.kind, &document.parents);
         path.push(name);
         let key = Key::new(document.kind, path);
-        self.keys.entry(document.path.to_owned()).or_insert_with(|| key.clone());
-        let origin = Origin::new(document.file.path.clone(), document.parsed.clone());
+        let origin = document.origin();
+        self.keys.entry(document.path).or_insert_with(|| key.clone());
         Raw {
             key,
             overlay_alone: false,
@@ -412,6 +432,18 @@ impl Loader<'_> {
         self.diagnostics.push(diagnostic);
         self.broken.push(Broken { key, kind: Some(kind) });
     }
+}
+
+/// Every `$delete` of a document that does not say what it means.
+fn bad_deletions(spec: &Map, origin: &Origin) -> Vec<Diagnostic> {
+    let faults = overlay::faults(spec).into_iter();
+    let told = faults.map(|(at, fault)| {
+        let (message, help) = fault.explain();
+        Diagnostic::error("bad_deletion", message)
+            .at(origin.place(&at))
+            .help(help)
+    });
+    told.collect()
 }
 
 /// Where a file begins.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::collection::entries;
 use super::{Layers, within};
 use crate::field::FieldPath;
 use crate::schema::{KindSpec, Location, Schema, Substitution};
@@ -53,15 +54,21 @@ fn documents<'a>(
 ) -> impl Iterator<Item = (&'static KindSpec, &'a Node)> {
     let folders = std::iter::once(layers.base).chain(layers.overlays.iter().map(String::as_str));
     folders.flat_map(move |folder| {
-        tree.files.iter().filter_map(move |file| {
+        let files = tree.files.iter().filter_map(move |file| {
             let Content::Yaml(parsed) = &file.content else {
                 return None;
             };
-            let Location::Document { kind, .. } = schema.locate(within(&file.path, folder)?) else {
-                return None;
+            let root = parsed.root.as_ref()?;
+            let (kind, whole, several) = match schema.locate(within(&file.path, folder)?) {
+                Location::Document { kind, .. } => (kind, Some(root), &[][..]),
+                Location::Collection { kind, field, .. } => (kind, None, entries(root, field)),
+                Location::Ignored | Location::Misplaced { .. } => return None,
             };
-            Some((schema.spec(kind)?, parsed.root.as_ref()?))
-        })
+            let spec = schema.spec(kind)?;
+            let nodes = whole.into_iter().chain(several.iter().map(|entry| &entry.value));
+            Some(nodes.map(move |node| (spec, node)))
+        });
+        files.flatten()
     })
 }
 

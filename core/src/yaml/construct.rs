@@ -7,13 +7,14 @@ use super::read::{MAX_DEPTH, MAX_NODES};
 use super::{Data, Entry, Fault, Mark, Node, fault};
 use crate::value::{Number, Value};
 
-/// The tree of a graph; none where a cap or a circle ends it. Faults join `faults`.
-pub(super) fn construct(graph: &Graph, faults: &mut Vec<Fault>) -> Option<Node> {
+/// The tree of a graph; none where a cap or a circle ends it. Faults join `faults`, and keys that a map has twice `repeated`.
+pub(super) fn construct(graph: &Graph, faults: &mut Vec<Fault>, repeated: &mut Vec<(Mark, Mark)>) -> Option<Node> {
     let mut builder = Builder {
         graph,
         under_way: vec![false; graph.nodes.len()],
         made: 0,
         faults,
+        repeated,
     };
     match builder.node(graph.root, 0) {
         Ok(node) => Some(node),
@@ -31,6 +32,7 @@ struct Builder<'a> {
     /// Nodes made and pairs merged so far.
     made: usize,
     faults: &'a mut Vec<Fault>,
+    repeated: &'a mut Vec<(Mark, Mark)>,
 }
 
 impl Builder<'_> {
@@ -132,6 +134,7 @@ impl Builder<'_> {
                 && let Some(first) = own.insert(index, at)
             {
                 self.faults.push(fault::duplicate_key(first, at));
+                self.repeated.push((first, at));
             }
         }
         Ok(entries)

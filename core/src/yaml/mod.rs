@@ -82,9 +82,14 @@ impl Node {
 
     /// The entry of a map node under `key`.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    /// The entries of a map node, in the order of the text; none of any other.
+    pub fn entries(&self) -> &[Entry] {
         match &self.data {
-            Data::Map(entries) => entries.iter().find(|entry| entry.key == key),
-            Data::Scalar(_) | Data::List(_) => None,
+            Data::Map(entries) => entries,
+            Data::Scalar(_) | Data::List(_) => &[],
         }
     }
 }
@@ -113,4 +118,7 @@ pub struct Parsed {
     pub root: Option<Node>,
     /// Errors and warnings, in the order of the text.
     pub faults: Vec<Fault>,
+    /// Keys that stand in one map again: where the one before stands, which does not count, and where the later one does. All of
+    /// them, also where `faults` lists some.
+    pub repeated: Vec<(Mark, Mark)>,
 }

@@ -26,6 +26,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         text: Arc::from(""),
         root: None,
         faults: vec![fault],
+        repeated: Vec::new(),
     };
     if bytes.len() > MAX_BYTES {
         return nothing(fault::too_large(bytes.len()));
@@ -40,12 +41,13 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     // A byte-order mark belongs to the encoding, not to the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut faults = Vec::new();
+    let mut repeated = Vec::new();
     let root = match refused(text) {
         Some(fault) => {
             faults.push(fault);
             None
         }
-        None => compose(text, &mut faults).and_then(|graph| construct(&graph, &mut faults)),
+        None => compose(text, &mut faults).and_then(|graph| construct(&graph, &mut faults, &mut repeated)),
     };
     let faults = listed(faults);
     let broken = faults.iter().any(|fault| fault.severity == Severity::Error);
@@ -53,6 +55,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         text: Arc::from(text),
         root: root.filter(|_| !broken),
         faults,
+        repeated,
     }
 }
 

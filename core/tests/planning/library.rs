@@ -1,4 +1,5 @@
-//! A platform of three kinds, small enough to read: vaults hold shelves, notes lie in vaults and may point at shelves.
+//! A platform small enough to read: vaults hold shelves, notes lie in vaults and may point at shelves. Beside them lie lamps, which
+//! several share a file and are written as a set, licences, which can be created and nothing else, and rules, which a person writes.
 
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use driftless_core::yaml;
 pub(crate) const VAULT: Kind = Kind("vault");
 pub(crate) const SHELF: Kind = Kind("shelf");
 pub(crate) const NOTE: Kind = Kind("note");
+pub(crate) const LICENCE: Kind = Kind("licence");
+pub(crate) const RULE: Kind = Kind("rule");
+pub(crate) const LAMP: Kind = Kind("lamp");
 
 const PLAIN: KindSpec = KindSpec {
     kind: VAULT,
@@ -66,6 +70,28 @@ const KINDS: &[KindSpec] = &[
         writing: Writing::Whole,
         ..PLAIN
     },
+    KindSpec {
+        kind: LICENCE,
+        include: "licences",
+        immutable: &["engine"],
+        linked: &[("mirror", "link_mirror")],
+        writing: Writing::Creation,
+        ..PLAIN
+    },
+    KindSpec {
+        kind: RULE,
+        include: "rules",
+        immutable: &["engine"],
+        writing: Writing::ByHand,
+        ..PLAIN
+    },
+    KindSpec {
+        kind: LAMP,
+        include: "lamps",
+        secrets: &["password", "wiring.code"],
+        granularity: Granularity::Set,
+        ..PLAIN
+    },
 ];
 
 pub(crate) struct Library;
@@ -93,6 +119,13 @@ impl Schema for Library {
             ["vaults", vault, "_vault.yaml"] => document(VAULT, &[], Some(vault)),
             ["vaults", vault, "shelves", _] => document(SHELF, &[vault], None),
             ["vaults", vault, "notes", _] => document(NOTE, &[vault], None),
+            ["licences", _] => document(LICENCE, &[], None),
+            ["rules", _] => document(RULE, &[], None),
+            ["lamps", .., _] => Location::Collection {
+                kind: LAMP,
+                field: "lamps",
+                identity: "slug",
+            },
             _ => Location::Ignored,
         }
     }
@@ -102,20 +135,25 @@ impl Schema for Library {
     }
 
     fn identity(&self, kind: Kind, spec: &Map) -> Result<String, Box<FieldFault>> {
-        match spec.get("name") {
-            Some(Value::String(name)) => Ok(name.clone()),
+        let field = self.identity_fields(kind)[0];
+        match spec.get(field) {
+            Some(Value::String(name)) if !name.contains(' ') || kind != LAMP => Ok(name.clone()),
             _ => {
-                let diagnostic = Diagnostic::error("missing_name", format!("a {kind} needs a `name`"));
+                let diagnostic = Diagnostic::error("missing_name", format!("a {kind} needs a `{field}`"));
                 Err(Box::new(FieldFault {
-                    at: FieldPath::top("name"),
+                    at: FieldPath::top(field),
                     diagnostic,
                 }))
             }
         }
     }
 
-    fn identity_fields(&self, _: Kind) -> &'static [&'static str] {
-        &["name"]
+    fn identity_fields(&self, kind: Kind) -> &'static [&'static str] {
+        if kind == LAMP { &["slug"] } else { &["name"] }
+    }
+
+    fn name_field(&self, kind: Kind) -> FieldPath {
+        FieldPath::top(self.identity_fields(kind)[0])
     }
 
     fn canonical(&self, _: Kind, _: Side, _: &mut Map) {}
@@ -142,6 +180,11 @@ impl Schema for Library {
             refer("name", Key::new(VAULT, [vault]), Strength::Before);
             if let Some(shelf) = spec.get("shelf").and_then(Value::as_str) {
                 refer("shelf", Key::new(SHELF, [vault.as_str(), shelf]), Strength::Before);
+            }
+        }
+        for (field, kind) in [("licence", LICENCE), ("rule", RULE)] {
+            if let Some(name) = spec.get(field).and_then(Value::as_str).filter(|_| key.kind == LAMP) {
+                refer(field, Key::new(kind, [name]), Strength::Before);
             }
         }
         if let Some(mirror) = spec.get("mirror").and_then(Value::as_str) {

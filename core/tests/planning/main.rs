@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
 mod case;
+mod collections;
 mod library;
 mod offline;
 mod owners;
