@@ -326,6 +326,12 @@ impl Plan {
         self.blocked.iter().flat_map(|blocked| &blocked.keys).collect()
     }
 
+    /// Of what is held: the resources that a person writes on the platform, since its API cannot.
+    pub fn manual(&self) -> BTreeSet<&Key> {
+        let manual = self.blocked.iter().filter(|it| it.reason == BlockReason::ManualStep);
+        manual.flat_map(|blocked| &blocked.keys).collect()
+    }
+
     /// Whether somebody who has looked at the plan can let more of it through: `apply --approve` with its digest.
     pub fn can_be_approved(&self) -> bool {
         self.blocked.iter().any(|blocked| blocked.reason.can_be_approved())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Certainty, Circumstances, Neighbour, Precedence};
 use crate::diff::same;
 use crate::document::Document;
-use crate::key::{EnvironmentName, Key};
+use crate::key::{EnvironmentName, Key, Kind};
 use crate::normalize::meaning;
 use crate::resolve::resolve;
 use crate::schema::Schema;
@@ -101,6 +101,15 @@ impl<'a> Owners<'a> {
             }
         }
         Claim::Ours
+    }
+
+    /// An environment that may declare something of `kind` which is not known, since it or a file of it could not be read.
+    pub(crate) fn not_known(&self, kind: Kind) -> Option<&'a EnvironmentName> {
+        let may_be = |broken: &Broken| broken.kind.is_none_or(|other| other == kind);
+        let mut others = self.others.iter();
+        let other =
+            others.find(|other| other.neighbour.certainty == Certainty::Partial || other.broken.iter().any(may_be))?;
+        Some(&other.neighbour.name)
     }
 
     /// Whether another environment declares `key` and has it in its ledger: then it is that one's, and no longer anybody else's.

@@ -8,6 +8,7 @@ mod removal;
 mod replacing;
 mod steps;
 mod visibility;
+mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
 use crate::policy::Policy;
 use crate::resolve::{Matched, Resolved, match_live, resolve};
-use crate::schema::{KindSpec, Schema};
+use crate::schema::Schema;
 use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 use crate::value::Map;
@@ -156,9 +157,10 @@ fn planned(inputs: Inputs<'_>, doubt: Doubt) -> Planned {
         orphaned,
         mut retired,
         held,
-        objections,
+        mut objections,
         blast,
     } = planner.removals(owned, incomplete, &mut steps);
+    objections.extend(planner.objections_to_writing(&steps));
     retired.extend(handed_over);
     retired.extend(released);
     let moved = planner.moves(&mut steps);
@@ -378,7 +380,7 @@ impl<'a> Planner<'a> {
         let (linked, applied): (Vec<_>, Vec<_>) = comparison
             .applied
             .into_iter()
-            .partition(|change| link(terms.table, &change.path).is_some());
+            .partition(|change| terms.table.link(&change.path).is_some());
         if !comparison.reported.is_empty() {
             let edited = live.edited.as_ref();
             self.reported
@@ -386,7 +388,7 @@ impl<'a> Planner<'a> {
         }
         let nothing = applied.is_empty() && linked.is_empty();
         for change in linked {
-            if let Some(operation) = link(terms.table, &change.path) {
+            if let Some(operation) = terms.table.link(&change.path) {
                 let agreement = entry.clone();
                 self.links.push(Link {
                     document,
@@ -489,12 +491,4 @@ impl<'a> Planner<'a> {
             },
         );
     }
-}
-
-fn link(table: &KindSpec, path: &FieldPath) -> Option<&'static str> {
-    table
-        .linked
-        .iter()
-        .find(|(field, _)| *field == path.head())
-        .map(|(_, operation)| *operation)
 }

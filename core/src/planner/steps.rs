@@ -28,6 +28,12 @@ impl Planner<'_> {
             .iter()
             .map(|(key, decision)| ((*key).clone(), decision.document.references.as_slice()))
             .collect();
+        // It is there already, and a person takes their time.
+        let by_hand: BTreeSet<Key> = drafts
+            .iter()
+            .filter(|(key, decision)| decision.change.action == Action::Update && self.is_changed_by_hand(key))
+            .map(|(key, _)| (*key).clone())
+            .collect();
         let existing: BTreeSet<Key> = drafts
             .iter()
             .filter(|(_, decision)| decision.live.is_some())
@@ -64,11 +70,9 @@ impl Planner<'_> {
                 // What exists does not wait for settings of the top-level place that it lies in, nor fail with them. For its
                 // name it does.
                 let to = &reference.to;
-                let apart = existing.contains(key)
-                    && existing.contains(to)
-                    && to.path().len() == 1
-                    && key.is_below(to)
-                    && !self.sides.renamed.contains(to);
+                let is_inside =
+                    existing.contains(key) && existing.contains(to) && to.path().len() == 1 && key.is_below(to);
+                let apart = (is_inside || by_hand.contains(to)) && !self.sides.renamed.contains(to);
                 if let (Some(node), Some(target)) = (index.get(key), index.get(to))
                     && !apart
                 {

@@ -14,14 +14,15 @@ pub fn plan_json(plan: &Plan) -> String {
     let mut map = json_head(plan);
     map.insert("summary".into(), summary_value(&plan.summary()));
     content_into(plan, Form::Shown, &mut map);
-    let held = plan.held.iter();
-    map.insert(
-        "held".into(),
-        Value::List(
-            held.map(|change| change_value(change, Form::Shown, &plan.blast))
-                .collect(),
-        ),
-    );
+    let manual = plan.manual();
+    let held = plan.held.iter().map(|change| {
+        let mut value = change_value(change, Form::Shown, &plan.blast);
+        if let (true, Value::Map(map)) = (manual.contains(&change.key), &mut value) {
+            map.insert("manual".into(), Value::from(true));
+        }
+        value
+    });
+    map.insert("held".into(), Value::List(held.collect()));
     map.insert("approvable".into(), Value::from(plan.can_be_approved()));
     map.insert("orphaned".into(), keys(&plan.orphaned));
     map.insert("unmanaged".into(), keys(&plan.unmanaged));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{head, plain_line, shown, summary_line};
+use super::{head, held, plain_line, shown, summary_line};
 use crate::key::Key;
 use crate::plan::{Action, Blocked, Change, Plan};
 
@@ -12,13 +12,11 @@ pub fn plan_markdown(plan: &Plan) -> String {
     let _ = writeln!(out, "### Plan{}\n\n{}\n", md(&head(plan)), summary_line(plan));
     table(&mut out, &plan.changes().collect::<Vec<_>>());
     blocked(&mut out, plan);
-    if !plan.held.is_empty() {
-        let approval = match plan.can_be_approved() {
-            true => format!("; `apply --approve {}` lets it through", plan.digest),
-            false => String::new(),
-        };
-        let _ = writeln!(out, "\n**Held back**{approval}:\n");
-        table(&mut out, &plan.held.iter().collect::<Vec<_>>());
+    for (what, then, changes) in held(plan) {
+        if !changes.is_empty() {
+            let _ = writeln!(out, "\n**{what}**{then}:\n");
+            table(&mut out, &changes);
+        }
     }
     blast(&mut out, plan);
     out

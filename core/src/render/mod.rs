@@ -47,12 +47,9 @@ pub fn plan_text(plan: &Plan) -> String {
         }
     }
     list(&mut out, "Left without any check:", plan.blast.unwatched.iter());
-    let approval = plan.can_be_approved().then(|| {
-        let digest = &plan.digest;
-        format!("Held back; `apply --approve {digest}` lets it through:")
-    });
-    let title = approval.as_deref().unwrap_or("Held back:");
-    section(&mut out, Some(title), plan.held.iter(), takes);
+    for (what, then, changes) in held(plan) {
+        section(&mut out, Some(&format!("{what}{then}:")), changes.into_iter(), takes);
+    }
     list(
         &mut out,
         "No longer in Git, kept because pruning is off:",
@@ -69,6 +66,25 @@ pub fn plan_text(plan: &Plan) -> String {
         );
     }
     plain(&out)
+}
+
+/// What is held back: what it is, what lets it through, and the changes; what a person does on the platform apart from the rest.
+fn held(plan: &Plan) -> [(&'static str, String, Vec<&Change>); 2] {
+    let by_hand = plan.manual();
+    let (manual, rest) = plan.held.iter().partition(|change| by_hand.contains(&change.key));
+    let approval = format!("`apply --approve {}`", plan.digest);
+    let lets_through = match plan.can_be_approved() {
+        true => format!("; {approval} lets it through"),
+        false => String::new(),
+    };
+    [
+        (
+            "To be done by hand",
+            format!("; once it is, {approval} takes note of it"),
+            manual,
+        ),
+        ("Held back", lets_through, rest),
+    ]
 }
 
 fn section<'a>(

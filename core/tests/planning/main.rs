@@ -11,3 +11,4 @@ mod renaming;
 mod rules;
 mod three_way;
 mod visibility;
+mod writing;

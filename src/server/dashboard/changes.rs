@@ -102,7 +102,10 @@ pub(super) fn rows(plan: &Json, report: &Json, places: &BTreeMap<String, String>
         .collect();
     let steps = list(&plan["changes"]).iter().map(|change| (change, None));
     let reported = list(&plan["reported"]).iter().map(|change| (change, Some("reported")));
-    let held = list(&plan["held"]).iter().map(|change| (change, Some("held")));
+    let held = list(&plan["held"]).iter().map(|change| match change["manual"] {
+        Json::Bool(true) => (change, Some("manual")),
+        _ => (change, Some("held")),
+    });
     let all = steps.len() + held.len() + reported.len();
     let changes = steps
         .chain(held)
@@ -304,14 +307,19 @@ mod tests {
     #[test]
     fn what_is_held_back_stands_between_what_is_done_and_what_is_only_reported() {
         let change = |key| json!([{"key": key, "action": "update"}]);
-        let plan = json!({"digest": "a", "changes": change("check/x"), "reported": change("check/z"), "held": change("check/y")});
-        let rows = rows(&plan, &Json::Null, &BTreeMap::new()).unwrap();
-        let shown: Vec<_> = rows
-            .changes
-            .iter()
-            .map(|row| (row.name.as_str(), row.result.as_deref()))
-            .collect();
-        assert_eq!(shown, [("x", None), ("y", Some("held")), ("z", Some("reported"))]);
+        let mut plan = json!({"digest": "a", "changes": change("check/x"), "reported": change("check/z"), "held": change("check/y")});
+        let shown = |plan: &Json| {
+            let rows = rows(plan, &Json::Null, &BTreeMap::new()).unwrap();
+            let rows = rows.changes.into_iter();
+            rows.map(|row| (row.name, row.result)).collect::<Vec<_>>()
+        };
+        let expected = |held: &str| {
+            let rows = [("x", None), ("y", Some(held)), ("z", Some("reported"))];
+            rows.map(|(name, result)| (name.to_owned(), result.map(str::to_owned)))
+        };
+        assert_eq!(shown(&plan), expected("held"));
+        plan["held"][0]["manual"] = true.into();
+        assert_eq!(shown(&plan), expected("manual"));
     }
 
     #[test]
