@@ -25,6 +25,7 @@ use super::windows::Windows;
 use crate::clock::Clock;
 
 pub(super) const BOX: Kind = Kind("box");
+pub(super) const CARD: Kind = Kind("card");
 pub(super) const ITEM: Kind = Kind("item");
 
 /// What the ports were asked, in order.
@@ -51,7 +52,7 @@ impl Log {
 }
 
 pub(super) fn key(text: &str) -> Key {
-    Key::parse(text, [BOX, ITEM]).unwrap()
+    Key::parse(text, [BOX, ITEM, CARD]).unwrap()
 }
 
 pub(super) fn failure(meaning: Meaning) -> Failure {

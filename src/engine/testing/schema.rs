@@ -1,4 +1,4 @@
-//! A platform of two kinds.
+//! A platform of three kinds.
 
 use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
@@ -8,9 +8,9 @@ use driftless_core::schema::{
 };
 use driftless_core::value::Map;
 
-use super::{BOX, ITEM};
+use super::{BOX, CARD, ITEM};
 
-/// Boxes (`boxes/<slug>/_box.yaml`) and the items in them (`boxes/<slug>/items/<slug>.yaml`).
+/// Boxes (`boxes/<slug>/_box.yaml`) and the items in them (`boxes/<slug>/items/<slug>.yaml`); cards, which are written as a set.
 pub(super) struct TestSchema;
 
 const fn kind(kind: Kind, include: &'static str, parents: &'static [Kind]) -> KindSpec {
@@ -37,7 +37,14 @@ const fn kind(kind: Kind, include: &'static str, parents: &'static [Kind]) -> Ki
     }
 }
 
-static KINDS: [KindSpec; 2] = [kind(BOX, "boxes", &[]), kind(ITEM, "items", &[BOX])];
+static KINDS: [KindSpec; 3] = [
+    kind(BOX, "boxes", &[]),
+    kind(ITEM, "items", &[BOX]),
+    KindSpec {
+        granularity: Granularity::Set,
+        ..kind(CARD, "cards", &[])
+    },
+];
 
 impl Schema for TestSchema {
     fn platform(&self) -> &'static str {
