@@ -331,7 +331,7 @@ fn a_refused_file_breaks_its_kind_and_a_kind_that_is_left_out_is_not_looked_at()
 
 #[test]
 fn secrets_of_entries_are_hidden_and_what_they_name_is_known() {
-    let text = "lamps:\n  a:\n    password: hunter2 ${NONE}\n    wiring:\n      code: ${CITY}\n  b:\n    colour: ${CITY}\n    wiring:\n      code: {inner: '${NONE}'}\n    note: '${file:/run/note}'\n";
+    let text = "lamps:\n  a:\n    password: hunter2 ${NONE}\n    wiring:\n      code: ${CITY}\n  b:\n    colour: ${CITY}\n    wiring:\n      code:\n        inner: '${NONE}'\n        inner: '${NONE}'\n    note: '${file:/run/note}'\n";
     let files = [("lamps/one.yaml", text), VAULT_FILE];
     let loaded = self::loaded(&files[..1], &[]);
     let shown: Vec<_> = loaded
@@ -344,8 +344,9 @@ fn secrets_of_entries_are_hidden_and_what_they_name_is_known() {
         [
             ("unresolved_variable", 3, Some("    password: (hidden)")),
             ("secret_in_plain_field", 7, Some("    colour: (hidden)")),
-            ("unresolved_variable", 9, None),
-            ("unresolved_file", 10, Some("    note: (hidden)")),
+            ("unresolved_variable", 11, None),
+            ("yaml_duplicate_key", 11, None),
+            ("unresolved_file", 12, Some("    note: (hidden)")),
         ]
     );
     let layers = Layers {
