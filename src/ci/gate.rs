@@ -118,4 +118,4 @@ pub fn decide(config: &CiConfig, pull_request: &PullRequest, changed: &[ChangedF
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -38,7 +38,7 @@ enum Entry {
     Folder,
 }
 
-/// Lines whose samples are tried by [`Ignored::lint`] with the names of other lines: beyond, only by themselves.
+/// Lines up to which [`Ignored::lint`] tries the sample of each with the names of the others, so that it takes no long time.
 const MOST_COMBINED: usize = 50;
 
 impl Ignored {
@@ -130,8 +130,10 @@ impl Ignored {
     fn samples(&self, line: &Line) -> Vec<String> {
         let own = sample(&line.text);
         let mut samples = vec![own.clone(), format!("{own}/x")];
-        let others = self.lines.iter().filter(|other| other.number != line.number);
-        for other in others.take(MOST_COMBINED) {
+        if self.lines.len() > MOST_COMBINED {
+            return samples;
+        }
+        for other in self.lines.iter().filter(|other| other.number != line.number) {
             let name = sample(&other.text);
             samples.push(format!("{own}/{name}"));
             samples.push(name.clone());

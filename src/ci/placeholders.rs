@@ -88,6 +88,7 @@ impl Placeholders {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
