@@ -79,9 +79,10 @@ fn words(verdict: &Verdict) -> (&str, Option<CommitState>, &str) {
 fn a_finished_run_is_judged_by_the_configurations_consequences() {
     use CommitState::{Failure, Success};
     use Consequence::{Fails, Passes};
+    // Errors, differences, key issues; summaries; result, state, reason.
+    type Row<'a> = ([Consequence; 3], &'a [Option<Summary>], &'a str, CommitState, &'a str);
     let error = || Some(Summary::Failed("no such table".to_owned()));
-    // errors, differences, key issues; summaries; result, state, reason.
-    let table: &[([Consequence; 3], &[Option<Summary>], &str, CommitState, &str)] = &[
+    let table: &[Row<'_>] = &[
         (
             [Fails, Passes, Passes],
             &[finished(equal())],
