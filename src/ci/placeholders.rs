@@ -109,6 +109,23 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_may_hold_the_number_and_the_commit_and_nothing_else() {
+        let pull_request = crate::ci::gate::tests::pull_request();
+        let of = |schema: Option<&str>| {
+            let config = CiConfig {
+                schema: schema.map(str::to_owned),
+                ..crate::ci::gate::tests::config()
+            };
+            Placeholders::of(&config, &pull_request)
+        };
+        let all = of(Some("PR_${PR_NUMBER}")).unwrap();
+        assert_eq!(all.fill("${PR_SCHEMA}").as_deref(), Ok("PR_6"));
+        assert_eq!(all.fill("${PR_SHA}"), Ok(pull_request.sha.clone()));
+        assert_eq!(of(Some("${PR_SCHEMA}")).unwrap_err().len(), 1);
+        assert!(of(None).unwrap().fill("${PR_SCHEMA}").is_err());
+    }
+
+    #[test]
     fn all_that_stand_for_nothing_are_named_with_what_was_meant() {
         let faults = placeholders().fill("${PR_NUMER}.${X}.${PR_SCHEMA}.${").unwrap_err();
         let told: Vec<(&str, &str)> = faults.iter().map(|f| (f.message.as_str(), f.help.as_str())).collect();
