@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform/failures.rs", &["platform"]),
     ("platform/address.rs", &["platform"]),
     ("platform/redact.rs", &["platform"]),
+    ("platform/slug.rs", &[]),
     ("platform/http.rs", &["platform", "codec"]),
     ("platform/http/", &["platform", "codec"]),
     ("platform/qualytics/", &["platform", "codec"]),

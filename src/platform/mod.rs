@@ -2,11 +2,13 @@
 
 pub mod address;
 pub mod data_diffs;
+pub mod datafold;
 pub mod document_schema;
 mod failures;
 pub mod http;
 pub mod qualytics;
 mod redact;
+pub mod slug;
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
