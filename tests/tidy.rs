@@ -21,10 +21,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("platform/address.rs", &["platform"]),
     ("platform/redact.rs", &["platform"]),
     ("platform/slug.rs", &[]),
+    ("platform/shape.rs", &[]),
+    ("platform/fault_list.rs", &["platform"]),
     ("platform/http.rs", &["platform", "codec"]),
     ("platform/http/", &["platform", "codec"]),
     ("platform/qualytics/", &["platform", "codec"]),
-    ("platform/datafold/", &["platform", "codec"]),
+    ("platform/datafold/", &["platform", "codec", "engine::schedule"]),
     ("forge/mod.rs", &["platform::data_diffs"]),
     ("forge/", &["forge", "platform", "codec"]),
     (

@@ -5,9 +5,11 @@ pub mod data_diffs;
 pub mod datafold;
 pub mod document_schema;
 mod failures;
+mod fault_list;
 pub mod http;
 pub mod qualytics;
 mod redact;
+mod shape;
 pub mod slug;
 
 use std::collections::BTreeMap;

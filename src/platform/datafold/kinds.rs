@@ -2,7 +2,7 @@
 
 use driftless_core::document::{PREVIOUS_NAME, PROTECT};
 use driftless_core::key::Kind;
-use driftless_core::schema::{Archiving, Granularity, KindSpec, Substitution, Writing};
+use driftless_core::schema::{Archiving, Default, Granularity, KindSpec, Substitution, Writing};
 
 /// A connection to a database or an object store.
 pub const DATA_SOURCE: Kind = Kind("data_source");
@@ -87,12 +87,13 @@ pub(super) const KINDS: &[KindSpec] = &[
         secrets: &[],
         immutable: &[],
         volatile: &["created_at", "modified_at", "last_run", "last_alert", "state"],
-        owned_whole: &[],
+        // A monitor is provisioned whole: what Git no longer says in them is gone.
+        owned_whole: &["schedule", "alert", "metric", "test", "datadiff"],
         sets: &["tags"],
         names: &[],
         aliases: &[],
         trimmed: &[],
-        defaults: &[],
+        defaults: &[("enabled", Default::Truth(true))],
         linked: &[],
         vault: None,
         substitution: Substitution::Off,

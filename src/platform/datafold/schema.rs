@@ -7,8 +7,8 @@ use driftless_core::key::{Key, Kind};
 use driftless_core::schema::{Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
 use driftless_core::value::{Map, Value};
 
-use super::kinds::{AS_IN_GIT, KINDS, MONITOR, PLATFORM_VERDICT, SLUG};
-use super::{layout, references};
+use super::kinds::{KINDS, MONITOR, SLUG};
+use super::{faults, layout, meaning, normalize, references};
 use crate::platform::slug;
 
 /// What is known of Datafold offline.
@@ -56,12 +56,12 @@ impl Schema for DatafoldSchema {
         FieldPath::top(identity_field(kind))
     }
 
-    fn canonical(&self, _kind: Kind, _side: Side, _spec: &mut Map) {}
+    fn canonical(&self, kind: Kind, side: Side, spec: &mut Map) {
+        normalize::canonical(kind, side, spec);
+    }
 
     fn meaning(&self, kind: Kind, spec: &mut Map) {
-        if kind == MONITOR && spec.get(PLATFORM_VERDICT).is_none_or(Value::is_null) {
-            spec.insert(PLATFORM_VERDICT.to_owned(), Value::from(AS_IN_GIT));
-        }
+        meaning::meaning(kind, spec);
     }
 
     fn references(&self, key: &Key, spec: &Map) -> Vec<Reference> {
@@ -79,8 +79,9 @@ impl Schema for DatafoldSchema {
         references::readdress(key.kind, spec, to);
     }
 
-    fn check(&self, _key: &Key, _spec: &Map) -> Vec<FieldFault> {
-        Vec::new()
+    // As it is said, and not as it is meant: defaults and spellings have their own faults.
+    fn check(&self, key: &Key, spec: &Map) -> Vec<FieldFault> {
+        faults::check(key, spec)
     }
 
     // A monitor without a ledger is found by its name and type, which need not be its alone: the adapter does it while it reads.

@@ -10,7 +10,6 @@ use driftless_core::nearest::did_you_mean;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
-use super::fault_list::{Faults, NEWER};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
 use super::properties;
 use super::references::text;
@@ -18,6 +17,7 @@ use super::rules::{self, Arity, Evidence, Rule, Support};
 use super::shapes::{
     CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, Shape, TRANSFORMATIONS,
 };
+use crate::platform::fault_list::{Faults, NEWER, number};
 
 /// What to do about a check that does not say its rule.
 pub(super) const NAME_RULE: &str = "say what is checked, for example `rule_type: notNull`";
@@ -339,10 +339,6 @@ fn by_rule(spec: &Map, properties: &Map, row: &Rule, faults: &mut Faults) {
 
 fn absent(map: &Map, field: &str) -> bool {
     map.get(field).is_none_or(Value::is_null)
-}
-
-pub(super) fn number(value: &Value) -> Option<f64> {
-    driftless_core::json::write(value).parse().ok()
 }
 
 #[cfg(test)]

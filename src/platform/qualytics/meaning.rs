@@ -7,6 +7,7 @@ use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, UID}
 use super::normalize::GENERATED;
 use super::rules::{self, Support};
 use super::shapes::{JOIN_NAMES, SIGN_NAMES, SIGNS};
+use crate::platform::shape::instant;
 
 /// What an absent field of a secrets manager means.
 const VAULT_DEFAULTS: [(&str, Option<&str>); 4] = [
@@ -178,19 +179,6 @@ fn comparison_sign(comparison: &str) -> Option<&'static str> {
     signs
         .find(|sign| *sign == word)
         .or_else(|| SIGN_NAMES.iter().find(|(name, _)| *name == word).map(|(_, sign)| *sign))
-}
-
-/// The one spelling of an ISO date with a time: in UTC, where nothing said is UTC, with a fraction only if there is one.
-pub(super) fn instant(text: &str) -> Option<String> {
-    use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
-    let spelled = text.trim().replacen(' ', "T", 1);
-    let moment: DateTime<Utc> = match DateTime::parse_from_rfc3339(&spelled) {
-        Ok(moment) => moment.to_utc(),
-        Err(_) => NaiveDateTime::parse_from_str(&spelled, "%Y-%m-%dT%H:%M:%S%.f")
-            .ok()?
-            .and_utc(),
-    };
-    Some(moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
 fn empty_is_null(spec: &mut Map, field: &str) {

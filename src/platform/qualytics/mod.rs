@@ -5,7 +5,6 @@ mod bonds;
 mod calls;
 mod editor;
 mod execute;
-mod fault_list;
 mod faults;
 pub mod files;
 mod find;

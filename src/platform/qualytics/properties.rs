@@ -6,12 +6,12 @@ use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
 use driftless_core::value::{Map, Value};
 
-use super::fault_list::Faults;
-use super::meaning::instant;
 use super::pattern;
 use super::references::text;
 use super::rules::{self, Evidence, RULES, Rule};
 use super::shapes::{COMPARATORS, PROPERTIES_OF_RULES, PROPERTY_SHAPES, Shape};
+use crate::platform::fault_list::{Faults, number};
+use crate::platform::shape::instant;
 
 /// Two properties of which the first must not lie above the second.
 const BOUNDS: [(&str, &str); 3] = [("min", "max"), ("min_size", "max_size"), ("min_time", "max_time")];
@@ -122,7 +122,7 @@ fn foreign(property: &str, rule: &str) -> Diagnostic {
 /// How two bounds stand to each other, where that can be told.
 fn compared(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
-        (Value::Number(_), Value::Number(_)) => super::faults::number(a)?.partial_cmp(&super::faults::number(b)?),
+        (Value::Number(_), Value::Number(_)) => number(a)?.partial_cmp(&number(b)?),
         // In one form, and without the `Z` that a fraction would stand before, they sort as time does.
         (Value::String(a), Value::String(b)) => {
             Some(instant(a)?.trim_end_matches('Z').cmp(instant(b)?.trim_end_matches('Z')))

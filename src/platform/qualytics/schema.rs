@@ -10,10 +10,10 @@ use driftless_core::normalize as core;
 use driftless_core::schema::{Bond, Draft, FieldFault, KindSpec, Location, Needed, Schema, Side};
 use driftless_core::value::{Map, Value};
 
-use super::fault_list::Faults;
 use super::kinds::{CHECK, CONNECTION, CONTAINER, DATASTORE, KINDS, UID};
 use super::shapes::Shape;
 use super::{bonds, faults, layout, meaning, mentions, normalize, operations, references, together, uid};
+use crate::platform::fault_list::Faults;
 
 /// What is known of Qualytics offline.
 #[derive(Clone, Copy, Debug)]

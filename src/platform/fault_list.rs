@@ -6,8 +6,7 @@ use driftless_core::nearest::did_you_mean;
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
-use super::references::text;
-use super::shapes::Shape;
+use super::shape::Shape;
 
 /// What to do about a word that is not known and like none that is.
 pub(super) const NEWER: &str = "remove it, unless the platform is newer than this version of driftless";
@@ -175,4 +174,14 @@ fn shape_help(value: &Value, shape: Shape) -> &'static str {
         (Some(_), Shape::Texts | Shape::SomeOf(_)) => "an item that looks like a number or a truth goes in quotes",
         _ => shape.help(),
     }
+}
+
+/// The text of a field.
+fn text<'a>(map: &'a Map, field: &str) -> Option<&'a str> {
+    map.get(field).and_then(Value::as_str)
+}
+
+/// The number that `value` is.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    driftless_core::json::write(value).parse().ok()
 }

@@ -1,0 +1,140 @@
+//! What the values of each kind mean: the spellings of one meaning become one, to be compared.
+
+use driftless_core::key::Kind;
+use driftless_core::value::{Map, Value};
+
+use super::ci_config::CI_CONFIG_FORM;
+use super::faults::{present, text};
+use super::form::{Form, Object};
+use super::kinds::{AS_IN_GIT, CI_CONFIG, MONITOR, PLATFORM_VERDICT, SLUG};
+use super::leaf::clock;
+use super::monitors::MONITOR_FORM;
+
+/// Brings the values of a document of `kind` into the one form that is compared. Idempotent.
+pub(super) fn meaning(kind: Kind, spec: &mut Map) {
+    match kind {
+        MONITOR => monitor(spec),
+        CI_CONFIG => ci_config(spec),
+        _ => {}
+    }
+}
+
+fn monitor(spec: &mut Map) {
+    if let Some(Value::Map(schedule)) = spec.get_mut("schedule") {
+        one_schedule(schedule);
+    }
+    let is_diff = text(spec, MONITOR_FORM.tag) == Some("diff");
+    if let Some(Value::Map(alert)) = spec.get_mut("alert")
+        && is_diff
+    {
+        // As the platform returns it, and nobody needs to write it.
+        alert.shift_remove("type");
+    }
+    if let Some(object) = text(spec, MONITOR_FORM.tag).and_then(|word| MONITOR_FORM.variant(word)) {
+        for field in object.all().filter(|field| field.name != SLUG) {
+            if let Some(value) = spec.get_mut(field.name) {
+                unsaid_defaults(value, field.form);
+            }
+        }
+    }
+    if !present(spec, PLATFORM_VERDICT) {
+        spec.insert(PLATFORM_VERDICT.to_owned(), Value::from(AS_IN_GIT));
+    }
+}
+
+/// Takes what a schedule's other fields say already out of it, and gives a time of the day one spelling.
+fn one_schedule(schedule: &mut Map) {
+    if text(schedule, "type").is_some_and(|word| word != "none") {
+        schedule.shift_remove("type");
+    }
+    if let Some(Value::String(cron)) = schedule.get_mut("cron") {
+        *cron = cron.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    let Some(Value::Map(interval)) = schedule.get_mut("interval") else {
+        return;
+    };
+    interval.shift_remove("type");
+    let said = match (interval.get("hour"), text(interval, "utc_at")) {
+        (Some(Value::Number(_)), Some(_)) => None, // one too many: told
+        (Some(hour @ Value::Number(_)), None) => hour
+            .as_i64()
+            .filter(|hour| (0..24).contains(hour))
+            .map(|hour| (hour, 0)),
+        (_, Some(time)) => clock(time).map(|(hour, minute)| (i64::from(hour), i64::from(minute))),
+        _ => None,
+    };
+    if let Some((hour, minute)) = said {
+        interval.shift_remove("hour");
+        interval.insert("utc_at".to_owned(), Value::from(format!("{hour:02}:{minute:02}")));
+    }
+}
+
+/// Takes out, of what a field holds, what means the same as nothing: nulls, defaults, and the empty lists of notifications. The maps
+/// of a monitor are owned whole, so that nothing there is a value too.
+fn unsaid_defaults(value: &mut Value, form: Form) {
+    match (form, value) {
+        (Form::Object(object), Value::Map(map)) => without_defaults(map, object),
+        (Form::Tagged(tagged), Value::Map(map)) => {
+            if let Some(object) = text(map, tagged.tag).and_then(|word| tagged.variant(word)) {
+                without_defaults(map, object);
+            }
+        }
+        (Form::List(item), Value::List(items)) => {
+            for value in items {
+                unsaid_defaults(value, *item);
+            }
+        }
+        (Form::MapOf(item), Value::Map(map)) => {
+            for (_, value) in map {
+                unsaid_defaults(value, *item);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn without_defaults(map: &mut Map, object: &Object) {
+    map.retain(|name, value| {
+        let default = object.field(name).and_then(|field| field.default);
+        let is_default = default.is_some_and(|default| default.value().agrees(value));
+        let is_empty =
+            matches!(name.as_str(), "features" | "mentions") && value.as_list().is_some_and(<[Value]>::is_empty);
+        !(value.is_null() || is_default || is_empty)
+    });
+    for (name, value) in map {
+        if let Some(field) = object.field(name) {
+            unsaid_defaults(value, field.form);
+        }
+    }
+}
+
+/// What is live of a CI configuration is what was agreed on, or its number alone: in a whole one an absent field is its default.
+fn ci_config(spec: &mut Map) {
+    if let Some(lines) = spec.get_mut("files_to_ignore") {
+        one_list(lines);
+    }
+    if !present(spec, "repository") {
+        return;
+    }
+    for field in CI_CONFIG_FORM.all() {
+        if let Some(default) = field.default
+            && !present(spec, field.name)
+        {
+            spec.insert(field.name.to_owned(), default.value());
+        }
+    }
+}
+
+/// The lines that say something, whether they stand in one text or in a list.
+fn one_list(lines: &mut Value) {
+    let all: Vec<&str> = match &*lines {
+        Value::String(text) => text.lines().collect(),
+        Value::List(items) if items.iter().all(|item| item.as_str().is_some()) => {
+            items.iter().filter_map(Value::as_str).flat_map(str::lines).collect()
+        }
+        _ => return,
+    };
+    let says = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let kept = all.into_iter().filter(says).map(Value::from).collect();
+    *lines = Value::List(kept);
+}
