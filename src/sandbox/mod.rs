@@ -2,17 +2,34 @@
 //!
 //! Nothing here is a mock: state is kept, permissions are enforced, operations take their time. What the public
 //! description of a platform leaves open is a switch, so that a client can be held to every reading.
+//!
+//! One request is one call of a synchronous handler on a locked state; the edge around it adds what a network
+//! adds: latency, faults, clients that hang up.
 
+mod body;
+mod choice;
+mod clock;
+pub mod datafold;
+mod edge;
+mod fault;
+mod fingerprint;
+mod heard;
+mod platform;
 pub mod qualytics;
+mod route;
+mod running;
+mod side_door;
+mod socket;
+mod table;
+mod wire;
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+
+use self::running::Running;
 
 /// What a sandbox starts with.
 #[derive(Clone, Default)]
@@ -25,12 +42,8 @@ pub struct Options {
     pub latency: Duration,
 }
 
-/// A running server on loopback; it stops when this value is dropped.
-pub struct Sandbox {
-    address: SocketAddr,
-    stop: CancellationToken,
-    server: Option<tokio::task::JoinHandle<()>>,
-}
+/// A running server on loopback that behaves like Qualytics; it stops when this value is dropped.
+pub struct Sandbox(Running);
 
 impl Sandbox {
     /// Starts a server on a free port of 127.0.0.1.
@@ -46,26 +59,13 @@ impl Sandbox {
     /// # Errors
     /// When the listener has no local address, or when the seed cannot be loaded.
     pub async fn start_on(listener: TcpListener, options: Options) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        let shared = qualytics::Shared::new(options.switches, options.latency);
-        if let Some(seed) = &options.seed {
-            shared
-                .load(seed)
-                .map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?;
-        }
-        let stop = CancellationToken::new();
-        let server = tokio::spawn(qualytics::serve(listener, Arc::new(shared), stop.clone()));
-        Ok(Self {
-            address,
-            stop,
-            server: Some(server),
-        })
+        qualytics::start(listener, options.switches, options.seed.as_ref(), options.latency).map(Self)
     }
 
     /// The address of the instance, without a path: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.0.url()
     }
 
     /// The token of the administrator every instance has; the same text at every start, and never expired.
@@ -75,20 +75,7 @@ impl Sandbox {
     }
 
     /// Stops accepting and waits for the accept loop to end; requests in flight are cut off.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        if let Some(server) = self.server.take() {
-            // A server task that panicked has stopped as well.
-            let _ = server.await;
-        }
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(server) = self.server.take() {
-            server.abort();
-        }
+    pub async fn stop(self) {
+        self.0.stop().await;
     }
 }

@@ -1,18 +1,12 @@
 //! The configuration an instance holds, without ids and without what moves: two instances can be compared by it.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::container_definition::keys;
 use super::history::sorted;
 use super::state::{Check, Container, Id, Instance};
-
-/// Whether a dump names ids as well, and counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
-    Configuration,
-    Full,
-}
+use crate::sandbox::fingerprint::fingerprint;
+use crate::sandbox::platform::Detail;
 
 /// The dump, in the words of a seed; rows by name, keys by name. Secrets show as fingerprints.
 pub(super) fn dump(instance: &Instance, detail: Detail) -> Value {
@@ -279,11 +273,4 @@ fn fingerprint_of(value: &Value) -> Value {
         Some(text) => fingerprint(text.as_bytes()),
         None => fingerprint(value.to_string().as_bytes()),
     }
-}
-
-/// A text that tells two contents apart without showing either.
-pub(super) fn fingerprint(bytes: &[u8]) -> Value {
-    let digest = Sha256::digest(bytes);
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    json!(format!("sha256:{hex}"))
 }

@@ -1,10 +1,8 @@
 //! A Qualytics controlplane: the REST API under `/api`, and a side door under `/_sandbox` for tests and demos.
 //!
-//! One request is one call of a synchronous handler on the locked `state::Instance`; the edge in `edge` adds
-//! what a network adds: latency, faults, clients that hang up.
+//! `controlplane` is what the edge calls; `state::Instance` is what it keeps.
 
 mod archive;
-mod body;
 mod check_definition;
 mod checks;
 mod columns;
@@ -12,14 +10,13 @@ mod computed_fields;
 mod connections;
 mod container_definition;
 mod containers;
+mod controlplane;
 mod datastores;
 mod discovery;
 mod dump;
-mod edge;
 mod edit;
 mod enrichment;
 pub mod example;
-mod fault;
 mod fields;
 mod history;
 mod openapi;
@@ -31,7 +28,6 @@ mod routes;
 mod rules;
 pub mod seed;
 mod side_door;
-mod socket;
 mod state;
 mod switches;
 mod tags;
@@ -43,7 +39,9 @@ mod volatile;
 mod warehouse;
 mod wire;
 
-pub use edge::{Shared, serve};
+use super::body;
+
+pub(super) use controlplane::start;
 pub use example::example_seed;
 pub use switches::{
     ConnectionReading, ContainerProfile, EnrichmentListing, KeyOrder, NullProperties, Numbers, OperationPace, Overlap,

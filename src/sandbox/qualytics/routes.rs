@@ -7,23 +7,19 @@ use super::{
     archive, checks, computed_fields, connections, containers, datastores, enrichment, fields, history, openapi,
     operations, reach, rules, tags, teams, templates, users,
 };
+use crate::sandbox::route;
 
 /// A handler: one synchronous step on the locked instance.
 pub(super) type Handler = fn(&mut Instance, &Call) -> Outcome;
 
 /// One route; `{name}` in the path is a parameter.
-pub(super) struct Route {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    pub(super) role: Role,
-    pub(super) handler: Handler,
-}
+pub(super) type Route = route::Route<Role, Handler>;
 
 const fn route(method: &'static str, path: &'static str, role: Role, handler: Handler) -> Route {
     Route {
         method,
         path,
-        role,
+        right: role,
         handler,
     }
 }
@@ -175,42 +171,3 @@ pub(super) static ROUTES: &[Route] = &[
     route("POST", "/export/check-templates", Member, operations::export),
     route("POST", "/export/field-profiles", Member, operations::export),
 ];
-
-/// What a method and path lead to.
-pub(super) enum Found {
-    /// A route, and the values of its parameters.
-    Route(&'static Route, Vec<String>),
-    /// The path is known, the method is not.
-    OtherMethod,
-    Nothing,
-}
-
-/// Finds the route of a path below `/api`; segments are still percent-encoded.
-pub(super) fn find(method: &str, path: &str) -> Found {
-    let wanted: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let mut other = false;
-    for route in ROUTES {
-        let Some(values) = matches(route.path, &wanted) else {
-            continue;
-        };
-        if route.method == method {
-            return Found::Route(route, values);
-        }
-        other = true;
-    }
-    if other { Found::OtherMethod } else { Found::Nothing }
-}
-
-fn matches(pattern: &str, wanted: &[&str]) -> Option<Vec<String>> {
-    let mut parts = pattern.trim_start_matches('/').split('/');
-    let mut values = Vec::new();
-    for segment in wanted {
-        let part = parts.next()?;
-        if part.starts_with('{') {
-            values.push(super::wire::decode_bytes(segment));
-        } else if part != *segment {
-            return None;
-        }
-    }
-    parts.next().is_none().then_some(values)
-}

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::choice::choice;
+
 /// What a PUT does to the keys its body leaves out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,20 +84,6 @@ impl From<PutWritten> for PutReading {
             },
         }
     }
-}
-
-macro_rules! choice {
-    ($(#[$meta:meta])* $name:ident { $(#[$first_meta:meta])* $first:ident, $($(#[$variant_meta:meta])* $variant:ident),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name {
-            $(#[$first_meta])*
-            #[default]
-            $first,
-            $($(#[$variant_meta])* $variant,)+
-        }
-    };
 }
 
 choice!(

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,22 +15,17 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::dump::fingerprint;
-use super::edit::edit;
 use super::fault::{Faults, Kind, Rule};
-use super::openapi;
-use super::permission::need_role;
-use super::routes::{Found, find};
-use super::seed;
+use super::fingerprint::fingerprint;
+use super::heard::Heard;
+use super::platform::{Done, Load, Platform, Sort};
 use super::side_door;
 use super::socket::{Door, Peer};
-use super::state::Instance;
-use super::switches::Switches;
-use super::wire::{Answer, Call, Query, Refusal};
+use super::wire::Query;
 
-/// The largest body that is read; the platform's ingress has the same limit.
+/// The largest body that is read; the ingress of Qualytics has the same limit.
 const LARGEST_BODY: usize = 20 * 1024 * 1024;
-/// The longest address the platform's ingress takes, in characters.
+/// The longest address that an ingress takes, in characters.
 const LONGEST_ADDRESS: usize = 4096;
 
 /// One line of the request log; bodies are never kept.
@@ -40,6 +35,7 @@ pub(super) struct Logged {
     pub(super) query: String,
     /// Tells two bodies apart without keeping either.
     pub(super) body: Value,
+    pub(super) sort: Sort,
     /// The status that was answered; 0 while it is on its way, and when the connection was cut.
     pub(super) status: u16,
     /// The status that the instance gave, whatever a fault made of the answer; 0 where the request never got as far.
@@ -77,35 +73,25 @@ impl Control {
 }
 
 /// One instance and what surrounds it, shared by all connections.
-pub struct Shared {
-    instance: Mutex<Instance>,
+pub(super) struct Shared<P> {
+    instance: Mutex<P>,
     control: Mutex<Control>,
 }
 
-impl Shared {
-    /// An empty instance.
-    #[must_use]
-    pub fn new(switches: Switches, latency: Duration) -> Self {
+impl<P: Platform> Shared<P> {
+    pub(super) fn new(instance: P, latency: Duration) -> Self {
         let control = Control {
             latency,
             ..Control::default()
         };
         Self {
-            instance: Mutex::new(Instance::new(switches)),
+            instance: Mutex::new(instance),
             control: Mutex::new(control),
         }
     }
 
-    /// Loads a seed into the instance.
-    ///
-    /// # Errors
-    /// When the seed does not hold together; the text names the place.
-    pub fn load(&self, seed: &Value) -> Result<(), String> {
-        super::seed::load(&mut self.instance(), seed)
-    }
-
     /// The instance. A handler that panicked leaves it usable: each change is made at its end.
-    pub(super) fn instance(&self) -> MutexGuard<'_, Instance> {
+    pub(super) fn instance(&self) -> MutexGuard<'_, P> {
         self.instance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,8 +101,8 @@ impl Shared {
 }
 
 /// Serves an instance until `stop` is cancelled.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    let router = Router::new().fallback(answer).with_state((shared, stop.clone()));
+pub(super) async fn serve<P: Platform>(listener: TcpListener, shared: Arc<Shared<P>>, stop: CancellationToken) {
+    let router = Router::new().fallback(answer::<P>).with_state((shared, stop.clone()));
     let serving = axum::serve(
         Door::new(listener),
         router.into_make_service_with_connect_info::<Peer>(),
@@ -128,8 +114,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Cancellatio
     }
 }
 
-async fn answer(
-    State((shared, stop)): State<(Arc<Shared>, CancellationToken)>,
+async fn answer<P: Platform>(
+    State((shared, stop)): State<(Arc<Shared<P>>, CancellationToken)>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
@@ -185,16 +171,7 @@ enum Reply {
     Reset,
 }
 
-struct Heard {
-    method: String,
-    path: String,
-    query: String,
-    authorization: Option<String>,
-    content_type: Option<String>,
-    body: Bytes,
-}
-
-async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
+async fn handle<P: Platform>(shared: Arc<Shared<P>>, heard: Heard) -> Reply {
     let (number, fault, latency) = {
         let mut control = shared.control();
         let (method, path, query) = (heard.method.clone(), heard.path.clone(), heard.query.clone());
@@ -204,6 +181,7 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
             path,
             query,
             body: fingerprint(&heard.body),
+            sort: P::sort(&heard),
             status: 0,
             effect: 0,
         };
@@ -214,16 +192,16 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
     }
     let takes_effect = fault.as_ref().is_none_or(Rule::takes_effect);
     let done = takes_effect.then(|| respond(&shared, &heard));
-    if let Some((status, _)) = &done
+    if let Some(done) = &done
         && let Some(line) = shared.control().line(number)
     {
-        line.effect = *status;
+        line.effect = done.status;
     }
     if let Some(fault) = &fault {
-        meanwhile(&mut shared.instance(), fault);
+        meanwhile(&mut *shared.instance(), fault);
     }
-    let retry_after = shared.instance().switches.retry_after;
-    let reply = spoil(done, fault, retry_after).await;
+    let retry_after = shared.instance().retry_after();
+    let reply = spoil::<P>(done, fault, retry_after).await;
     if let Reply::Whole(response) = &reply
         && let Some(line) = shared.control().line(number)
     {
@@ -233,32 +211,36 @@ async fn handle(shared: Arc<Shared>, heard: Heard) -> Reply {
 }
 
 /// What happens by hand right after an answer. An edit of what is not there changes nothing.
-fn meanwhile(instance: &mut Instance, fault: &Rule) {
+fn meanwhile<P: Platform>(instance: &mut P, fault: &Rule) {
     for body in &fault.edits {
-        let _ = edit(instance, body);
+        let _ = instance.edit(body);
     }
     if let Some(seed) = &fault.add {
-        let _ = seed::load(instance, seed);
+        let _ = instance.load(seed, Load::Add);
     }
 }
 
 /// What a fault makes of an answer. `done` is the answer when the request took effect.
-async fn spoil(done: Option<(u16, Option<Value>)>, fault: Option<Rule>, retry_after: u64) -> Reply {
-    let whole = |done: &Option<(u16, Option<Value>)>| match done {
-        Some((status, Some(value))) => json(*status, value),
-        Some((status, None)) => bare(*status),
+async fn spoil<P: Platform>(done: Option<Done>, fault: Option<Rule>, retry_after: u64) -> Reply {
+    let whole = |done: &Option<Done>| match done {
+        Some(Done {
+            status,
+            body: Some(value),
+            media,
+        }) => media_of(json(*status, value), media),
+        Some(Done { status, body: None, .. }) => bare(*status),
         None => bare(500),
     };
     let Some(fault) = fault else {
         return Reply::Whole(whole(&done));
     };
     let delay = |usual| Duration::from_millis(fault.delay_ms.unwrap_or(usual));
-    let rewritten = |change: fn(&mut Value)| {
+    let rewritten = |change: &dyn Fn(&mut Value)| {
         let mut done = done.clone();
-        if let Some((_, Some(value))) = &mut done {
+        if let Some(value) = done.as_mut().and_then(|done| done.body.as_mut()) {
             change(value);
         }
-        done
+        whole(&done)
     };
     match fault.kind {
         Kind::ResetBefore | Kind::ResetAfter => Reply::Reset,
@@ -297,23 +279,9 @@ async fn spoil(done: Option<(u16, Option<Value>)>, fault: Option<Rule>, retry_af
             *response.body_mut() = Body::from("{\"items\": [{\"id\": 1,");
             Reply::Whole(response)
         }
-        Kind::WrongTotal => Reply::Whole(whole(&rewritten(|value| {
-            if let Some(total) = value.get("total").and_then(Value::as_u64) {
-                value["total"] = (total + 1).into();
-            }
-        }))),
-        Kind::EmptyPage => Reply::Whole(whole(&rewritten(|value| {
-            if value.get("items").is_some() {
-                value["items"] = Value::Array(Vec::new());
-            }
-        }))),
-        Kind::Hide => {
-            let mut done = done;
-            if let Some((_, Some(value))) = &mut done {
-                fault.hide(value);
-            }
-            Reply::Whole(whole(&done))
-        }
+        Kind::WrongTotal => Reply::Whole(rewritten(&|page| P::ENVELOPE.miscount(page))),
+        Kind::EmptyPage => Reply::Whole(rewritten(&|page| P::ENVELOPE.empty(page))),
+        Kind::Hide => Reply::Whole(rewritten(&|page| fault.hide(page, P::ENVELOPE))),
         Kind::Meanwhile => Reply::Whole(whole(&done)),
         Kind::Truncate => Reply::Whole(pieces(&done, Break::Half, Duration::ZERO)),
         Kind::SlowDrip => Reply::Whole(pieces(&done, Break::Never, delay(20))),
@@ -327,10 +295,14 @@ enum Break {
 }
 
 /// An answer whose body comes in pieces, and may break off although its length was announced.
-fn pieces(done: &Option<(u16, Option<Value>)>, breaks: Break, pause: Duration) -> Response {
+fn pieces(done: &Option<Done>, breaks: Break, pause: Duration) -> Response {
     let (status, text) = match done {
-        Some((status, Some(value))) => (*status, value.to_string()),
-        Some((status, None)) => return bare(*status),
+        Some(Done {
+            status,
+            body: Some(value),
+            ..
+        }) => (*status, value.to_string()),
+        Some(Done { status, body: None, .. }) => return bare(*status),
         None => (500, String::new()),
     };
     let length = text.len();
@@ -357,80 +329,12 @@ fn pieces(done: &Option<(u16, Option<Value>)>, breaks: Break, pause: Duration) -
     response
 }
 
-/// Routes, authenticates and runs a request: status and body.
-fn respond(shared: &Shared, heard: &Heard) -> (u16, Option<Value>) {
+/// What a request does, and what is answered.
+fn respond<P: Platform>(shared: &Shared<P>, heard: &Heard) -> Done {
     if heard.path.len() + heard.query.len() > LONGEST_ADDRESS {
-        return (414, Some(Value::String("414 Request-URI Too Large".to_owned())));
+        return Done::json(414, Value::String("414 Request-URI Too Large".to_owned()));
     }
-    match run(shared, heard) {
-        Ok((_, Answer::Ok(value))) => (200, Some(value)),
-        Ok((status, Answer::Created(value))) => (status, Some(value)),
-        Ok((_, Answer::Empty)) => (204, None),
-        Err(refusal) => (refusal.status, Some(refusal.body)),
-    }
-}
-
-fn run(shared: &Shared, heard: &Heard) -> Result<(u16, Answer), Refusal> {
-    let below = heard
-        .path
-        .strip_prefix("/api")
-        .filter(|below| below.is_empty() || below.starts_with('/'));
-    let below = below.ok_or_else(|| Refusal::text(404, "Not Found"))?;
-    match (heard.method.as_str(), below.trim_end_matches('/')) {
-        ("GET", "/health") => return Ok((204, Answer::Empty)),
-        ("GET", "") => return Ok((200, Answer::Ok(openapi::about()))),
-        ("GET", "/openapi.json") => return Ok((200, Answer::Ok(openapi::document()))),
-        _ => {}
-    }
-    let (route, path) = match find(&heard.method, below) {
-        Found::Route(route, path) => (route, path),
-        Found::OtherMethod => return Err(Refusal::text(405, "Method Not Allowed")),
-        Found::Nothing => return Err(Refusal::text(404, "Not Found")),
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a server of its own: tokens expire by the wall clock"
-    )]
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let mut instance = shared.instance();
-    instance.clock.tick();
-    instance.settle(Instant::now());
-    let caller = instance.authenticate(heard.authorization.as_deref(), i64::try_from(now).unwrap_or(i64::MAX))?;
-    need_role(caller, route.role)?;
-    let body = parsed(heard)?;
-    let call = Call {
-        caller,
-        path,
-        query: Query::parse(&heard.query),
-        body,
-    };
-    let answer = (route.handler)(&mut instance, &call)?;
-    Ok((instance.switches.create_status, answer))
-}
-
-fn parsed(heard: &Heard) -> Result<Value, Refusal> {
-    if heard.body.is_empty() {
-        return Ok(Value::Null);
-    }
-    if !heard
-        .content_type
-        .as_deref()
-        .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
-    {
-        return Err(Refusal::text(
-            415,
-            "Unsupported media type: the body must be application/json",
-        ));
-    }
-    serde_json::from_slice(&heard.body).map_err(|fault| {
-        Refusal::invalid(
-            serde_json::json!(["body", fault.column()]),
-            "JSON decode error",
-            "json_invalid",
-        )
-    })
+    shared.instance().respond(heard)
 }
 
 fn json(status: u16, value: &Value) -> Response {
@@ -439,6 +343,13 @@ fn json(status: u16, value: &Value) -> Response {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn media_of(mut response: Response, media: &'static str) -> Response {
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     response
 }
 

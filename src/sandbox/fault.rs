@@ -23,16 +23,54 @@ pub(super) enum Kind {
     Html,
     /// A whole body that is no JSON.
     InvalidJson,
-    /// A page whose `total` is one more than it is.
+    /// A page whose total is one more than it is.
     WrongTotal,
-    /// A page without items, its `total` kept.
+    /// A page without rows, its total kept.
     EmptyPage,
     /// The body in small pieces, `delay_ms` (20 unless named) apart.
     SlowDrip,
-    /// A list without the rows whose numbers are in `hide`; its `total` goes along. Meant for lists of one page.
+    /// A list without the rows whose numbers are in `hide`; its total goes along. Meant for lists of one page.
     Hide,
     /// A whole answer; right after it, `edits` are made by hand, and the seed `add` is added.
     Meanwhile,
+}
+
+/// The words that a platform's pages have for their rows, and for how many there are.
+#[derive(Clone, Copy)]
+pub(super) struct Envelope {
+    pub(super) total: &'static str,
+    /// The first of them that a page has.
+    pub(super) rows: &'static [&'static str],
+}
+
+impl Envelope {
+    /// The rows of a page.
+    fn rows(self, answer: &mut Value) -> Option<&mut Value> {
+        let key = self.rows.iter().find(|key| answer.get(**key).is_some())?;
+        answer.get_mut(*key)
+    }
+
+    fn count(self, answer: &mut Value, change: impl FnOnce(u64) -> u64) {
+        if let Some(total) = answer.get_mut(self.total)
+            && let Some(number) = total.as_u64()
+        {
+            *total = change(number).into();
+        }
+    }
+
+    /// A page whose total is one more than it is.
+    pub(super) fn miscount(self, answer: &mut Value) {
+        self.count(answer, |total| total + 1);
+    }
+
+    /// A page without rows, its total kept; a bare list without any.
+    pub(super) fn empty(self, answer: &mut Value) {
+        if let Value::Array(rows) = answer {
+            rows.clear();
+        } else if let Some(rows) = self.rows(answer) {
+            *rows = Value::Array(Vec::new());
+        }
+    }
 }
 
 /// One rule. It hits a request that matches `method`, `path_prefix` and `query`, counted from 1 among those that do: the
@@ -119,20 +157,18 @@ impl Rule {
     }
 
     /// Takes the rows out of a list that are to be hidden.
-    pub(super) fn hide(&self, answer: &mut Value) {
+    pub(super) fn hide(&self, answer: &mut Value, envelope: Envelope) {
         let is_shown = |row: &Value| {
             let id = row.get("id").and_then(Value::as_i64);
             !id.is_some_and(|id| self.hide.contains(&id))
         };
         if let Value::Array(rows) = answer {
             rows.retain(is_shown);
-        } else if let Some(rows) = answer.get_mut("items").and_then(Value::as_array_mut) {
+        } else if let Some(rows) = envelope.rows(answer).and_then(Value::as_array_mut) {
             let before = rows.len();
             rows.retain(is_shown);
             let hidden = before - rows.len();
-            if let Some(total) = answer.get("total").and_then(Value::as_u64) {
-                answer["total"] = total.saturating_sub(u64::try_from(hidden).unwrap_or(0)).into();
-            }
+            envelope.count(answer, |total| total.saturating_sub(u64::try_from(hidden).unwrap_or(0)));
         }
     }
 }

@@ -1,0 +1,15 @@
+//! Who calls, and the shared words of requests and answers.
+
+use super::key::Rights;
+use crate::sandbox::wire;
+
+pub(super) use crate::sandbox::wire::{Answer, Outcome, Query, Refusal};
+
+/// Who calls.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) rights: Rights,
+}
+
+/// A request that was routed and authenticated.
+pub(super) type Call = wire::Call<Caller>;

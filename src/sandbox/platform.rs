@@ -1,0 +1,96 @@
+//! What a platform is to the edge: a state that requests change, one at a time.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::fault::Envelope;
+use super::heard::Heard;
+use super::wire::Refusal;
+
+/// What a request came to.
+#[derive(Clone)]
+pub(super) struct Done {
+    pub(super) status: u16,
+    pub(super) body: Option<Value>,
+    /// The media type of the body.
+    pub(super) media: &'static str,
+}
+
+impl Done {
+    pub(super) fn json(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            body: Some(body),
+            media: "application/json",
+        }
+    }
+
+    pub(super) fn bare(status: u16) -> Self {
+        Self {
+            status,
+            body: None,
+            media: "application/json",
+        }
+    }
+}
+
+/// How the log counts a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// It changes nothing.
+    Reading,
+    /// It makes the platform work, and configures nothing.
+    Operation,
+    /// It changes what the platform holds, or tries to.
+    Write,
+}
+
+/// How a seed comes in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Beside what is there.
+    Add,
+    /// In place of all that is there, switches aside; nothing happens when it does not hold together.
+    Replace,
+}
+
+/// How much of the state is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// What is configured, by name: comparable between instances.
+    Configuration,
+    /// Numbers and what moves as well.
+    Full,
+}
+
+/// A platform.
+pub(super) trait Platform: Send + Sized + 'static {
+    /// How it answers the open questions.
+    type Switches: Clone + Serialize + DeserializeOwned;
+
+    /// The words of its pages.
+    const ENVELOPE: Envelope;
+
+    /// Carries out a request.
+    fn respond(&mut self, heard: &Heard) -> Done;
+
+    /// How the log counts a request, whatever comes of it.
+    fn sort(heard: &Heard) -> Sort;
+
+    fn switches(&mut self) -> &mut Self::Switches;
+
+    /// What `Retry-After` a fault of status carries that names none; zero for no header.
+    fn retry_after(&self) -> u64;
+
+    /// Loads a seed; the answer says how much is there. The error names the place in the seed.
+    fn load(&mut self, seed: &Value, how: Load) -> Result<Value, String>;
+
+    fn dump(&self, detail: Detail) -> Value;
+
+    /// A change made by hand, behind the back of whoever manages the instance.
+    fn edit(&mut self, body: &Value) -> Result<Value, Refusal>;
+
+    /// What only this platform's side door does; `None` when there is no such door.
+    fn side_door(&mut self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)>;
+}

@@ -1,0 +1,7 @@
+//! The contract of the sandbox's Datafold: what a client may rely on, and what it must expect.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod bench;
+mod data_sources;
+mod keys;
+mod provisioning;
