@@ -91,6 +91,27 @@ impl Bench {
         Self::ok(self.call(method, &format!("/_sandbox/{path}"), body).await)
     }
 
+    /// A pull request of `acme/shop` was pushed: the runs that wait for it.
+    pub(crate) async fn push(&self, sha: &str) -> Vec<i64> {
+        let body = json!({ "repository": "acme/shop", "pr_num": 6, "pr_branch": "feat", "pr_sha": sha,
+                           "base_branch": "main", "base_sha": "base" });
+        let made = self.side("POST", "push", body).await;
+        made["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_i64().unwrap())
+            .collect()
+    }
+
+    /// The runs of a list, each with its status.
+    pub(crate) async fn runs(&self, query: &str) -> Vec<(i64, String)> {
+        let listed = self.get(&format!("ci/286/runs?{query}")).await;
+        let rows = listed.as_array().unwrap().iter();
+        rows.map(|run| (run["id"].as_i64().unwrap(), run["status"].as_str().unwrap().to_owned()))
+            .collect()
+    }
+
     /// Starts a provisioning job: status and body.
     pub(crate) async fn start_job(&self, body: Value) -> (u16, Value) {
         self.call("POST", "/api/internal/monitors/provision/jobs", body).await
@@ -129,7 +150,21 @@ pub(crate) fn seed() -> Value {
               "catalog": ["SHOP.CORE.ORDERS", "SHOP.CORE.ITEMS", "SHOP.STAGE.ORDERS"] },
             { "id": 9, "name": "lake", "type": "duckdb" },
         ],
+        "ci_configs": [
+            { "id": 286, "name": "shop", "repository": "acme/shop", "data_source": "warehouse", "diff_threshold": 3 },
+            { "id": 287, "name": "shop-dev", "repository": "acme/shop", "data_source": 7, "base_branch": "dev" },
+            { "id": 288, "name": "closed", "repository": "acme/closed", "data_source": 7, "accessible": false },
+        ],
     })
+}
+
+/// The body of a trigger.
+pub(crate) fn head(sha: &str) -> Value {
+    json!({ "pr_number": 6, "pr_branch": "feat", "base_branch": "main", "pr_sha": sha, "base_sha": "base" })
+}
+
+pub(crate) fn diff(table: &str) -> Value {
+    json!({ "prod": format!("SHOP.CORE.{table}"), "pr": format!("SHOP.PR_6.{table}"), "pk": ["ID"] })
 }
 
 pub(crate) fn metric(name: &str) -> Value {

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod bench;
+mod ci_runs;
+mod data_diffs;
 mod data_sources;
 mod keys;
 mod provisioning;

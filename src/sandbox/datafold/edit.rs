@@ -10,7 +10,7 @@ use crate::sandbox::table::Id;
 
 /// `POST /_sandbox/edit`: `{"kind", "where", "set": {…}}` or `{"kind", "where", "delete": true}`.
 ///
-/// `kind` is `data_source` or `monitor`; `where` names the row by `id`, by `name`, a monitor by `slug` too. What is not in `set` stays;
+/// `kind` is `data_source`, `monitor` or `ci_config` (of which `ends` alone can be set); `where` names the row by `id`, by `name`, a monitor by `slug` too. What is not in `set` stays;
 /// null takes a value away. Keys of a data source are those of its body, options and secrets within `options`.
 pub(super) fn edit(organisation: &mut Organisation, body: &Value) -> Result<Value, Refusal> {
     let body = object(body)?;
@@ -48,7 +48,19 @@ pub(super) fn edit(organisation: &mut Organisation, body: &Value) -> Result<Valu
             }
             Ok(json!({ "id": id }))
         }
-        _ => Err(Refusal::bad("kind is none of data_source, monitor")),
+        Some("ci_config") => {
+            let rows = organisation.ci_configs.iter();
+            let id = find(place, rows.map(|row| (row.id, Some(row.name.as_str()), None)))?;
+            if is_deleted {
+                organisation.ci_configs.remove(id);
+            } else if let Some(row) = organisation.ci_configs.get_mut(id)
+                && let Some(ends) = text(set, "ends")
+            {
+                ends.clone_into(&mut row.ends);
+            }
+            Ok(json!({ "id": id }))
+        }
+        _ => Err(Refusal::bad("kind is none of data_source, monitor, ci_config")),
     }
 }
 

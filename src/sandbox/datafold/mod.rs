@@ -2,11 +2,19 @@
 //!
 //! `organisation` is what the edge calls and keeps. Progress is counted in looks and not in time: who asks moves things on.
 
+mod ci_config;
+mod ci_run;
+mod ci_runs;
+mod comparison;
+mod data_diff;
+mod data_diffs;
 mod data_source;
 mod data_source_test;
 mod data_source_type;
+mod diff_request;
 mod dump;
 mod edit;
+mod findings;
 mod key;
 mod monitor;
 mod monitor_spec;
@@ -30,6 +38,6 @@ use super::body;
 pub use key::ADMIN_KEY;
 pub use options::{Options, Server};
 pub use switches::{
-    Duplicates, Elements, Endpoint, Errors, FailedResult, FailedTest, Pace, ResultErrors, Schedules, Switches,
-    Unchanged, Unspecified,
+    Attach, CiDiffs, Duplicates, Elements, Endpoint, Errors, FailedResult, FailedTest, Filters, Finished, KnownCommit,
+    OlderRuns, Pace, ResultErrors, RunIds, RunOrder, Schedules, Shapes, Switches, Triggers, Unchanged, Unspecified,
 };

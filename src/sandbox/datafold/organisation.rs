@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::ci_config::CiConfig;
+use super::ci_run::CiRun;
+use super::comparison::Comparison;
+use super::data_diff::DataDiff;
 use super::data_source::DataSource;
 use super::data_source_test::ConnectionTest;
 use super::dump::dump;
@@ -34,6 +38,11 @@ pub(super) struct Organisation {
     /// The last number that a run of a monitor was given.
     pub(super) last_monitor_run: i64,
     pub(super) provisioning: Provisioning,
+    pub(super) ci_configs: Table<CiConfig>,
+    pub(super) ci_runs: Table<CiRun>,
+    pub(super) data_diffs: Table<DataDiff>,
+    /// What is found when two tables are compared.
+    pub(super) comparisons: Vec<Comparison>,
 }
 
 impl Organisation {
@@ -48,6 +57,10 @@ impl Organisation {
             monitors: Table::default(),
             last_monitor_run: 0,
             provisioning: Provisioning::default(),
+            ci_configs: Table::default(),
+            ci_runs: Table::default(),
+            data_diffs: Table::default(),
+            comparisons: Vec::new(),
         }
     }
 
@@ -95,7 +108,7 @@ impl Platform for Organisation {
         let is_dry = |body: Value| body.get("dry_run") == Some(&json!(true));
         if heard.method == "GET" || !path.starts_with("/api/") || path == "/api/internal/sdk/log" {
             Sort::Reading
-        } else if path.ends_with("/test") || path.ends_with("/run") {
+        } else if path.ends_with("/test") || path.ends_with("/run") || path.ends_with("/cancel") {
             Sort::Operation
         } else if path.starts_with("/api/internal/monitors/provision") && heard.json().is_ok_and(is_dry) {
             Sort::Reading

@@ -3,7 +3,9 @@
 use super::key::{self, Rights};
 use super::organisation::Organisation;
 use super::wire::{Answer, Call, Outcome};
-use super::{data_source, data_source_test, data_source_type, monitor_update, monitors, provisioning_job};
+use super::{
+    ci_runs, data_diffs, data_source, data_source_test, data_source_type, monitor_update, monitors, provisioning_job,
+};
 use crate::sandbox::route;
 
 /// A handler: one synchronous step on the locked organisation.
@@ -44,6 +46,21 @@ pub(super) static ROUTES: &[Route] = &[
     route("POST", "/api/v1/monitors/{id}/run", Admin, monitors::run),
     route("GET", "/api/v1/monitors/{id}/runs", Read, monitors::runs),
     route("GET", "/api/v1/monitors/{id}/runs/{run_id}", Read, monitors::run_of),
+    route("GET", "/api/v1/ci/{ci_config_id}/runs", Read, ci_runs::list),
+    route("POST", "/api/v1/ci/{ci_config_id}/trigger", Admin, ci_runs::trigger),
+    route("POST", "/api/v1/ci/{ci_config_id}/{pr_num}", Admin, ci_runs::submit),
+    route("GET", "/api/v1/datadiffs", Read, data_diffs::list),
+    route("POST", "/api/v1/datadiffs", Admin, data_diffs::create),
+    route("GET", "/api/v1/datadiffs/{id}", Read, data_diffs::get),
+    route("PATCH", "/api/v1/datadiffs/{id}", Admin, data_diffs::patch),
+    route("POST", "/api/v1/datadiffs/{id}/cancel", Admin, data_diffs::cancel),
+    route("GET", "/api/v1/datadiffs/{id}/summary", Read, data_diffs::summary),
+    route(
+        "GET",
+        "/api/v1/datadiffs/{id}/summary_results",
+        Read,
+        data_diffs::summary_results,
+    ),
     route(
         "POST",
         "/api/internal/monitors/provision",

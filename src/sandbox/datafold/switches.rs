@@ -103,6 +103,102 @@ choice!(
     }
 );
 
+choice!(
+    /// What a trigger does for a head commit that a run is known for.
+    KnownCommit {
+        /// It makes a second run.
+        Second,
+        /// It answers with the newest run of that commit.
+        First,
+    }
+);
+choice!(
+    /// What becomes of the older runs of a pull request when a new one is made.
+    OlderRuns {
+        /// Those that have not ended are cancelled.
+        Cancelled,
+        /// Nothing.
+        Kept,
+    }
+);
+choice!(
+    /// Which of `ci_run_id` and `run_id` are filled.
+    RunIds {
+        /// A trigger fills `ci_run_id`; taken diffs fill it too, and `run_id` with the number of a job.
+        Documented,
+        /// Only `ci_run_id`.
+        CiRunId,
+        /// Only `run_id`, with the number of the CI run.
+        RunId,
+        /// Both, with the number of the CI run.
+        Same,
+    }
+);
+choice!(
+    /// Whether a trigger starts anything.
+    Triggers {
+        /// It does.
+        Started,
+        /// It answers 200 with nothing, and starts nothing.
+        Nothing,
+    }
+);
+choice!(
+    /// The order of the list of CI runs.
+    RunOrder {
+        /// Newest first.
+        Newest,
+        /// Oldest first.
+        Oldest,
+    }
+);
+choice!(
+    /// Which run takes diffs when several of a pull request wait.
+    Attach {
+        /// The newest.
+        Newest,
+        /// The oldest.
+        Oldest,
+    }
+);
+choice!(
+    /// Whether the list of data diffs heeds filters that no parameter declares.
+    Filters {
+        /// It does.
+        Honoured,
+        /// It gives all of them.
+        Ignored,
+    }
+);
+choice!(
+    /// Whether the list of data diffs shows those of CI runs.
+    CiDiffs {
+        /// It does.
+        Shown,
+        /// It does not.
+        Hidden,
+    }
+);
+choice!(
+    /// The word for a data diff that is finished, in its results.
+    Finished {
+        /// `done`.
+        Done,
+        /// `success`.
+        Success,
+    }
+);
+choice!(
+    /// How results of data diffs are written.
+    Shapes {
+        /// As the description says now.
+        Current,
+        /// As older servers: other words for what is not finished and what failed, dependencies as an object, a schema without
+        /// `column_reorders` and `column_type_differs`.
+        Old,
+    }
+);
+
 /// What moves work on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +265,32 @@ pub struct Switches {
     pub unchanged: Unchanged,
     /// What the errors of a result are.
     pub result_errors: ResultErrors,
+    /// A trigger for a head commit that is known.
+    pub known_commit: KnownCommit,
+    /// The older runs of a pull request.
+    pub older_runs: OlderRuns,
+    /// The ids that a trigger and taken diffs answer with.
+    pub run_ids: RunIds,
+    /// Whether a trigger starts anything.
+    pub triggers: Triggers,
+    /// The order of the list of CI runs.
+    pub run_order: RunOrder,
+    /// Which run takes diffs when several wait.
+    pub attach: Attach,
+    /// How many lists a new run is not in yet.
+    pub run_hidden_for: u64,
+    /// What moves CI runs on that have their diffs: the lists that show them.
+    pub runs: Pace,
+    /// What moves data diffs on: looks at one of them, for those of a CI run once that has ended.
+    pub diffs: Pace,
+    /// Filters of data diffs.
+    pub diff_filters: Filters,
+    /// Data diffs of CI runs in the list.
+    pub ci_diffs: CiDiffs,
+    /// The word for finished results.
+    pub finished: Finished,
+    /// How results are written.
+    pub shapes: Shapes,
     /// What `Retry-After` a fault of status carries that names none; no header at zero.
     pub retry_after: u64,
 }
