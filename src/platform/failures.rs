@@ -186,6 +186,11 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
             },
         ),
         400 | 422 => (Meaning::Invalid, format!("{answered}: the content is refused{said}")),
+        // It does not know the request at all: it has done nothing, and never will.
+        501 => (
+            Meaning::Invalid,
+            format!("{answered}{said}: this deployment of the platform cannot do that"),
+        ),
         503 if is_read => (
             Meaning::Unavailable,
             format!("{answered}{said}: the platform is not available"),
@@ -214,12 +219,28 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
     }
 }
 
-/// What a refusal says: as a sentence, and by field where it says so.
+/// What a refusal says: as a sentence, and by field where it says so. It is read from a text, from a list of faults (FastAPI), and
+/// from a problem document (RFC 7807), whose `errors` say it by field.
 fn details(body: &Json) -> (String, Vec<(FieldPath, String)>) {
-    let said = body
-        .get("detail")
-        .or_else(|| body.get("message"))
-        .unwrap_or(&Json::Null);
+    let said = ["detail", "message", "title"]
+        .into_iter()
+        .find_map(|name| body.get(name));
+    let (text, mut fields) = said.map(sentence).unwrap_or_default();
+    match body.get("errors") {
+        Some(Json::Object(errors)) => {
+            for (field, said) in errors {
+                let (message, _) = sentence(said);
+                fields.push((FieldPath::dotted(field), message));
+            }
+        }
+        Some(errors @ Json::Array(_)) => fields.extend(sentence(errors).1),
+        _ => {}
+    }
+    (text, fields)
+}
+
+/// What a part of a refusal says.
+fn sentence(said: &Json) -> (String, Vec<(FieldPath, String)>) {
     match said {
         Json::String(text) => (clean(text), Vec::new()),
         Json::Array(lines) => {
@@ -228,6 +249,7 @@ fn details(body: &Json) -> (String, Vec<(FieldPath, String)>) {
             for line in lines {
                 let message = line
                     .get("msg")
+                    .or_else(|| line.get("message"))
                     .and_then(Json::as_str)
                     .or(line.as_str())
                     .unwrap_or_default();
@@ -262,7 +284,7 @@ fn place(parts: &[Json]) -> Option<FieldPath> {
 }
 
 /// One line, without control characters, not too long.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(DETAIL_CAP) {

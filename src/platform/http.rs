@@ -20,7 +20,7 @@ use super::redact::Hidden;
 use super::{Exchange, Fault, Gate};
 
 pub use self::network::{Identity, Network, Proxy, Timeouts};
-pub use self::pages::{First, READINGS, Whole};
+pub use self::pages::{First, Paging, READINGS, Whole};
 pub use self::request::{Call, Method, Request};
 
 /// The most that an answer may hold, in bytes.
@@ -117,7 +117,7 @@ impl Http {
         loop {
             let failure = match self.once(request, attempt).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(refused) => refused.failure,
             };
             if !request.call.method.is_read() {
                 return Err(failure);
@@ -127,6 +127,22 @@ impl Http {
                 None => return Err(failure),
             }
             attempt += 1;
+        }
+    }
+
+    /// Sends `request`, which not every deployment of the platform knows. `Err`, inside, is what one that does not know it says:
+    /// 404 or 501, and nothing was done.
+    ///
+    /// # Errors
+    /// As [`Http::send`]; nothing is sent again.
+    pub async fn probe(&self, request: &Request) -> Result<Result<Option<Json>, Failure>, Failure> {
+        let Refused { status, failure } = match self.once(request, 1).await {
+            Ok(answer) => return Ok(Ok(answer)),
+            Err(refused) => refused,
+        };
+        match status {
+            Some(StatusCode::NOT_FOUND | StatusCode::NOT_IMPLEMENTED) => Ok(Err(failure)),
+            _ => Err(failure),
         }
     }
 
@@ -140,10 +156,13 @@ impl Http {
             .ok_or_else(|| failures::broken(request, "the answer has no body"))
     }
 
-    async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Failure> {
-        let place = self.gate.enter().await.map_err(|refusal| Failure {
-            message: format!("{}: {}", request.asked(), refusal.message),
-            ..refusal
+    async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Refused> {
+        let place = self.gate.enter().await.map_err(|refusal| Refused {
+            status: None,
+            failure: Failure {
+                message: format!("{}: {}", request.asked(), refusal.message),
+                ..refusal
+            },
         })?;
         let sent = Instant::now();
         let answer = self.exchange(request).await;
@@ -166,7 +185,7 @@ impl Http {
             attempt,
             failure: result.as_ref().err(),
         });
-        result
+        result.map_err(|failure| Refused { status, failure })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Answer, Interrupted> {
@@ -218,6 +237,12 @@ impl Http {
         }
         hidden
     }
+}
+
+/// A request that came to nothing, with the status of its answer, if there was one.
+struct Refused {
+    status: Option<StatusCode>,
+    failure: Failure,
 }
 
 /// An exchange that ended before the answer did.

@@ -16,7 +16,7 @@ use driftless_core::report::Failure;
 use driftless_core::value::Secret;
 use serde_json::Value as Json;
 
-/// The token that every request must bear.
+/// The token that every request must bear, after the word of the platform's scheme.
 pub(crate) const TOKEN: &str = "token-of-a-test";
 
 /// One answer: status, headers, body.
@@ -58,6 +58,7 @@ pub(crate) struct Asked {
 
 #[derive(Default)]
 struct Script {
+    scheme: &'static str,
     answers: Vec<(String, VecDeque<Answer>)>,
     asked: Vec<Asked>,
 }
@@ -77,7 +78,14 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let script = Arc::new(Mutex::new(Script::default()));
+        Self::start_for("Bearer").await
+    }
+
+    pub(crate) async fn start_for(scheme: &'static str) -> Self {
+        let script = Arc::new(Mutex::new(Script {
+            scheme,
+            ..Script::default()
+        }));
         let app = axum::Router::new().fallback(answer).with_state(script.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -142,7 +150,6 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    assert_eq!(headers[header::AUTHORIZATION], format!("Bearer {TOKEN}"));
     let line = format!("{method} {uri}");
     let body = match body.is_empty() {
         true => Json::Null,
@@ -152,6 +159,7 @@ async fn answer(
         }
     };
     let mut script = script.lock().unwrap();
+    assert_eq!(headers[header::AUTHORIZATION], format!("{} {TOKEN}", script.scheme));
     let answer = script
         .answers
         .iter_mut()

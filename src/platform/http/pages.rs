@@ -7,6 +7,9 @@
 //! asked for newest first, since a row that is made is the first one then. What neither can tell is a row that comes to be seen
 //! without being new (somebody gives the token another team) while another one goes; for that, whoever concludes from a row that is
 //! not there asks for it by number.
+//!
+//! A list that does not say how long it is ends with the first page that is not full; that no row comes twice is all that can be
+//! held against it.
 
 use std::collections::HashSet;
 
@@ -19,6 +22,22 @@ use crate::platform::failures;
 
 /// Items of a page: the most that the platforms give.
 const PAGE_SIZE: usize = 100;
+
+/// How a list comes: what is asked for a page of it, and what stands around its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paging {
+    /// Pages by number, from 1, asked for with `page`; each says how many items the whole list has.
+    Counted {
+        /// The parameter that asks for so many items a page, and the field that says how many it is.
+        size: &'static str,
+        /// The field with the number of items of the whole list.
+        total: &'static str,
+        /// The field with the items.
+        items: &'static str,
+    },
+    /// Bare arrays, asked for with `limit` and `offset`; nothing says how many items there are.
+    Bare,
+}
 
 /// Pages of one list that are asked for at once: more would only be held in memory while they wait for the gate.
 const PAGES_AT_ONCE: usize = 16;
@@ -51,18 +70,32 @@ impl Http {
     ///
     /// # Errors
     /// As [`Http::send`]; also when the pages do not fit together, however often the gate lets them be read, three times at most.
-    pub async fn pages<T>(&self, request: &Request, read: impl Fn(Json) -> T) -> Result<Vec<T>, Failure> {
-        Ok(self.list(request, read).await?.items)
+    pub async fn pages<T>(
+        &self,
+        request: &Request,
+        paging: Paging,
+        read: impl Fn(Json) -> T,
+    ) -> Result<Vec<T>, Failure> {
+        Ok(self.list(request, paging, read).await?.items)
     }
 
     /// As [`Http::pages`], with what [`Http::stands`] wants.
     ///
     /// # Errors
     /// As [`Http::pages`].
-    pub async fn list<T>(&self, request: &Request, read: impl Fn(Json) -> T) -> Result<Whole<T>, Failure> {
+    pub async fn list<T>(
+        &self,
+        request: &Request,
+        paging: Paging,
+        read: impl Fn(Json) -> T,
+    ) -> Result<Whole<T>, Failure> {
         let mut attempt = 1;
         loop {
-            let failure = match self.all_pages(request, &read).await? {
+            let listed = match paging {
+                Paging::Counted { .. } => self.all_pages(request, paging, &read).await?,
+                Paging::Bare => self.to_the_end(request, &read).await?,
+            };
+            let failure = match listed {
                 Ok(listed) => return Ok(listed),
                 Err(failure) => failure,
             };
@@ -79,11 +112,11 @@ impl Http {
     ///
     /// # Errors
     /// As [`Http::send`].
-    pub async fn stands(&self, request: &Request, first: &First) -> Result<bool, Failure> {
+    pub async fn stands(&self, request: &Request, paging: Paging, first: &First) -> Result<bool, Failure> {
         if first.pages <= 1 {
             return Ok(true);
         }
-        let again = self.page(request, 1, &|_| ()).await?;
+        let again = self.page(request, paging, 1, &|_| ()).await?;
         let ids: Vec<Option<i64>> = again.items.iter().map(|(id, ())| *id).collect();
         let were = first.ids.iter().map(|id| Some(*id));
         Ok(again.total == first.total && ids.into_iter().eq(were))
@@ -93,12 +126,13 @@ impl Http {
     async fn all_pages<T>(
         &self,
         request: &Request,
+        paging: Paging,
         read: &impl Fn(Json) -> T,
     ) -> Result<Result<Whole<T>, Failure>, Failure> {
         let broken = |message: &str| Ok(Err(failures::broken(request, message)));
         let mut seen = HashSet::new();
         let mut items = Vec::new();
-        let mut page = self.page(request, 1, read).await?;
+        let mut page = self.page(request, paging, 1, read).await?;
         let Page { total, size, .. } = page;
         if total > ITEM_CAP {
             let message = format!("the list says that it has {total} items; more than {ITEM_CAP} are not read");
@@ -111,7 +145,7 @@ impl Http {
             pages,
         };
         let mut rest = stream::iter(2..=pages)
-            .map(|number| self.page(request, number, read))
+            .map(|number| self.page(request, paging, number, read))
             .buffered(PAGES_AT_ONCE);
         let mut number = 1;
         loop {
@@ -150,12 +184,78 @@ impl Http {
         Ok(Ok(Whole { items, first }))
     }
 
+    /// The items of a list that does not say how long it is, page after page. Inside, as for one that does.
+    async fn to_the_end<T>(
+        &self,
+        request: &Request,
+        read: &impl Fn(Json) -> T,
+    ) -> Result<Result<Whole<T>, Failure>, Failure> {
+        let mut seen = HashSet::new();
+        let mut items = Vec::new();
+        let mut first = None;
+        for number in 1.. {
+            let page = self.page(request, Paging::Bare, number, read).await?;
+            let ids = || page.items.iter().filter_map(|(id, _)| *id).collect();
+            let first = first.get_or_insert_with(|| First {
+                ids: ids(),
+                total: page.total,
+                pages: 1,
+            });
+            first.pages = number;
+            let is_last = page.total < page.size;
+            for (id, item) in page.items {
+                let Some(id) = id else {
+                    return Ok(Err(failures::broken(request, "an item has no id")));
+                };
+                if !seen.insert(id) {
+                    let message = format!("number {id} comes twice: the rows moved between pages");
+                    return Ok(Err(failures::broken(request, &message)));
+                }
+                items.push(item);
+            }
+            if items.len() > ITEM_CAP {
+                let message = format!("the list has more than {ITEM_CAP} items, and more are not read");
+                return Err(failures::broken(request, &message));
+            }
+            if is_last {
+                break;
+            }
+        }
+        let first = first.unwrap_or(First {
+            ids: Vec::new(),
+            total: 0,
+            pages: 0,
+        });
+        Ok(Ok(Whole { items, first }))
+    }
+
     /// One page. Its items are read here: what they hold of JSON does not wait in memory for the pages before.
-    async fn page<T>(&self, request: &Request, number: usize, read: &impl Fn(Json) -> T) -> Result<Page<T>, Failure> {
-        let request = request.clone().query("page", number).query("size", PAGE_SIZE);
-        let answer = self.fetch(&request).await?;
-        Page::of(answer, read)
-            .ok_or_else(|| failures::broken(&request, "the answer is no page: it has no items and total"))
+    async fn page<T>(
+        &self,
+        request: &Request,
+        paging: Paging,
+        number: usize,
+        read: &impl Fn(Json) -> T,
+    ) -> Result<Page<T>, Failure> {
+        let request = request.clone();
+        match paging {
+            Paging::Counted { size, total, items } => {
+                let request = request.query("page", number).query(size, PAGE_SIZE);
+                let answer = self.fetch(&request).await?;
+                Page::of(answer, (size, total, items), read).ok_or_else(|| {
+                    let message = format!("the answer is no page: it has no {items} and {total}");
+                    failures::broken(&request, &message)
+                })
+            }
+            Paging::Bare => {
+                let offset = PAGE_SIZE * number.saturating_sub(1);
+                let request = request.query("limit", PAGE_SIZE).query("offset", offset);
+                match self.fetch(&request).await? {
+                    Json::Array(items) => Ok(Page::bare(items, read)),
+                    _ => Err(failures::broken(&request, "the answer is no list")),
+                }
+            }
+        }
     }
 }
 
@@ -167,23 +267,43 @@ struct Page<T> {
 }
 
 impl<T> Page<T> {
-    fn of(mut answer: Json, read: &impl Fn(Json) -> T) -> Option<Self> {
+    fn of(
+        mut answer: Json,
+        (size, total, items): (&'static str, &'static str, &'static str),
+        read: &impl Fn(Json) -> T,
+    ) -> Option<Self> {
         let number = |field: &str| {
             answer
                 .get(field)
                 .and_then(Json::as_u64)
                 .and_then(|n| usize::try_from(n).ok())
         };
-        let total = number("total")?;
+        let total = number(total)?;
         // A platform that gives smaller pages than asked for says so.
-        let size = number("size")
+        let size = number(size)
             .filter(|size| (1..PAGE_SIZE).contains(size))
             .unwrap_or(PAGE_SIZE);
-        let items = answer.get_mut("items")?.as_array_mut().map(std::mem::take)?;
-        let items = items
-            .into_iter()
-            .map(|item| (item.get("id").and_then(Json::as_i64), read(item)))
-            .collect();
-        Some(Self { items, total, size })
+        let items = answer.get_mut(items)?.as_array_mut().map(std::mem::take)?;
+        Some(Self {
+            items: with_ids(items, read),
+            total,
+            size,
+        })
     }
+
+    /// A page that is nothing but its items: of the list it says no more than how many are here.
+    fn bare(items: Vec<Json>, read: &impl Fn(Json) -> T) -> Self {
+        Self {
+            total: items.len(),
+            size: PAGE_SIZE,
+            items: with_ids(items, read),
+        }
+    }
+}
+
+fn with_ids<T>(items: Vec<Json>, read: &impl Fn(Json) -> T) -> Vec<(Option<i64>, T)> {
+    let items = items.into_iter();
+    items
+        .map(|item| (item.get("id").and_then(Json::as_i64), read(item)))
+        .collect()
 }

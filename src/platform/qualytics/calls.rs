@@ -1,10 +1,17 @@
 //! What Qualytics can be asked, with what the token must be allowed for it.
 
-use crate::platform::http::{Call, Method};
+use crate::platform::http::{Call, Method, Paging};
 
 const fn call(method: Method, route: &'static str, needs: &'static str) -> Call {
     Call { method, route, needs }
 }
+
+/// How its lists come.
+pub(super) const PAGES: Paging = Paging::Counted {
+    size: "size",
+    total: "total",
+    items: "items",
+};
 
 use Method::{Delete, Get, Patch, Post, Put};
 

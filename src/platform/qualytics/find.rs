@@ -10,7 +10,7 @@ use driftless_core::value::Value;
 use serde_json::Value as Json;
 
 use super::calls::{
-    GET_CHECK, GET_CONNECTION, GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_DATASTORES,
+    GET_CHECK, GET_CONNECTION, GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_DATASTORES, PAGES,
 };
 use super::execute::{is_written, known_number};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, LINK_ENRICHMENT};
@@ -107,15 +107,30 @@ impl Qualytics {
         match key.kind {
             CONNECTION => {
                 let request = Request::new(&LIST_CONNECTIONS, &[]).query("name", key.name());
-                Ok(self.http.pages(&request, |raw| raw).await?.into_iter().find(named))
+                Ok(self
+                    .http
+                    .pages(&request, PAGES, |raw| raw)
+                    .await?
+                    .into_iter()
+                    .find(named))
             }
             DATASTORE => {
                 let request = Request::new(&LIST_DATASTORES, &[]).query("name", key.name());
                 let hidden = request.clone().query("enrichment_only", true);
-                let shown = self.http.pages(&request, |raw| raw).await?.into_iter().find(named);
+                let shown = self
+                    .http
+                    .pages(&request, PAGES, |raw| raw)
+                    .await?
+                    .into_iter()
+                    .find(named);
                 match shown {
                     Some(raw) => Ok(Some(raw)),
-                    None => Ok(self.http.pages(&hidden, |raw| raw).await?.into_iter().find(named)),
+                    None => Ok(self
+                        .http
+                        .pages(&hidden, PAGES, |raw| raw)
+                        .await?
+                        .into_iter()
+                        .find(named)),
                 }
             }
             CONTAINER => {
@@ -164,7 +179,10 @@ impl Qualytics {
             .query("archived", "include")
             .query("sort_created", "desc");
         let stored = |raw: &Json| portable::stored_uid(raw).as_deref() == Some(key.name());
-        let found = self.http.pages(&request, |raw| stored(&raw).then_some(raw)).await?;
+        let found = self
+            .http
+            .pages(&request, PAGES, |raw| stored(&raw).then_some(raw))
+            .await?;
         let mut found: Vec<Json> = found.into_iter().flatten().collect();
         found.sort_by_key(|raw| {
             (

@@ -9,7 +9,7 @@ use driftless_core::snapshot::{Desired, Live};
 use serde_json::{Value as Json, json};
 
 use super::body::Body;
-use super::calls::{CREATE_TAG, LIST_TAGS, LIST_TAGS_BY_PAGE, LIST_TEAMS, LIST_TEAMS_BY_PAGE};
+use super::calls::{CREATE_TAG, LIST_TAGS, LIST_TAGS_BY_PAGE, LIST_TEAMS, LIST_TEAMS_BY_PAGE, PAGES};
 use super::kinds::{TAG, TEAM};
 use super::placed::gap;
 use super::{Qualytics, schema, wire};
@@ -93,9 +93,9 @@ impl Qualytics {
         let items = match self.http.fetch(&Request::new(light, &[])).await {
             Ok(Json::Array(items)) => items,
             // The route was read as that of one tag or team, by the name or number `listing`.
-            Ok(_) => self.http.pages(&Request::new(paged, &[]), |raw| raw).await?,
+            Ok(_) => self.http.pages(&Request::new(paged, &[]), PAGES, |raw| raw).await?,
             Err(failure) if matches!(failure.meaning, Meaning::NotFound | Meaning::Invalid) => {
-                self.http.pages(&Request::new(paged, &[]), |raw| raw).await?
+                self.http.pages(&Request::new(paged, &[]), PAGES, |raw| raw).await?
             }
             Err(failure) => return Err(failure),
         };

@@ -9,7 +9,9 @@ use futures::stream::{self, StreamExt as _};
 use serde_json::Value as Json;
 
 use super::body::collect_secrets;
-use super::calls::{GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES};
+use super::calls::{
+    GET_CONTAINER, GET_DATASTORE, LIST_CHECKS, LIST_CONNECTIONS, LIST_CONTAINERS, LIST_DATASTORES, PAGES,
+};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE};
 use super::labels::Seen;
 use super::placed::{Wanted, gap, put_checks, put_container, referenced, wanted};
@@ -143,8 +145,8 @@ impl Qualytics {
         missing: impl Fn(&[T]) -> bool,
     ) -> Result<Vec<T>, Failure> {
         for _ in 0..READINGS {
-            let Whole { mut items, first } = self.http.list(request, &read).await?;
-            if !missing(&items) || self.http.stands(request, &first).await? {
+            let Whole { mut items, first } = self.http.list(request, PAGES, &read).await?;
+            if !missing(&items) || self.http.stands(request, PAGES, &first).await? {
                 items.reverse();
                 return Ok(items);
             }
