@@ -54,7 +54,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "server/",
-        &["server", "engine", "ci", "source", "store", "clock", "codec"],
+        &[
+            "server",
+            "engine",
+            "ci",
+            "forge::Repository",
+            "platform::data_diffs::PullRequestNumber",
+            "source",
+            "store",
+            "clock",
+            "codec",
+        ],
     ),
     (
         "config/",
@@ -135,6 +145,8 @@ fn imports_go_one_way() {
                     .split("::")
                     .next()
                     .is_some_and(|port| path.starts_with(&format!("{port}/")))
+                    // Forges are spoken to by the client that platforms are.
+                    || adapter == "platform::http" && path.starts_with("forge/")
             };
             if let Some(adapter) = foreign
                 && !path.starts_with("cli/")

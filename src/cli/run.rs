@@ -83,6 +83,7 @@ pub(crate) async fn daemon(
         deliveries: Arc::new(move |webhook, outcome| counted.webhook_delivery(webhook, outcome)),
         access: Access::new(config.server.token.as_ref(), address),
         webhooks: wire::webhooks(config),
+        pulls: None,
     });
     info!("Listening on http://{address}");
     // Probes and pages go on answering while the last steps end.

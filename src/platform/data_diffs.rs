@@ -23,13 +23,16 @@ pub trait DataDiffs: Send + Sync {
     /// [`Meaning::NotFound`](driftless_core::report::Meaning::NotFound) when there is no such configuration.
     async fn runs(&self, config: CiConfigId, of: &RunsOf) -> Result<Vec<CiRun>, Failure>;
 
-    /// Starts a run for a head commit. `None`: the platform says that it started nothing.
+    /// Starts a run for a head commit. `None`: the platform says that it started nothing. The number is the one that the platform
+    /// answers with; of its two sorts of numbers it does not say which one that is (`reference` 2.3), so hold it against
+    /// [`DataDiffs::runs`]: where no run there has it, it is not known which run it means.
     ///
     /// # Errors
     /// What went wrong, by meaning; after a lost answer a run may be there: look before asking again.
     async fn trigger(&self, config: CiConfigId, head: &Head) -> Result<Option<CiRunId>, Failure>;
 
-    /// Hands the diffs to whichever run of the pull request waits: the request names no commit. `None`: no run waited.
+    /// Hands the diffs to whichever run of the pull request waits: the request names no commit. `None`: no run waited. The
+    /// number is of either sort, as that of [`DataDiffs::trigger`].
     ///
     /// # Errors
     /// What went wrong, by meaning; after a lost answer they may have been taken: look before asking again.

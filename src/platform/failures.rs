@@ -9,7 +9,7 @@ use driftless_core::report::{Failure, Meaning};
 use reqwest::StatusCode;
 use serde_json::Value as Json;
 
-use super::http::{Break, Request};
+use super::http::{Advice, Break, Request};
 
 /// The most of the platform's own words that a message repeats, in characters.
 const DETAIL_CAP: usize = 600;
@@ -22,6 +22,8 @@ pub(super) struct Refusal {
     pub(super) body: Option<Json>,
     /// How long it asks to wait.
     pub(super) retry_after: Option<Duration>,
+    /// Whether it says that no request is left until some time.
+    pub(super) spent: bool,
 }
 
 /// A failure without fields and wait.
@@ -128,11 +130,12 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 /// The meaning of a status that is no success.
-pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
+pub(super) fn of_status(request: &Request, refusal: Refusal, advice: &Advice) -> Failure {
     let Refusal {
         status,
         body,
         retry_after,
+        spent,
     } = refusal;
     let is_read = request.call().method.is_read();
     let asked = request.asked();
@@ -144,11 +147,21 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
     };
     let answered = format!("{asked} answered {}", status.as_u16());
     let needs = request.call().needs;
+    let limited = || {
+        let wish = retry_after.map(|wait| format!("; it asks for {} s", wait.as_secs()));
+        let wish = wish.unwrap_or_default();
+        (
+            Meaning::RateLimited,
+            format!("{answered}{said}: too many requests{wish}"),
+        )
+    };
     let (meaning, message) = match status.as_u16() {
         401 => (
             Meaning::Unauthorized,
-            format!("{answered}{said}: the token is missing, wrong or expired; give this target a valid one"),
+            format!("{answered}{said}: {}", advice.unauthorized),
         ),
+        // GitHub's way to say 429: by its headers, and where it finds requests too dense, by its words.
+        403 if spent || retry_after.is_some() || detail.contains("rate limit") => limited(),
         403 => (
             Meaning::Forbidden,
             format!("{answered}{said}: the token may not do this; it takes {needs}"),
@@ -162,10 +175,7 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
             Meaning::Broken,
             format!("{answered}, but not in the platform's words: does the URL lead to the platform itself?"),
         ),
-        404 => (
-            Meaning::NotFound,
-            format!("{answered}{said}: it is gone, or lies outside of the teams of this token"),
-        ),
+        404 => (Meaning::NotFound, format!("{answered}{said}: {}", advice.not_found)),
         409 => (Meaning::Conflict, format!("{answered}{said}")),
         413 => (
             Meaning::Invalid,
@@ -178,13 +188,7 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
         415 => (Meaning::Invalid, format!("{answered}{said}: it wants JSON")),
         408 if is_read => (Meaning::Unavailable, format!("{answered}{said}")),
         408 => (Meaning::Lost, format!("{answered}{said}; it may have taken effect")),
-        429 => (
-            Meaning::RateLimited,
-            match retry_after {
-                Some(wait) => format!("{answered}{said}: too many requests; it asks for {} s", wait.as_secs()),
-                None => format!("{answered}{said}: too many requests"),
-            },
-        ),
+        429 => limited(),
         400 | 422 => (Meaning::Invalid, format!("{answered}: the content is refused{said}")),
         // It does not know the request at all: it has done nothing, and never will.
         501 => (
@@ -205,10 +209,7 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
             Meaning::Lost,
             format!("{answered}{said}: the platform failed; it may have taken effect"),
         ),
-        300..=399 => (
-            Meaning::Broken,
-            format!("{answered}: it points elsewhere; give this target the URL that it leads to"),
-        ),
+        300..=399 => (Meaning::Broken, format!("{answered}: {}", advice.moved)),
         _ => (Meaning::Invalid, format!("{answered}{said}")),
     };
     Failure {
@@ -222,7 +223,8 @@ pub(super) fn of_status(request: &Request, refusal: Refusal) -> Failure {
 /// What a refusal says: as a sentence, and by field where it says so. It is read from a text, from a list of faults (FastAPI), and
 /// from a problem document (RFC 7807), whose `errors` say it by field.
 fn details(body: &Json) -> (String, Vec<(FieldPath, String)>) {
-    let said = ["detail", "message", "title"]
+    // The last two: OAuth's words, as GitLab gives them for a token without a scope.
+    let said = ["detail", "message", "title", "error_description", "error"]
         .into_iter()
         .find_map(|name| body.get(name));
     let (text, mut fields) = said.map(sentence).unwrap_or_default();
@@ -263,13 +265,24 @@ fn sentence(said: &Json) -> (String, Vec<(FieldPath, String)>) {
             }
             (clean(&sentences.join("; ")), fields)
         }
-        // An object is read by its own message; anything else of it may hold what was sent.
+        // An object is read by its own message, or by its lists of sentences by field, as GitLab gives them; anything else of it may hold
+        // what was sent.
         Json::Object(object) => {
             let text = object
                 .get("message")
                 .or_else(|| object.get("msg"))
                 .and_then(Json::as_str);
-            (text.map(clean).unwrap_or_default(), Vec::new())
+            let by_field = || {
+                let lists = object
+                    .iter()
+                    .filter_map(|(field, said)| Some((field, said.as_array()?)));
+                let sentences = lists.flat_map(|(field, said)| {
+                    let texts = said.iter().filter_map(Json::as_str);
+                    texts.map(move |text| format!("{field}: {text}"))
+                });
+                clean(&sentences.collect::<Vec<_>>().join("; "))
+            };
+            (text.map_or_else(by_field, clean), Vec::new())
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => (String::new(), Vec::new()),
     }

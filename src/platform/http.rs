@@ -56,12 +56,42 @@ impl Scheme {
     }
 }
 
+/// What messages say is to be done, where that depends on what the instance is and how the config calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct Advice {
+    /// When it refuses the token (401).
+    pub unauthorized: &'static str,
+    /// When it has no such thing, or does not show it (404).
+    pub not_found: &'static str,
+    /// When it points elsewhere (3xx).
+    pub moved: &'static str,
+}
+
+impl Advice {
+    /// For a target of the config.
+    const TARGET: Advice = Advice {
+        unauthorized: "the token is missing, wrong or expired; give this target a valid one",
+        not_found: "it is gone, or lies outside of the teams of this token",
+        moved: "it points elsewhere; give this target the URL that it leads to",
+    };
+}
+
+/// An answer that is no JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Its `Content-Type`, without parameters, in lower case; empty where it has none.
+    pub media: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// A client of one instance.
 pub struct Http {
     client: reqwest::Client,
     base: Url,
     token: Secret,
     gate: Arc<dyn Gate>,
+    advice: Advice,
     /// Secrets of whatever was or may be sent: a failure may quote more than its own request.
     known: RwLock<Vec<Secret>>,
 }
@@ -99,8 +129,15 @@ impl Http {
             base: options.base,
             token: options.token,
             gate,
+            advice: Advice::TARGET,
             known: RwLock::default(),
         })
+    }
+
+    /// This client, whose messages say what to do in other words.
+    pub fn advising(mut self, advice: Advice) -> Self {
+        self.advice = advice;
+        self
     }
 
     /// Remembers secrets that no message may hold, in the place of those that were remembered before.
@@ -113,9 +150,25 @@ impl Http {
     /// # Errors
     /// What went wrong, by meaning; a read has been tried as often as the gate wanted.
     pub async fn send(&self, request: &Request) -> Result<Option<Json>, Failure> {
+        self.ask(request, Answer::json).await
+    }
+
+    /// Sends `request`, whose answer need not be JSON.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn content(&self, request: &Request) -> Result<Content, Failure> {
+        self.ask(request, |answer, _| Ok(answer.content())).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: &Request,
+        read: impl Fn(Answer, &Request) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut attempt = 1;
         loop {
-            let failure = match self.once(request, attempt).await {
+            let failure = match self.once(request, attempt, &read).await {
                 Ok(answer) => return Ok(answer),
                 Err(refused) => refused.failure,
             };
@@ -136,7 +189,7 @@ impl Http {
     /// # Errors
     /// As [`Http::send`]; nothing is sent again.
     pub async fn probe(&self, request: &Request) -> Result<Result<Option<Json>, Failure>, Failure> {
-        let Refused { status, failure } = match self.once(request, 1).await {
+        let Refused { status, failure } = match self.once(request, 1, &Answer::json).await {
             Ok(answer) => return Ok(Ok(answer)),
             Err(refused) => refused,
         };
@@ -156,7 +209,12 @@ impl Http {
             .ok_or_else(|| failures::broken(request, "the answer has no body"))
     }
 
-    async fn once(&self, request: &Request, attempt: u32) -> Result<Option<Json>, Refused> {
+    async fn once<T>(
+        &self,
+        request: &Request,
+        attempt: u32,
+        read: &impl Fn(Answer, &Request) -> Result<T, Failure>,
+    ) -> Result<T, Refused> {
         let place = self.gate.enter().await.map_err(|refusal| Refused {
             status: None,
             failure: Failure {
@@ -173,7 +231,12 @@ impl Http {
             Err(broken) => (broken.status, broken.error.fault()),
         };
         let result = match answer {
-            Ok(answer) => answer.meaning(request, || self.hidden(request)),
+            Ok(answer) if answer.status.is_success() => read(answer, request),
+            Ok(answer) => Err(failures::of_status(
+                request,
+                answer.refusal(&self.hidden(request)),
+                &self.advice,
+            )),
             Err(broken) => Err(failures::of_transport(request, &broken.error)),
         };
         self.gate.note(&Exchange {
@@ -195,6 +258,9 @@ impl Http {
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }
+        if let Some(media) = request.accept {
+            builder = builder.header(ACCEPT, media);
+        }
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
@@ -208,6 +274,8 @@ impl Http {
             error,
         };
         let retry_after = retry_after(response.headers());
+        let spent = is_spent(response.headers());
+        let media = media(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response
             .chunk()
@@ -222,6 +290,8 @@ impl Http {
         Ok(Answer {
             status,
             retry_after,
+            spent,
+            media,
             body,
         })
     }
@@ -276,45 +346,79 @@ impl Break {
 struct Answer {
     status: StatusCode,
     retry_after: Option<Duration>,
+    /// Whether it says that no request is left until some time.
+    spent: bool,
+    media: String,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn meaning(self, request: &Request, hidden: impl FnOnce() -> Hidden) -> Result<Option<Json>, Failure> {
-        let json = || serde_json::from_slice::<Json>(&self.body).ok();
-        if !self.status.is_success() {
-            let mut body = json();
-            if let Some(body) = &mut body {
-                hidden().out_of_json(body);
-            }
-            return Err(failures::of_status(
-                request,
-                Refusal {
-                    status: self.status,
-                    body,
-                    retry_after: self.retry_after,
-                },
-            ));
+    fn parsed(&self) -> Option<Json> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    fn refusal(self, hidden: &Hidden) -> Refusal {
+        let mut body = self.parsed();
+        if let Some(body) = &mut body {
+            hidden.out_of_json(body);
         }
+        Refusal {
+            status: self.status,
+            body,
+            retry_after: self.retry_after,
+            spent: self.spent,
+        }
+    }
+
+    fn json(self, request: &Request) -> Result<Option<Json>, Failure> {
         if self.status == StatusCode::NO_CONTENT || self.body.is_empty() {
             return Ok(None);
         }
-        match json() {
+        match self.parsed() {
             Some(json) => Ok(Some(json)),
             None => Err(failures::unreadable(request, &self.body)),
         }
     }
+
+    fn content(self) -> Content {
+        Content {
+            media: self.media,
+            bytes: self.body,
+        }
+    }
 }
 
-/// The wait that an answer asks for: seconds, or a date, which is measured against the answer's own.
+fn media(headers: &HeaderMap) -> String {
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media = text.and_then(|text| text.split(';').next()).unwrap_or_default();
+    media.trim().to_ascii_lowercase()
+}
+
+/// The number in a header.
+fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Whether no request is left, as GitHub says it beside a 403 or a 429.
+fn is_spent(headers: &HeaderMap) -> bool {
+    number(headers, "x-ratelimit-remaining") == Some(0)
+}
+
+/// The wait that an answer asks for: seconds, or a date, which is measured against the answer's own. GitHub names the second since
+/// 1970 from which requests are taken again.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let date = |text: &str| chrono::DateTime::parse_from_rfc2822(text).ok();
+    let now = || date(headers.get(DATE)?.to_str().ok()?);
+    let Some(asked) = headers.get(RETRY_AFTER) else {
+        let reset = number(headers, "x-ratelimit-reset").filter(|_| is_spent(headers))?;
+        let wait = reset.saturating_sub(now()?.timestamp());
+        return Some(Duration::from_secs(wait.try_into().unwrap_or(0)));
+    };
+    let text = asked.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |text: &str| chrono::DateTime::parse_from_rfc2822(text).ok();
-    let now = date(headers.get(DATE)?.to_str().ok()?)?;
-    Some((date(text)? - now).to_std().unwrap_or_default())
+    Some((date(text)? - now()?).to_std().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -330,6 +434,19 @@ mod tests {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:30 GMT"));
         assert_eq!(retry_after(&headers), Some(Duration::from_secs(30)));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("Wed, 21 Oct 2026 07:27:00 GMT"));
+        assert_eq!(retry_after(&headers), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_wait_is_read_as_the_second_from_which_requests_are_taken_again() {
+        let mut headers = HeaderMap::new();
+        headers.insert(DATE, HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
+        headers.insert("x-ratelimit-reset", HeaderValue::from_static("1792567740"));
+        headers.insert("x-ratelimit-remaining", HeaderValue::from_static("12"));
+        assert_eq!(retry_after(&headers), None);
+        headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(60)));
+        headers.insert("x-ratelimit-reset", HeaderValue::from_static("7"));
         assert_eq!(retry_after(&headers), Some(Duration::ZERO));
     }
 }

@@ -27,7 +27,7 @@ use crate::store::Store;
 
 pub use guard::Access;
 pub use listen::serve;
-pub use webhook::{OUTCOMES, Provider, Webhook};
+pub use webhook::{OUTCOMES, Provider, PullRequests, Watch, Webhook};
 
 /// Counts a delivery: the webhook's name, and what became of it.
 pub type CountDelivery = dyn Fn(&str, &'static str) + Send + Sync;
@@ -46,6 +46,8 @@ pub struct App {
     pub access: Access,
     /// The webhooks of the config.
     pub webhooks: Vec<Webhook>,
+    /// Who is told of pull requests that may have moved; `None` where the config is about none.
+    pub pulls: Option<Arc<dyn PullRequests>>,
 }
 
 /// What handlers share.

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::support::{Rig, WEBHOOK_SECRET};
+use crate::support::{self, Rig, WEBHOOK_SECRET};
 use crate::{Answer, plain, post, request, send};
 
 fn signature(body: &[u8], secret: &str) -> String {
@@ -75,7 +75,7 @@ async fn deliveries_that_are_no_reason_to_look_are_answered_without_work() {
         ("push", br#"{"ref":"refs/tags/main"}"#, "ignored", "ignored"),
         ("push", br#"{"ref":"refs/heads/old"}"#, "ignored", "ignored"),
         ("issues", br#"{"action":"opened"}"#, "ignored", "ignored"),
-        ("pull_request", br#"{"ref":"refs/heads/main"}"#, "ignored", "ignored"),
+        ("check_run", br#"{"ref":"refs/heads/main"}"#, "ignored", "ignored"),
     ];
     for (event, body, result, counted) in table {
         let answer = deliver(&rig, event, None, body).await;
@@ -164,7 +164,7 @@ async fn a_signed_body_that_is_no_push_is_malformed() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_announced_or_not() {
     let rig = plain();
-    let limit = 256 * 1024;
+    let limit = 640 * 1024;
     let body = vec![b' '; limit + 1];
     // Announced: nothing is read.
     let length = body.len().to_string();
@@ -265,4 +265,253 @@ async fn an_unknown_webhook_is_not_found_and_not_counted() {
         (StatusCode::NOT_FOUND, "unknown-webhook")
     );
     assert_eq!(outcome(&rig), None);
+}
+
+/// What is read of a `pull_request` delivery (docs.github.com, "Webhook events and payloads"), among what is not.
+fn pull_request(action: &str, repository: &str, number: u64) -> Vec<u8> {
+    let payload = json!({
+        "action": action,
+        "number": number,
+        "pull_request": {"number": number, "state": "open", "draft": false, "head": {"ref": "work", "sha": "0".repeat(40)}},
+        "repository": {"id": 7, "name": "shop", "full_name": repository, "private": true},
+        "sender": {"login": "octo-bot", "id": 1},
+    });
+    payload.to_string().into_bytes()
+}
+
+/// What is read of a `Merge Request Hook` (docs.gitlab.com, "Webhook events"), among what is not.
+fn merge_request(action: Option<&str>, project: &str, iid: u64) -> Vec<u8> {
+    let mut payload = json!({
+        "object_kind": "merge_request",
+        "event_type": "merge_request",
+        "project": {"id": 7, "name": "shop", "path_with_namespace": project, "default_branch": "main"},
+        "object_attributes": {"id": 99, "iid": iid, "state": "opened", "draft": false, "source_branch": "work"},
+        "labels": [],
+        "repository": {"name": "shop"},
+    });
+    if let Some(action) = action {
+        payload["object_attributes"]["action"] = json!(action);
+    }
+    payload.to_string().into_bytes()
+}
+
+async fn deliver_gitlab(rig: &Rig, event: &str, ids: &[(&str, &str)], body: &[u8]) -> Answer {
+    let mut headers = vec![
+        ("x-gitlab-token", WEBHOOK_SECRET),
+        ("x-gitlab-event", event),
+        ("content-type", "application/json"),
+    ];
+    headers.extend(ids);
+    send(
+        &rig.router,
+        request(Method::POST, "/webhooks/gitlab", &headers, body.to_vec()),
+    )
+    .await
+}
+
+fn gitlab(outcome: &'static str) -> Option<(String, &'static str)> {
+    Some(("gitlab".to_owned(), outcome))
+}
+
+fn moved(rig: &Rig) -> Vec<(String, String, u64)> {
+    std::mem::take(&mut *rig.pulls.moved.lock().unwrap())
+}
+
+#[tokio::test]
+async fn a_pull_request_that_moved_is_handed_on_by_its_repository_and_number_alone() {
+    let rig = plain();
+    let actions = [
+        "opened",
+        "synchronize",
+        "reopened",
+        "labeled",
+        "unlabeled",
+        "ready_for_review",
+        "converted_to_draft",
+        "edited",
+        "closed",
+    ];
+    for action in actions {
+        let answer = deliver(&rig, "pull_request", None, &pull_request(action, "acme/shop", 12)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{action}");
+        assert_eq!(
+            answer.json(),
+            json!({"runs": [], "pull_request": {"repository": "acme/shop", "number": 12}})
+        );
+        assert_eq!(outcome(&rig), github("accepted"));
+        assert_eq!(
+            moved(&rig),
+            [("github".to_owned(), "acme/shop".to_owned(), 12)],
+            "{action}"
+        );
+    }
+    for action in ["open", "reopen", "update", "close", "merge"] {
+        let body = merge_request(Some(action), "acme/data/shop", 3);
+        let answer = deliver_gitlab(&rig, "Merge Request Hook", &[], &body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{action}");
+        assert_eq!(outcome(&rig), gitlab("accepted"));
+        assert_eq!(
+            moved(&rig),
+            [("gitlab".to_owned(), "acme/data/shop".to_owned(), 3)],
+            "{action}"
+        );
+    }
+    assert!(rig.engine.asked.lock().unwrap().is_empty(), "no source has moved");
+}
+
+#[tokio::test]
+async fn what_moves_no_watched_pull_request_is_ignored() {
+    let rig = plain();
+    for (action, repository) in [("assigned", "acme/shop"), ("", "acme/shop"), ("opened", "acme/other")] {
+        let answer = deliver(&rig, "pull_request", Some("one"), &pull_request(action, repository, 12)).await;
+        assert_eq!(
+            (answer.status, &answer.json()["result"]),
+            (StatusCode::OK, &json!("ignored"))
+        );
+        assert_eq!(outcome(&rig), github("ignored"));
+    }
+    for action in [Some("approved"), Some("unapproval"), None] {
+        let body = merge_request(action, "acme/shop", 12);
+        let answer = deliver_gitlab(&rig, "Merge Request Hook", &[], &body).await;
+        assert_eq!(
+            (answer.status, &answer.json()["result"]),
+            (StatusCode::OK, &json!("ignored"))
+        );
+    }
+    for event in ["Note Hook", "Pipeline Hook", "System Hook", "push"] {
+        let answer = deliver_gitlab(&rig, event, &[], PUSH).await;
+        assert_eq!(
+            (answer.status, &answer.json()["result"]),
+            (StatusCode::OK, &json!("ignored")),
+            "{event}"
+        );
+        assert_eq!(outcome(&rig), gitlab("ignored"));
+    }
+    assert_eq!(moved(&rig), []);
+    // What was ignored is no duplicate when it comes again.
+    let again = deliver(
+        &rig,
+        "pull_request",
+        Some("one"),
+        &pull_request("opened", "acme/shop", 12),
+    )
+    .await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn a_pull_request_is_ignored_where_none_is_configured() {
+    let rig = support::without_pulls();
+    let answer = deliver(&rig, "pull_request", None, &pull_request("opened", "acme/shop", 12)).await;
+    assert_eq!(
+        (answer.status, &answer.json()["result"]),
+        (StatusCode::OK, &json!("ignored"))
+    );
+    assert_eq!(outcome(&rig), github("ignored"));
+}
+
+#[tokio::test]
+async fn a_payload_that_names_no_pull_request_is_malformed() {
+    let rig = plain();
+    let no_number = br#"{"action":"opened","repository":{"full_name":"acme/shop"}}"#;
+    let bad: [&[u8]; 7] = [
+        b"{",
+        br#"{"action":"opened"}"#,
+        no_number,
+        &pull_request("opened", "acme/shop", 0),
+        &pull_request("opened", "shop", 1),
+        &pull_request("opened", "acme//shop", 1),
+        &pull_request("opened", &format!("acme/{}", "s".repeat(5000)), 1),
+    ];
+    for body in bad {
+        let answer = deliver(&rig, "pull_request", None, body).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::BAD_REQUEST, "malformed")
+        );
+    }
+    let answer = deliver_gitlab(&rig, "Merge Request Hook", &[], b"{\"object_attributes\":{}}").await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::BAD_REQUEST, "malformed")
+    );
+    assert_eq!(outcome(&rig), gitlab("malformed"));
+    assert_eq!(moved(&rig), []);
+}
+
+#[tokio::test]
+async fn a_push_of_gitlabs_is_a_reason_to_look_again() {
+    let rig = plain();
+    let answer = deliver_gitlab(&rig, "Push Hook", &[], PUSH).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(answer.json()["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        rig.engine.asked.lock().unwrap()[0],
+        ("dev".to_owned(), Trigger::Webhook("gitlab".to_owned()))
+    );
+    let other = br#"{"object_kind":"tag_push","ref":"refs/tags/v1"}"#;
+    let answer = deliver_gitlab(&rig, "Tag Push Hook", &[], other).await;
+    assert_eq!(
+        (answer.status, &answer.json()["result"]),
+        (StatusCode::OK, &json!("ignored"))
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_of_gitlabs_without_its_secret_is_refused_before_it_is_read() {
+    let rig = plain();
+    let signed = signature(PUSH, WEBHOOK_SECRET);
+    let table: Vec<Vec<(&str, &str)>> = vec![
+        vec![],
+        vec![("x-gitlab-token", "")],
+        vec![("x-gitlab-token", "another-secret")],
+        vec![("x-gitlab-token", &WEBHOOK_SECRET[1..])],
+        vec![("x-gitlab-token", WEBHOOK_SECRET), ("x-gitlab-token", WEBHOOK_SECRET)],
+        vec![("x-hub-signature-256", &signed)],
+        vec![("authorization", WEBHOOK_SECRET)],
+    ];
+    for mut headers in table {
+        headers.extend([("x-gitlab-event", "Push Hook"), ("content-type", "application/json")]);
+        for body in [PUSH, b"{"] {
+            let answer = send(&rig.router, request(Method::POST, "/webhooks/gitlab", &headers, body)).await;
+            assert_eq!(
+                (answer.status, answer.problem().as_str()),
+                (StatusCode::UNAUTHORIZED, "bad-signature"),
+                "{headers:?}"
+            );
+            assert!(!answer.text.contains(WEBHOOK_SECRET));
+            assert_eq!(outcome(&rig), gitlab("bad_signature"));
+        }
+    }
+    let headers = [("x-gitlab-token", WEBHOOK_SECRET), ("content-type", "application/json")];
+    let answer = send(&rig.router, request(Method::POST, "/webhooks/gitlab", &headers, PUSH)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(rig.engine.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_delivery_of_gitlabs_is_known_by_its_key_or_by_its_event_and_what_moved() {
+    let rig = plain();
+    let first = merge_request(Some("update"), "acme/shop", 1);
+    let second = merge_request(Some("update"), "acme/shop", 2);
+    let hook = "Merge Request Hook";
+    let key = [("idempotency-key", "k1"), ("x-gitlab-event-uuid", "e1")];
+    assert_eq!(
+        deliver_gitlab(&rig, hook, &key, &first).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert_eq!(deliver_gitlab(&rig, hook, &key, &first).await.status, StatusCode::OK);
+    assert_eq!(outcome(&rig), gitlab("duplicate"));
+    // Servers before 17.4: a push to a branch of two merge requests is one event.
+    let event = [("x-gitlab-event-uuid", "e2")];
+    assert_eq!(
+        deliver_gitlab(&rig, hook, &event, &first).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert_eq!(
+        deliver_gitlab(&rig, hook, &event, &second).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert_eq!(deliver_gitlab(&rig, hook, &event, &second).await.status, StatusCode::OK);
+    assert_eq!(moved(&rig).len(), 3);
 }

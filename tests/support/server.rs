@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use driftless::engine::{
     Activity, Control, EnvironmentView, KindView, Overview, Refusal, SourceView, UnknownEnvironment,
 };
-use driftless::server::{Access, App, Provider, Webhook, router};
+use driftless::forge::Repository;
+use driftless::platform::data_diffs::PullRequestNumber;
+use driftless::server::{Access, App, Provider, PullRequests, Watch, Webhook, router};
 use driftless::source::Commit;
 use driftless::source::reference::Reference;
 use driftless::store::audit::Note;
@@ -115,6 +117,24 @@ impl FakeEngine {
     }
 }
 
+/// Whoever looks at pull requests: those of `acme/shop` and `acme/data/shop`.
+#[derive(Default)]
+pub(crate) struct FakePulls {
+    /// Webhook, repository and number of each.
+    pub(crate) moved: Mutex<Vec<(String, String, u64)>>,
+}
+
+impl PullRequests for FakePulls {
+    fn moved(&self, webhook: &str, repository: &Repository, number: PullRequestNumber) -> Watch {
+        if !["acme/shop", "acme/data/shop"].contains(&repository.0.as_str()) {
+            return Watch::Unwatched;
+        }
+        let moved = (webhook.to_owned(), repository.0.clone(), number.0);
+        self.moved.lock().unwrap().push(moved);
+        Watch::Accepted
+    }
+}
+
 /// History, or a store that does not answer.
 pub(crate) struct FakeStore {
     pub(crate) runs: Mutex<Result<Vec<RunRecord>, String>>,
@@ -199,6 +219,7 @@ impl Store for FakeStore {
 
 /// A server with its two sides.
 pub(crate) struct Rig {
+    pub(crate) pulls: Arc<FakePulls>,
     pub(crate) engine: Arc<FakeEngine>,
     pub(crate) store: Arc<FakeStore>,
     pub(crate) deliveries: Arc<Mutex<Vec<(String, &'static str)>>>,
@@ -209,6 +230,22 @@ pub(crate) struct Rig {
 
 /// A server that shows `overview` and `runs`.
 pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> Rig {
+    rig_of(overview, runs, access, Pulls::Watched)
+}
+
+/// A server of a config that is about no pull requests.
+pub(crate) fn without_pulls() -> Rig {
+    let (overview, runs) = troubled(Utc::now(), "acme");
+    rig_of(overview, runs, loopback(), Pulls::Unconfigured)
+}
+
+#[derive(PartialEq)]
+enum Pulls {
+    Watched,
+    Unconfigured,
+}
+
+fn rig_of(overview: Overview, runs: Vec<RunRecord>, access: Access, watched: Pulls) -> Rig {
     let engine = Arc::new(FakeEngine {
         overview: watch::Sender::new(Arc::new(overview)),
         asked: Mutex::default(),
@@ -228,6 +265,7 @@ pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> R
         secret: Secret::new(WEBHOOK_SECRET),
         sources: vec!["dq-config".to_owned()],
     };
+    let pulls = Arc::new(FakePulls::default());
     let router = router(App {
         control: engine.clone(),
         store: store.clone(),
@@ -239,14 +277,17 @@ pub(crate) fn rig(overview: Overview, runs: Vec<RunRecord>, access: Access) -> R
         access,
         webhooks: vec![
             webhook("github", Provider::GitHub),
+            webhook("gitlab", Provider::GitLab),
             webhook("generic", Provider::GenericHmac),
         ],
+        pulls: (watched == Pulls::Watched).then(|| pulls.clone() as Arc<dyn PullRequests>),
     });
     Rig {
         engine,
         store,
         deliveries,
         metrics,
+        pulls,
         router,
     }
 }

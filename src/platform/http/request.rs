@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use driftless_core::report::Failure;
 use driftless_core::value::Secret;
 use serde_json::Value as Json;
+
+use crate::platform::failures;
 
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +59,8 @@ impl Method {
 pub struct Call {
     /// The method.
     pub method: Method,
-    /// The path below the base, with a `{…}` for each number: `/containers/{id}`.
+    /// The path below the base, with a `{…}` for each number or name, and a `{+…}` for a path of several segments:
+    /// `/containers/{id}`, `/contents/{+path}`.
     pub route: &'static str,
     /// What the token must be allowed, for the message of a 403: `the role Manager`.
     pub needs: &'static str,
@@ -70,6 +74,7 @@ pub struct Request {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Json>,
     pub(super) secrets: Vec<Secret>,
+    pub(super) accept: Option<&'static str>,
 }
 
 impl Request {
@@ -78,9 +83,15 @@ impl Request {
         Self::of(call, ids.iter().map(i64::to_string).collect())
     }
 
-    /// A request; `names` take the places of the route, in order. A `/` within one is part of it.
+    /// A request; `names` take the places of the route, in order. A `/` within one is part of it, but for a place `{+…}`, where it
+    /// stays what it is.
     pub fn named(call: &'static Call, names: &[&str]) -> Self {
-        Self::of(call, names.iter().map(|name| encoded(name)).collect())
+        let places = call.route.split('/').filter(|part| part.starts_with('{'));
+        let fill = |(place, name): (&str, &&str)| match place.starts_with("{+") {
+            true => name.split('/').map(encoded).collect::<Vec<_>>().join("/"),
+            false => encoded(name),
+        };
+        Self::of(call, places.zip(names).map(fill).collect())
     }
 
     fn of(call: &'static Call, places: Vec<String>) -> Self {
@@ -90,6 +101,7 @@ impl Request {
             query: Vec::new(),
             body: None,
             secrets: Vec::new(),
+            accept: None,
         }
     }
 
@@ -104,6 +116,17 @@ impl Request {
         self.body = Some(body);
         self.secrets = secrets;
         self
+    }
+
+    /// This request, for an answer of that media type in place of JSON.
+    pub fn accept(mut self, media: &'static str) -> Self {
+        self.accept = Some(media);
+        self
+    }
+
+    /// The failure of an answer to this that is not what the contract says. Of a write it is not known whether it took effect.
+    pub fn broken(&self, what: &str) -> Failure {
+        failures::broken(self, what)
     }
 
     /// The path below the base.

@@ -1,5 +1,6 @@
 //! `POST /webhooks/{name}`: a delivery is verified over its raw body, then is a reason to look again, and nothing more.
 
+mod payload;
 mod signature;
 
 use std::collections::VecDeque;
@@ -10,19 +11,22 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use driftless_core::value::Secret;
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use self::payload::News;
 use super::guard::one;
 use super::problem::{Problem, Segment};
 use super::{Shared, Shell};
-use crate::engine::Overview;
+use crate::forge::Repository;
+use crate::platform::data_diffs::PullRequestNumber;
 use crate::store::Trigger;
 
-/// The largest body: a push of GitHub's is a few KiB to some tens; it is read into memory before it is trusted.
-const BODY_BYTES: usize = 256 * 1024;
+/// The largest body; it is read into memory before it is trusted. A push of GitHub's is a few KiB to some tens, and so is what
+/// surrounds a pull request, whose description has up to 65,536 characters of four bytes and comes twice when it was edited: 512 KiB.
+/// A delivery that is refused for its size would be a pull request that nobody looks at.
+const BODY_BYTES: usize = 640 * 1024;
 
-/// How many delivery ids are remembered: days of pushes to a config repository.
+/// How many delivery ids are remembered: days of pushes to a config repository, hours of a team's pull requests.
 const REMEMBERED: usize = 1024;
 
 /// The longest delivery id that is remembered: GitHub's are 36 characters.
@@ -56,19 +60,67 @@ pub struct Webhook {
 /// How deliveries are signed, and what they say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
-    /// `X-Hub-Signature-256`; pushes to a watched branch count. Gitea and Forgejo can send the same.
+    /// `X-Hub-Signature-256`; pushes to a watched branch count, and what moves pull requests. Gitea and Forgejo can send the same.
     GitHub,
+    /// `X-Gitlab-Token`, which is the secret itself; pushes and merge requests count.
+    GitLab,
     /// `X-Signature: sha256=...`; the body means nothing.
     GenericHmac,
 }
 
 impl Provider {
+    /// The header that says who sends.
     fn signature(self) -> HeaderName {
         HeaderName::from_static(match self {
             Provider::GitHub => "x-hub-signature-256",
+            Provider::GitLab => "x-gitlab-token",
             Provider::GenericHmac => "x-signature",
         })
     }
+
+    fn vouches(self, header: &str, body: &[u8], secret: &Secret) -> bool {
+        match self {
+            Provider::GitHub | Provider::GenericHmac => signature::signs(header, body, secret),
+            Provider::GitLab => signature::is_secret(header, secret),
+        }
+    }
+
+    /// What tells a delivery from others, and is the same when it is sent again.
+    fn delivery(self, headers: &HeaderMap, news: Option<&News>) -> Option<String> {
+        let id = |name: &HeaderName| one(headers, name).filter(|id| id.len() <= ID_BYTES);
+        match self {
+            Provider::GitHub | Provider::GenericHmac => id(&GITHUB_DELIVERY).map(str::to_owned),
+            Provider::GitLab => match id(&IDEMPOTENCY) {
+                Some(id) => Some(id.to_owned()),
+                // One event that moves several things has one id for all of them.
+                None => id(&GITLAB_EVENT_ID).map(|id| format!("{id} {}", news.map(News::words).unwrap_or_default())),
+            },
+        }
+    }
+}
+
+/// GitHub's id of a delivery; a redelivery has the same.
+const GITHUB_DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
+
+/// GitLab's id of a delivery, since 17.4; a retry has the same.
+const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// GitLab's id of what happened.
+const GITLAB_EVENT_ID: HeaderName = HeaderName::from_static("x-gitlab-event-uuid");
+
+/// Who is told of pull requests that may have moved. What is so is asked of the forge.
+pub trait PullRequests: Send + Sync {
+    /// A delivery to `webhook` speaks of a pull request; it returns at once.
+    fn moved(&self, webhook: &str, repository: &Repository, number: PullRequestNumber) -> Watch;
+}
+
+/// Whether a pull request is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// It will be.
+    Accepted,
+    /// Nothing of the config is about its repository by this webhook.
+    Unwatched,
 }
 
 /// Deliveries that were accepted already, by webhook and id, the oldest first.
@@ -76,6 +128,11 @@ impl Provider {
 pub(super) struct Delivered(Mutex<VecDeque<(String, String)>>);
 
 impl Delivered {
+    fn knows(&self, webhook: &str, id: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|delivery| delivery.0 == webhook && delivery.1 == id)
+    }
+
     /// Remembers a delivery; whether it is a new one.
     fn is_new(&self, webhook: &str, id: &str) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +151,8 @@ impl Delivered {
 enum Outcome {
     /// These runs are to come.
     Accepted(Vec<Json>),
+    /// This pull request is looked at.
+    Looked(Repository, PullRequestNumber),
     /// It is about nothing that is watched; why.
     Ignored(&'static str),
     Ping,
@@ -112,7 +171,7 @@ impl Outcome {
     /// One of [`OUTCOMES`].
     fn word(&self) -> &'static str {
         match self {
-            Outcome::Accepted(_) => "accepted",
+            Outcome::Accepted(_) | Outcome::Looked(..) => "accepted",
             Outcome::Ignored(_) => "ignored",
             Outcome::Ping => "ping",
             Outcome::Duplicate => "duplicate",
@@ -131,6 +190,14 @@ impl IntoResponse for Outcome {
             Outcome::Accepted(runs) => {
                 return (StatusCode::ACCEPTED, axum::Json(json!({"runs": runs}))).into_response();
             }
+            Outcome::Looked(repository, number) => {
+                let moved = json!({"repository": repository.0, "number": number.0});
+                return (
+                    StatusCode::ACCEPTED,
+                    axum::Json(json!({"runs": [], "pull_request": moved})),
+                )
+                    .into_response();
+            }
             Outcome::Ignored(why) => return said("ignored", why),
             Outcome::Ping => return said("pong", "The webhook works."),
             Outcome::Duplicate => return said("duplicate", "This delivery was accepted before."),
@@ -138,7 +205,7 @@ impl IntoResponse for Outcome {
                 StatusCode::UNAUTHORIZED,
                 "bad-signature",
                 format!(
-                    "The header `{header}` is missing or does not sign this body: the sender's secret must be the webhook's `secret`."
+                    "The header `{header}` is missing or does not fit: the sender's secret must be the webhook's `secret`."
                 ),
             ),
             Outcome::TooLarge => (
@@ -185,18 +252,38 @@ async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<Ou
     let headers = request.headers().clone();
     let body = body(request).await?;
     let header = webhook.provider.signature();
-    if !one(&headers, &header).is_some_and(|value| signature::signs(value, &body, &webhook.secret)) {
+    let vouched = one(&headers, &header).is_some_and(|value| webhook.provider.vouches(value, &body, &webhook.secret));
+    if !vouched {
         return Err(Outcome::BadSignature(header));
     }
-    let sources = match webhook.provider {
-        Provider::GitHub => {
-            let overview = shell.app.control.overview().borrow().clone();
-            github(webhook, &headers, &body, &overview)?
-        }
-        Provider::GenericHmac => webhook.sources.clone(),
+    let news = match webhook.provider {
+        Provider::GitHub => Some(payload::github(&headers, &body)?),
+        Provider::GitLab => Some(payload::gitlab(&headers, &body)?),
+        Provider::GenericHmac => None,
     };
-    let id = one(&headers, &DELIVERY).filter(|id| id.len() <= ID_BYTES);
-    if id.is_some_and(|id| !shell.delivered.is_new(&webhook.name, id)) {
+    let sources = match &news {
+        Some(News::Reference(reference)) => watching(shell, webhook, reference)?,
+        None => webhook.sources.clone(),
+        Some(News::PullRequest(..)) => Vec::new(),
+    };
+    let id = webhook.provider.delivery(&headers, news.as_ref());
+    if let Some(News::PullRequest(repository, number)) = news {
+        let Some(pulls) = &shell.app.pulls else {
+            return Err(Outcome::Ignored("No pull requests are watched."));
+        };
+        if id.as_ref().is_some_and(|id| shell.delivered.knows(&webhook.name, id)) {
+            return Ok(Outcome::Duplicate);
+        }
+        if pulls.moved(&webhook.name, &repository, number) == Watch::Unwatched {
+            return Err(Outcome::Ignored("No pull requests of that repository are watched."));
+        }
+        // Only what was handed on is remembered; a second copy that came meanwhile is handed on too, and does no harm.
+        if let Some(id) = &id {
+            shell.delivered.is_new(&webhook.name, id);
+        }
+        return Ok(Outcome::Looked(repository, number));
+    }
+    if id.is_some_and(|id| !shell.delivered.is_new(&webhook.name, &id)) {
         return Ok(Outcome::Duplicate);
     }
     let trigger = Trigger::Webhook(webhook.name.clone());
@@ -208,11 +295,19 @@ async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<Ou
     Ok(Outcome::Accepted(runs))
 }
 
-/// GitHub's id of a delivery; a redelivery has the same.
-const DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
-
-/// GitHub's name of what happened.
-const EVENT: HeaderName = HeaderName::from_static("x-github-event");
+/// The sources of a webhook that follow a reference.
+fn watching(shell: &Shell, webhook: &Webhook, reference: &str) -> Result<Vec<String>, Outcome> {
+    let overview = shell.app.control.overview().borrow().clone();
+    let follows = |name: &&String| {
+        let source = overview.sources.get(*name);
+        source.is_some_and(|source| source.reference.follows(reference))
+    };
+    let watching: Vec<String> = webhook.sources.iter().filter(follows).cloned().collect();
+    match watching.is_empty() {
+        true => Err(Outcome::Ignored("No source of this webhook watches that ref.")),
+        false => Ok(watching),
+    }
+}
 
 /// Reads the body up to the limit; one that announces more is not read at all.
 async fn body(mut request: Request) -> Result<Bytes, Outcome> {
@@ -228,46 +323,4 @@ async fn body(mut request: Request) -> Result<Bytes, Outcome> {
             Outcome::Unreadable
         }
     })
-}
-
-/// The little of a push that is read.
-#[derive(Deserialize)]
-struct Push {
-    #[serde(rename = "ref")]
-    reference: String,
-}
-
-/// The sources that a delivery of GitHub's says may have moved.
-fn github(webhook: &Webhook, headers: &HeaderMap, body: &[u8], overview: &Overview) -> Result<Vec<String>, Outcome> {
-    let is_json = one(headers, &header::CONTENT_TYPE)
-        .and_then(|kind| kind.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    if !is_json {
-        return Err(Outcome::NotJson);
-    }
-    match one(headers, &EVENT) {
-        Some("ping") => return Err(Outcome::Ping),
-        Some("push") => {}
-        Some(_) => return Err(Outcome::Ignored("Only pushes count.")),
-        None => return Err(Outcome::Malformed("The header `X-GitHub-Event` is missing.".to_owned())),
-    }
-    let push: Push = serde_json::from_slice(body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Outcome::Malformed(format!(
-            "The payload is no push event in JSON (line {line}, column {column})."
-        ))
-    })?;
-    let watching: Vec<String> = webhook
-        .sources
-        .iter()
-        .filter(|name| {
-            let source = overview.sources.get(*name);
-            source.is_some_and(|source| source.reference.follows(&push.reference))
-        })
-        .cloned()
-        .collect();
-    if watching.is_empty() {
-        return Err(Outcome::Ignored("No source of this webhook watches that ref."));
-    }
-    Ok(watching)
 }

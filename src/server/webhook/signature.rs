@@ -1,4 +1,5 @@
-//! Signatures of deliveries: HMAC-SHA-256 over the raw body, compared in constant time, before anything reads the body.
+//! Signatures of deliveries: HMAC-SHA-256 over the raw body, or the secret itself, compared in constant time, before anything reads the
+//! body.
 
 use driftless_core::value::Secret;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,6 +12,20 @@ pub(super) fn signs(header: &str, body: &[u8], secret: &Secret) -> bool {
     };
     Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
         .is_ok_and(|hmac| hmac.chain_update(body).verify_slice(&signature).is_ok())
+}
+
+/// Whether `header` is `secret`: both go through HMAC, so that neither its length nor its beginning shows in the time that it takes.
+pub(super) fn is_secret(header: &str, secret: &Secret) -> bool {
+    let mac = |text: &[u8]| {
+        let hmac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).ok()?;
+        Some(hmac.chain_update(text))
+    };
+    let expected = mac(secret.expose().as_bytes()).map(Mac::finalize);
+    let presented = mac(header.as_bytes());
+    !secret.expose().is_empty()
+        && expected
+            .zip(presented)
+            .is_some_and(|(expected, presented)| presented.verify_slice(&expected.into_bytes()).is_ok())
 }
 
 /// The 32 bytes of a SHA-256 in hexadecimal.
@@ -63,5 +78,19 @@ mod tests {
         }
         assert!(!signs(SIGNATURE, b"Hello, World", &secret()));
         assert!(!signs(SIGNATURE, BODY, &Secret::new("it's a secret to everybody")));
+    }
+
+    #[test]
+    fn a_secret_is_itself_and_nothing_else() {
+        assert!(is_secret("It's a Secret to Everybody", &secret()));
+        for bad in [
+            "",
+            "It's a Secret to Everybod",
+            "It's a Secret to Everybody ",
+            "it's a secret to everybody",
+        ] {
+            assert!(!is_secret(bad, &secret()), "{bad:?}");
+        }
+        assert!(!is_secret("", &Secret::new("")));
     }
 }
