@@ -1,9 +1,16 @@
 //! The port of forges: what the orchestration of pull requests may ask of the place where they live.
 
+mod client;
+mod comments;
+pub mod github;
+pub mod gitlab;
+
 use async_trait::async_trait;
 use driftless_core::report::Failure;
 
 use crate::platform::data_diffs::PullRequestNumber;
+
+pub use self::client::ForgeOptions;
 
 /// A place where repositories and their pull or merge requests live.
 #[async_trait]

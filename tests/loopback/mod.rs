@@ -23,7 +23,7 @@ pub(crate) const TOKEN: &str = "token-of-a-test";
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     status: u16,
-    headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(&'static str, String)>,
     body: String,
 }
 

@@ -1,0 +1,420 @@
+//! GitLab.
+
+use driftless::forge::{
+    ChangedFile, CommitState, CommitStatus, FileChange, Forge as _, PullRequest, PullRequestState, Readiness,
+};
+use driftless_core::report::Meaning;
+use serde_json::{Value as Json, json};
+
+use super::bodies::*;
+use super::loopback::{Answer, Asked, Server};
+use super::{MARKER, TWELVE, file, gitlab, repository, says, status, written};
+
+const SHOP: &str = "/api/v4/projects/acme%2Fdata%2Fshop";
+const PATH: &str = "acme/data/shop";
+
+fn get(path: &str) -> String {
+    format!("GET {SHOP}{path}")
+}
+
+fn commit() -> String {
+    get(&format!("/repository/commits/{HEAD}"))
+}
+
+#[tokio::test]
+async fn a_merge_request_is_read_with_the_message_of_its_newest_commit() {
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), GITLAB_MERGE_REQUEST);
+    server.gives(&commit(), GITLAB_COMMIT);
+    let read = gitlab(&server.url)
+        .pull_request(&repository(PATH), TWELVE)
+        .await
+        .unwrap();
+    assert_eq!(
+        read,
+        PullRequest {
+            number: TWELVE,
+            state: PullRequestState::Open,
+            readiness: Readiness::Ready,
+            branch: "orders-by-day".to_owned(),
+            sha: HEAD.to_owned(),
+            message: "Orders by day\n\ndatafold-skip-ci\n".to_owned(),
+            base_branch: "main".to_owned(),
+            base_sha: BASE.to_owned(),
+            labels: vec!["datafold".to_owned(), "needs review".to_owned()],
+        }
+    );
+    assert_eq!(server.lines(), [get("/merge_requests/12"), commit()]);
+}
+
+#[tokio::test]
+async fn an_instance_below_a_path_is_found() {
+    let server = Server::start().await;
+    let below = |path: &str| get(path).replace("/api/v4", "/git/api/v4");
+    server.gives(&below("/merge_requests/12"), GITLAB_MERGE_REQUEST);
+    server.gives(&below(&format!("/repository/commits/{HEAD}")), GITLAB_COMMIT);
+    for url in [format!("{}/git", server.url), format!("{}/git/api/v4/", server.url)] {
+        gitlab(&url).pull_request(&repository(PATH), TWELVE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn drafts_under_their_old_name_and_states_are_told() {
+    let table = [
+        (r#""draft":true,"#, "opened", Readiness::Draft, PullRequestState::Open),
+        ("", "opened", Readiness::Draft, PullRequestState::Open),
+        (
+            r#""draft":false,"#,
+            "merged",
+            Readiness::Ready,
+            PullRequestState::Closed,
+        ),
+        (
+            r#""draft":false,"#,
+            "closed",
+            Readiness::Ready,
+            PullRequestState::Closed,
+        ),
+        (r#""draft":false,"#, "locked", Readiness::Ready, PullRequestState::Open),
+    ];
+    for (draft, state, readiness, expected) in table {
+        let server = Server::start().await;
+        let body = GITLAB_MERGE_REQUEST
+            .replace(r#""draft":false,"#, draft)
+            .replace(r#""work_in_progress":false"#, r#""work_in_progress":true"#)
+            .replace(r#""state":"opened""#, &format!(r#""state":"{state}""#));
+        server.gives(&get("/merge_requests/12"), &body);
+        server.gives(&commit(), GITLAB_COMMIT);
+        let read = gitlab(&server.url)
+            .pull_request(&repository(PATH), TWELVE)
+            .await
+            .unwrap();
+        assert_eq!((read.readiness, read.state), (readiness, expected), "{draft} {state}");
+    }
+}
+
+#[tokio::test]
+async fn a_merge_request_that_is_being_prepared_is_asked_for_again() {
+    for body in [
+        GITLAB_MERGE_REQUEST.replace(&format!(r#""sha":"{HEAD}""#), r#""sha":null"#),
+        GITLAB_MERGE_REQUEST.replace(r#""diff_refs":{"#, r#""diff_refs":null,"was":{"#),
+        GITLAB_MERGE_REQUEST.replace(&format!(r#""base_sha":"{BASE}""#), r#""base_sha":null"#),
+    ] {
+        assert_ne!(body, GITLAB_MERGE_REQUEST);
+        let server = Server::start().await;
+        server.gives(&get("/merge_requests/12"), &body);
+        let failure = gitlab(&server.url)
+            .pull_request(&repository(PATH), TWELVE)
+            .await
+            .unwrap_err();
+        assert_eq!(failure.meaning, Meaning::Unavailable);
+        assert!(failure.retry_after.is_some());
+        says(&failure, &["still preparing", "ask again"]);
+    }
+    for count in ["null", r#""""#] {
+        let server = Server::start().await;
+        let body = GITLAB_MERGE_REQUEST.replace(r#""changes_count":"3""#, &format!(r#""changes_count":{count}"#));
+        server.gives(&get("/merge_requests/12"), &body);
+        let failure = gitlab(&server.url)
+            .changed_files(&repository(PATH), TWELVE)
+            .await
+            .unwrap_err();
+        assert_eq!(failure.meaning, Meaning::Unavailable);
+        assert_eq!(server.lines(), [get("/merge_requests/12")]);
+    }
+}
+
+fn counted(count: &str) -> String {
+    GITLAB_MERGE_REQUEST.replace(r#""changes_count":"3""#, &format!(r#""changes_count":{count}"#))
+}
+
+fn diffs(from: usize, to: usize) -> String {
+    let file = |number| {
+        let path = format!("f{number}.sql");
+        json!({"old_path": path, "new_path": path, "new_file": true, "renamed_file": false, "deleted_file": false})
+    };
+    Json::Array((from..to).map(file).collect()).to_string()
+}
+
+#[tokio::test]
+async fn changed_files_are_those_written_renamed_and_deleted() {
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), GITLAB_MERGE_REQUEST);
+    server.gives(&get("/merge_requests/12/diffs?per_page=100&page=1"), GITLAB_DIFFS);
+    let read = gitlab(&server.url)
+        .changed_files(&repository(PATH), TWELVE)
+        .await
+        .unwrap();
+    let expected = [
+        written("models/orders.sql"),
+        ChangedFile {
+            previous: Some("models/day.sql".to_owned()),
+            ..written("models/days.sql")
+        },
+        ChangedFile {
+            change: FileChange::Deleted,
+            ..written("models/old.sql")
+        },
+    ];
+    assert_eq!(read, expected);
+}
+
+#[tokio::test]
+async fn changed_files_are_read_to_their_count_though_pages_are_smaller_than_asked_for() {
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), &counted("45"));
+    server.gives(&get("/merge_requests/12/diffs?per_page=100&page=1"), &diffs(0, 30));
+    server.gives(&get("/merge_requests/12/diffs?per_page=100&page=2"), &diffs(30, 45));
+    let read = gitlab(&server.url)
+        .changed_files(&repository(PATH), TWELVE)
+        .await
+        .unwrap();
+    assert_eq!((read.len(), read[44].clone()), (45, written("f44.sql")));
+    assert_eq!(server.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn a_list_of_files_that_is_cut_off_is_no_list() {
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), &counted(r#""1000+""#));
+    let failure = gitlab(&server.url)
+        .changed_files(&repository(PATH), TWELVE)
+        .await
+        .unwrap_err();
+    assert_eq!(failure.meaning, Meaning::Broken);
+    says(&failure, &["1000+", "split it"]);
+
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), &counted(r#""5""#));
+    server.gives(&get("/merge_requests/12/diffs?per_page=100&page=1"), GITLAB_DIFFS);
+    server.gives(&get("/merge_requests/12/diffs?per_page=100&page=2"), "[]");
+    let failure = gitlab(&server.url)
+        .changed_files(&repository(PATH), TWELVE)
+        .await
+        .unwrap_err();
+    assert_eq!(failure.meaning, Meaning::Broken);
+    says(&failure, &["3 files are listed", "changes 5", "limits of diffs"]);
+}
+
+#[tokio::test]
+async fn a_file_comes_as_it_is_and_is_absent_only_where_its_commit_is_shown() {
+    let line = get(&format!("/repository/files/datafold%2Fdiffs.json/raw?ref={HEAD}"));
+    let forge_file = async |server: &Server| {
+        gitlab(&server.url)
+            .file(&repository(PATH), HEAD, "datafold/diffs.json")
+            .await
+    };
+    let server = Server::start().await;
+    server.on(&line, file("text/plain; charset=utf-8", "{\"diffs\": []}\n"));
+    assert_eq!(forge_file(&server).await.unwrap(), Some(b"{\"diffs\": []}\n".to_vec()));
+    assert_eq!(server.lines(), std::slice::from_ref(&line));
+
+    let server = Server::start().await;
+    server.on(&line, Answer::json(404, r#"{"message":"404 File Not Found"}"#));
+    server.gives(&commit(), GITLAB_COMMIT);
+    assert_eq!(forge_file(&server).await.unwrap(), None);
+
+    let server = Server::start().await;
+    server.on(&line, Answer::json(404, r#"{"message":"404 Project Not Found"}"#));
+    server.on(&commit(), Answer::json(404, r#"{"message":"404 Project Not Found"}"#));
+    let failure = forge_file(&server).await.unwrap_err();
+    assert_eq!(failure.meaning, Meaning::NotFound);
+    says(&failure, &["404 Project Not Found", "the scope api"]);
+
+    let server = Server::start().await;
+    server.on(&line, Answer::html(200, "<html>Sign in</html>"));
+    says(&forge_file(&server).await.unwrap_err(), &["login page"]);
+}
+
+#[tokio::test]
+async fn a_status_is_said_in_gitlabs_words() {
+    let line = format!("POST {SHOP}/statuses/{HEAD}");
+    let table = [
+        (CommitState::Pending, "pending"),
+        (CommitState::Success, "success"),
+        (CommitState::Failure, "failed"),
+        (CommitState::Error, "failed"),
+    ];
+    let server = Server::start().await;
+    server.on(&line, Answer::json(201, GITLAB_STATUS));
+    for (state, word) in table {
+        gitlab(&server.url)
+            .set_status(&repository(PATH), HEAD, &status(state))
+            .await
+            .unwrap();
+        let body = json!({"state": word, "name": "driftless/shop", "description": "Data diffs run",
+            "target_url": "https://app.example.com/ci/9"});
+        assert_eq!(
+            server.asked(),
+            [Asked {
+                line: line.clone(),
+                body
+            }]
+        );
+    }
+    let long = CommitStatus {
+        description: "é".repeat(300),
+        url: Some(format!("https://app.example.com/{}", "x".repeat(300))),
+        ..status(CommitState::Error)
+    };
+    gitlab(&server.url)
+        .set_status(&repository(PATH), HEAD, &long)
+        .await
+        .unwrap();
+    let body = json!({"state": "failed", "name": "driftless/shop", "description": format!("{}…", "é".repeat(254))});
+    assert_eq!(server.asked(), [Asked { line, body }]);
+}
+
+#[tokio::test]
+async fn a_status_that_stands_already_is_said() {
+    let line = format!("POST {SHOP}/statuses/{HEAD}");
+    let read = get(&format!(
+        "/repository/commits/{HEAD}/statuses?name=driftless%2Fshop&per_page=100&page=1"
+    ));
+    for refusal in [GITLAB_SAME_STATE, GITLAB_SAME_STATE_TEXT] {
+        let server = Server::start().await;
+        server.on(&line, Answer::json(400, refusal));
+        let old = GITLAB_STATUS.replace("93", "92").replace("pending", "failed");
+        server.gives(&read, &format!("[{GITLAB_STATUS},{old}]"));
+        gitlab(&server.url)
+            .set_status(&repository(PATH), HEAD, &status(CommitState::Pending))
+            .await
+            .unwrap();
+        assert_eq!(server.lines(), [line.clone(), read.clone()]);
+        // Another state stands: it was not said.
+        let said = gitlab(&server.url)
+            .set_status(&repository(PATH), HEAD, &status(CommitState::Success))
+            .await;
+        assert_eq!(said.unwrap_err().meaning, Meaning::Invalid);
+    }
+    // Any other refusal is one.
+    let server = Server::start().await;
+    server.on(&line, Answer::json(400, r#"{"message":{"name":["is too long"]}}"#));
+    let said = gitlab(&server.url)
+        .set_status(&repository(PATH), HEAD, &status(CommitState::Pending))
+        .await;
+    assert_eq!(
+        (said.unwrap_err().meaning, server.lines()),
+        (Meaning::Invalid, vec![line])
+    );
+}
+
+fn note(id: u64, author: u64, system: bool, body: &str) -> Json {
+    json!({"id": id, "type": null, "body": body, "author": {"id": author, "username": "octo-bot"}, "system": system,
+        "noteable_type": "MergeRequest", "noteable_iid": 12, "resolvable": false, "internal": false})
+}
+
+const NOTES: &str = "/merge_requests/12/notes?sort=asc&order_by=created_at&per_page=100&page=1";
+
+#[tokio::test]
+async fn the_first_note_is_made_and_the_oldest_of_ours_is_edited() {
+    let old = format!("{MARKER}\nold");
+    let text = format!("{MARKER}\nnew");
+    let made = (format!("POST {SHOP}/merge_requests/12/notes"), json!({"body": text}));
+    let edited = (format!("PUT {SHOP}/merge_requests/12/notes/8"), json!({"body": text}));
+    let table = [
+        (vec![], vec![made.clone()]),
+        (
+            vec![note(7, 5, false, &old), note(6, 1, true, &old)],
+            vec![made.clone()],
+        ),
+        (
+            vec![
+                note(9, 1, false, &old),
+                note(8, 1, false, &old),
+                note(7, 5, false, &old),
+            ],
+            vec![edited.clone()],
+        ),
+        (vec![note(8, 1, false, &text)], vec![]),
+    ];
+    for (listed, expected) in table {
+        let server = Server::start().await;
+        server.gives(&get(NOTES), &Json::Array(listed.clone()).to_string());
+        server.gives("GET /api/v4/user", GITLAB_USER);
+        server.on(&made.0, Answer::json(201, "{}")).gives(&edited.0, "{}");
+        gitlab(&server.url)
+            .comment(&repository(PATH), TWELVE, MARKER, &text)
+            .await
+            .unwrap();
+        let written = server
+            .asked()
+            .into_iter()
+            .filter(|asked| !asked.line.starts_with("GET"));
+        let written: Vec<(String, Json)> = written.map(|asked| (asked.line, asked.body)).collect();
+        assert_eq!(written, expected, "{listed:?}");
+    }
+    // Deleted between the list and the edit.
+    let server = Server::start().await;
+    server.gives(&get(NOTES), &Json::Array(vec![note(8, 1, false, &old)]).to_string());
+    server.gives("GET /api/v4/user", GITLAB_USER);
+    server.on(&made.0, Answer::json(201, "{}"));
+    server.on(&edited.0, Answer::json(404, r#"{"message":"404 Note Not Found"}"#));
+    gitlab(&server.url)
+        .comment(&repository(PATH), TWELVE, MARKER, &text)
+        .await
+        .unwrap();
+    assert_eq!(server.lines()[2..], [edited.0, made.0]);
+}
+
+#[tokio::test]
+async fn odd_answers_are_failures_that_say_what_to_do() {
+    let table = [
+        (
+            Answer::html(200, "<html>Sign in</html>"),
+            Meaning::Broken,
+            "the answer is HTML",
+        ),
+        (
+            Answer::json(200, "{\"iid\": 12, \"sta"),
+            Meaning::Broken,
+            "not whole JSON",
+        ),
+        (
+            Answer::json(200, "{\"iid\": 12}"),
+            Meaning::Broken,
+            "not as it is documented",
+        ),
+        (
+            Answer::json(401, r#"{"message":"401 Unauthorized"}"#),
+            Meaning::Unauthorized,
+            "give this forge a valid one",
+        ),
+        (
+            Answer::json(403, GITLAB_NO_SCOPE),
+            Meaning::Forbidden,
+            "higher privileges",
+        ),
+        (
+            Answer::json(403, GITLAB_NO_SCOPE),
+            Meaning::Forbidden,
+            "it takes the scope api",
+        ),
+        (
+            Answer::json(404, r#"{"message":"404 Project Not Found"}"#),
+            Meaning::NotFound,
+            "Developer",
+        ),
+        (
+            Answer::html(404, "<html>"),
+            Meaning::Broken,
+            "not in the platform's words",
+        ),
+        (
+            Answer::html(429, "Retry later").header("retry-after", "7"),
+            Meaning::RateLimited,
+            "it asks for 7 s",
+        ),
+        (Answer::html(503, "<html>"), Meaning::Unavailable, "503"),
+    ];
+    for (answer, meaning, words) in table {
+        let server = Server::start().await;
+        server.on(&get("/merge_requests/12"), answer);
+        let failure = gitlab(&server.url)
+            .pull_request(&repository(PATH), TWELVE)
+            .await
+            .unwrap_err();
+        assert_eq!(failure.meaning, meaning, "{}", failure.message);
+        says(&failure, &[words]);
+    }
+}
