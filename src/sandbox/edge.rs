@@ -139,6 +139,7 @@ async fn answer<P: Platform>(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         authorization: text(header::AUTHORIZATION),
         content_type: text(header::CONTENT_TYPE),
+        accept: text(header::ACCEPT),
         body,
     };
     if let Some(path) = heard.path.strip_prefix("/_sandbox") {
@@ -222,13 +223,9 @@ fn meanwhile<P: Platform>(instance: &mut P, fault: &Rule) {
 
 /// What a fault makes of an answer. `done` is the answer when the request took effect.
 async fn spoil<P: Platform>(done: Option<Done>, fault: Option<Rule>, retry_after: u64) -> Reply {
-    let whole = |done: &Option<Done>| match done {
-        Some(Done {
-            status,
-            body: Some(value),
-            media,
-        }) => media_of(json(*status, value), media),
-        Some(Done { status, body: None, .. }) => bare(*status),
+    let whole = |done: &Option<Done>| match done.as_ref().map(|done| (done, done.written())) {
+        Some((done, Some(text))) => written(done.status, text, done.media),
+        Some((done, None)) => bare(done.status),
         None => bare(500),
     };
     let Some(fault) = fault else {
@@ -296,14 +293,10 @@ enum Break {
 
 /// An answer whose body comes in pieces, and may break off although its length was announced.
 fn pieces(done: &Option<Done>, breaks: Break, pause: Duration) -> Response {
-    let (status, text) = match done {
-        Some(Done {
-            status,
-            body: Some(value),
-            ..
-        }) => (*status, value.to_string()),
-        Some(Done { status, body: None, .. }) => return bare(*status),
-        None => (500, String::new()),
+    let (status, text, media) = match done.as_ref().map(|done| (done, done.written())) {
+        Some((done, Some(text))) => (done.status, text, done.media),
+        Some((done, None)) => return bare(done.status),
+        None => (500, String::new(), "application/json"),
     };
     let length = text.len();
     let sent = if breaks == Break::Half { length / 2 } else { length };
@@ -322,7 +315,7 @@ fn pieces(done: &Option<Done>, breaks: Break, pause: Duration) -> Response {
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     response
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -338,15 +331,12 @@ fn respond<P: Platform>(shared: &Shared<P>, heard: &Heard) -> Done {
 }
 
 fn json(status: u16, value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    written(status, value.to_string(), "application/json")
 }
 
-fn media_of(mut response: Response, media: &'static str) -> Response {
+fn written(status: u16, text: String, media: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(media));

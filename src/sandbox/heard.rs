@@ -13,6 +13,7 @@ pub(super) struct Heard {
     pub(super) query: String,
     pub(super) authorization: Option<String>,
     pub(super) content_type: Option<String>,
+    pub(super) accept: Option<String>,
     pub(super) body: Bytes,
 }
 

@@ -13,6 +13,7 @@ pub mod datafold;
 mod edge;
 mod fault;
 mod fingerprint;
+pub mod forge;
 mod heard;
 mod platform;
 pub mod qualytics;

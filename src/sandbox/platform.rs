@@ -15,6 +15,16 @@ pub(super) struct Done {
     pub(super) body: Option<Value>,
     /// The media type of the body.
     pub(super) media: &'static str,
+    pub(super) form: Form,
+}
+
+/// What stands on the wire for a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It as JSON.
+    Json,
+    /// The text that it is.
+    Text,
 }
 
 impl Done {
@@ -23,6 +33,25 @@ impl Done {
             status,
             body: Some(body),
             media: "application/json",
+            form: Form::Json,
+        }
+    }
+
+    /// A file, as it is.
+    pub(super) fn text(status: u16, text: &str, media: &'static str) -> Self {
+        Self {
+            status,
+            body: Some(Value::String(text.to_owned())),
+            media,
+            form: Form::Text,
+        }
+    }
+
+    /// The body's bytes, none where there is no body.
+    pub(super) fn written(&self) -> Option<String> {
+        match (self.form, self.body.as_ref()?) {
+            (Form::Text, Value::String(text)) => Some(text.clone()),
+            (Form::Text | Form::Json, body) => Some(body.to_string()),
         }
     }
 
@@ -31,6 +60,7 @@ impl Done {
             status,
             body: None,
             media: "application/json",
+            form: Form::Json,
         }
     }
 }

@@ -8,6 +8,7 @@ mod gitlab;
 #[path = "../loopback/mod.rs"]
 #[expect(dead_code, reason = "it serves the tests of platforms too")]
 mod loopback;
+mod sandbox;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::switches::Errors;
 use super::wire::Refusal;
-use crate::sandbox::platform::Done;
+use crate::sandbox::platform::{Done, Form};
 
 /// The answer of a refusal to the request of `path`.
 pub(super) fn answer(refusal: Refusal, errors: Errors, path: &str) -> Done {
@@ -14,6 +14,7 @@ pub(super) fn answer(refusal: Refusal, errors: Errors, path: &str) -> Done {
             status: refusal.status,
             body: Some(document(&refusal, path)),
             media: "application/problem+json",
+            form: Form::Json,
         },
     }
 }

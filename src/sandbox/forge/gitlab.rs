@@ -1,0 +1,223 @@
+//! GitLab's answers.
+
+use serde_json::{Value, json};
+
+use super::host::{Ask, Host, Rights};
+use super::repository::{Change, Changed, Comment, Pull, Repository, Status};
+use crate::sandbox::platform::Done;
+
+/// The states of a status that can be asked for.
+const STATES: [&str; 6] = ["pending", "running", "success", "failed", "canceled", "skipped"];
+
+pub(super) fn refuse(status: u16, message: &str) -> Done {
+    Done::json(status, json!({ "message": message }))
+}
+
+fn none(what: &str) -> Done {
+    refuse(404, &format!("404 {what} Not Found"))
+}
+
+pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
+    if let ("GET", ["user"]) = (ask.method, ask.path.as_slice()) {
+        return match ask.user.rights {
+            Rights::App => refuse(403, "403 Forbidden"),
+            Rights::Write | Rights::Read => Done::json(200, user(ask.user.id, &ask.user.name)),
+        };
+    }
+    let ["projects", path, rest @ ..] = ask.path.as_slice() else {
+        return refuse(404, "404 Not Found");
+    };
+    let id = host.next();
+    let Some(repository) = host.repositories.get_mut(*path) else {
+        return none("Project");
+    };
+    match (ask.method, rest) {
+        ("GET", ["repository", "commits", sha]) => match repository.commits.get(*sha) {
+            Some(found) => Done::json(200, json!({ "id": sha, "message": found.message, "parent_ids": [] })),
+            None => none("Commit"),
+        },
+        ("GET", ["repository", "commits", sha, "statuses"]) => {
+            let name = ask.query.first("name");
+            let named = repository
+                .statuses(sha)
+                .filter(|status| name.is_none_or(|name| name == status.context));
+            let rows = named.map(status).collect();
+            Done::json(200, host.page(rows, &ask.query, 20))
+        }
+        ("GET", ["repository", "files", file, "raw"]) => {
+            let sha = ask.query.first("ref").unwrap_or(&repository.main);
+            match repository.commits.get(sha).map(|commit| commit.files.get(*file)) {
+                Some(Some(text)) => Done::text(200, text, "text/plain; charset=utf-8"),
+                Some(None) => none("File"),
+                None => none("Commit"),
+            }
+        }
+        ("POST", ["statuses", sha]) => set_status(repository, ask, sha, id),
+        (_, ["merge_requests", number, rest @ ..]) => {
+            let found = number
+                .parse()
+                .ok()
+                .and_then(|number: u64| Some((number, repository.pulls.get(&number)?.clone())));
+            match found {
+                Some((number, pull)) => of_merge_request(host, ask, path, number, &pull, rest, id),
+                None => refuse(404, "404 Not found"),
+            }
+        }
+        _ => refuse(404, "404 Not Found"),
+    }
+}
+
+fn of_merge_request(
+    host: &mut Host,
+    ask: &Ask<'_>,
+    path: &str,
+    number: u64,
+    pull: &Pull,
+    rest: &[&str],
+    id: u64,
+) -> Done {
+    let Some(repository) = host.repositories.get_mut(path) else {
+        return none("Project");
+    };
+    match (ask.method, rest) {
+        ("GET", []) => {
+            let mut shown = merge_request(path, number, pull, repository.changed(pull).len());
+            if pull.preparing > 0 {
+                shown["changes_count"] = Value::Null;
+                shown["diff_refs"] = Value::Null;
+            }
+            if let Some(pull) = repository.pulls.get_mut(&number) {
+                pull.preparing = pull.preparing.saturating_sub(1);
+            }
+            Done::json(200, shown)
+        }
+        ("GET", ["diffs"]) => {
+            let rows = repository.changed(pull).iter().map(diff).collect();
+            Done::json(200, host.page(rows, &ask.query, 20))
+        }
+        ("GET", ["notes"]) => {
+            let here = repository.comments.iter().filter(|comment| comment.number == number);
+            let mut rows: Vec<Value> = here.map(note).collect();
+            if ask.query.first("sort") != Some("asc") {
+                rows.reverse();
+            }
+            Done::json(200, host.page(rows, &ask.query, 20))
+        }
+        ("POST", ["notes"]) => match ask.body["body"].as_str() {
+            None | Some("") => refuse(400, "400 Bad request - Note {:note=>[\"can't be blank\"]}"),
+            Some(body) => {
+                let made = Comment {
+                    id,
+                    number,
+                    author: ask.user.id,
+                    body: body.to_owned(),
+                };
+                let shown = note(&made);
+                repository.comments.push(made);
+                Done::json(201, shown)
+            }
+        },
+        ("PUT", ["notes", id]) => {
+            let found = repository
+                .comments
+                .iter_mut()
+                .find(|comment| comment.id.to_string() == *id);
+            match (found, ask.body["body"].as_str()) {
+                (None, _) => none("Note"),
+                (Some(_), None) => refuse(400, "body is missing"),
+                (Some(found), Some(body)) => {
+                    body.clone_into(&mut found.body);
+                    Done::json(200, note(found))
+                }
+            }
+        }
+        _ => refuse(404, "404 Not Found"),
+    }
+}
+
+/// A status that is not final is changed, one that is final is followed by another; none goes from a state to the same.
+fn set_status(repository: &mut Repository, ask: &Ask<'_>, sha: &str, id: u64) -> Done {
+    let state = ask.body["state"].as_str().unwrap_or_default();
+    let name = ask.body["name"]
+        .as_str()
+        .or(ask.body["context"].as_str())
+        .unwrap_or("default");
+    let description = ask.body["description"].as_str().unwrap_or_default();
+    if !repository.commits.contains_key(sha) {
+        return none("Commit");
+    }
+    if !STATES.contains(&state) {
+        return Done::json(400, json!({ "error": "state does not have a valid value" }));
+    }
+    if description.chars().count() > 255 {
+        return Done::json(
+            400,
+            json!({ "message": { "description": ["is too long (maximum is 255 characters)"] } }),
+        );
+    }
+    let open = repository.statuses.iter_mut().find(|status| {
+        status.sha == sha && status.context == name && ["pending", "running"].contains(&status.state.as_str())
+    });
+    if let Some(open) = open {
+        if open.state == state {
+            let event = if state == "pending" { "enqueue" } else { "run" };
+            let message = format!(
+                "Cannot transition status via :{event} from :{state} (Reason(s): Status cannot transition via \"{event}\")"
+            );
+            return refuse(400, &message);
+        }
+        state.clone_into(&mut open.state);
+        open.description = ask.body["description"].clone();
+        open.url = ask.body["target_url"].clone();
+        return Done::json(201, status(open));
+    }
+    let made = Status {
+        id,
+        sha: sha.to_owned(),
+        context: name.to_owned(),
+        state: state.to_owned(),
+        description: ask.body["description"].clone(),
+        url: ask.body["target_url"].clone(),
+    };
+    let shown = status(&made);
+    repository.statuses.push(made);
+    Done::json(201, shown)
+}
+
+fn user(id: u64, name: &str) -> Value {
+    json!({ "id": id, "username": name, "name": name, "state": "active" })
+}
+
+fn status(status: &Status) -> Value {
+    json!({
+        "id": status.id, "sha": status.sha, "name": status.context, "status": status.state, "description": status.description,
+        "target_url": status.url, "allow_failure": false,
+    })
+}
+
+pub(super) fn merge_request(path: &str, number: u64, pull: &Pull, changed: usize) -> Value {
+    json!({
+        "id": number, "iid": number, "title": pull.title, "state": if pull.is_open { "opened" } else { "closed" },
+        "draft": pull.draft, "work_in_progress": pull.draft, "source_branch": pull.branch, "target_branch": "main",
+        "labels": pull.labels, "sha": pull.sha, "changes_count": changed.to_string(),
+        "diff_refs": { "base_sha": pull.base_sha, "start_sha": pull.base_sha, "head_sha": pull.sha },
+        "references": { "full": format!("{path}!{number}") },
+    })
+}
+
+fn diff(changed: &Changed) -> Value {
+    let (old, is_new, is_gone, is_renamed) = match &changed.change {
+        Change::Added => (&changed.path, true, false, false),
+        Change::Modified => (&changed.path, false, false, false),
+        Change::Removed => (&changed.path, false, true, false),
+        Change::RenamedFrom(old) => (old, false, false, true),
+    };
+    json!({
+        "old_path": old, "new_path": changed.path, "new_file": is_new, "deleted_file": is_gone, "renamed_file": is_renamed,
+        "diff": "", "collapsed": false, "too_large": false,
+    })
+}
+
+fn note(comment: &Comment) -> Value {
+    json!({ "id": comment.id, "body": comment.body, "author": user(comment.author, "octo-bot"), "system": false })
+}
