@@ -9,10 +9,9 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Exit, out, wire};
+use super::{Exit, out, platforms};
 use crate::config;
 use crate::platform::document_schema::Layer;
-use crate::platform::qualytics;
 
 /// The config file's schema.
 const CONFIG: &str = "config";
@@ -60,11 +59,11 @@ pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
 
 /// Every schema by its name.
 fn schemas() -> BTreeMap<String, Json> {
-    let mut found: BTreeMap<String, Json> = qualytics::document_schemas()
+    let mut found: BTreeMap<String, Json> = platforms::documents()
         .into_iter()
         .map(|schema| (schema.name(), schema.json))
         .collect();
-    found.insert(CONFIG.to_owned(), config::json_schema(&wire::platforms()));
+    found.insert(CONFIG.to_owned(), config::json_schema(&platforms::known()));
     found
 }
 
@@ -111,7 +110,7 @@ fn modelines(folder: &Path, count: usize) -> String {
         folder.display()
     );
     let modeline = |name: &str| format!("# yaml-language-server: $schema={}", file_name(name));
-    for schema in qualytics::document_schemas() {
+    for schema in platforms::documents() {
         let name = schema.name();
         let whose = match schema.layer {
             Layer::Base => format!("a {}", schema.kind),

@@ -7,23 +7,24 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::Kind;
 use driftless_core::policy::{self, Policy, UnknownSecrets};
-use driftless_core::report::Meaning;
+use driftless_core::report::{Failure, Meaning};
 use driftless_core::schema::{Archiving, KindSpec, Schema};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
 
+use super::platforms::{self, BuiltIn, PLATFORMS, Way};
 use super::wire::{self, Access};
-use super::{diagnostics, process_environment};
+use super::{diagnostics, instances, process_environment};
 use crate::config::{dotenv, secret_file};
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::engine::reconcile::{Environment, Memory};
 use crate::engine::windows::Windows;
-use crate::platform::Platform;
+use crate::platform::Gate;
 use crate::platform::http::{Network, Proxy};
-use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
 use crate::source::layers::LayeredSource;
 use crate::variables::Values;
 
@@ -65,25 +66,28 @@ pub(crate) struct InstanceArgs {
     pub(crate) environment: Option<String>,
 
     /// The platform of the instance.
-    #[arg(long, value_enum, default_value_t = PlatformName::Qualytics)]
-    pub(crate) platform: PlatformName,
+    #[arg(long, value_name = "NAME", value_parser = platform(), default_value = PLATFORMS[0].name())]
+    pub(crate) platform: &'static BuiltIn,
 
-    /// The instance; QUALYTICS_URL stands in for it.
+    /// The instance; QUALYTICS_URL stands in for it, for Datafold DATAFOLD_HOST.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// The token; QUALYTICS_TOKEN stands in for it, and is the better place: others can see a command's flags.
+    /// The token; QUALYTICS_TOKEN stands in for it (for Datafold's API key DATAFOLD_API_KEY), and is the better place: others can
+    /// see a command's flags.
     #[arg(long, value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
-    /// The kinds that count: connections, datastores, containers, computed_fields, checks.
+    /// The kinds that count: connections, datastores, containers, computed_fields, checks; for Datafold data_sources, monitors,
+    /// ci_configs.
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) include: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum PlatformName {
-    Qualytics,
+/// Reads the name of a platform of this build.
+pub(crate) fn platform() -> impl TypedValueParser<Value = &'static BuiltIn> {
+    PossibleValuesParser::new(platforms::names())
+        .try_map(|name| platforms::named(&name).ok_or_else(|| format!("there is no platform `{name}`")))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -123,7 +127,11 @@ pub(crate) struct Scope {
 
 /// An instance alone.
 pub(crate) struct Instance {
-    pub(crate) platform: Arc<Qualytics>,
+    pub(crate) platform: &'static BuiltIn,
+    way: Way,
+    gate: Arc<dyn Gate>,
+    /// The target that the config file names; `None`: flags and variables name the instance.
+    target: Option<String>,
     pub(crate) left_out: Vec<Kind>,
     /// What placeholders in files stand for.
     pub(crate) variables: Arc<dyn Values>,
@@ -140,11 +148,11 @@ impl Scope {
             bail!("nothing says what is desired: pass --input DIR, or --config FILE --environment NAME");
         };
         let variables = variables(process)?;
+        let instance = Instance::bare(&args.instance, variables)?;
+        let platform = instance.made(instance.platform.open)?;
         let Instance {
-            platform,
-            left_out,
-            variables,
-        } = Instance::bare(&args.instance, variables)?;
+            left_out, variables, ..
+        } = instance;
         let source = LayeredSource::open(input, &args.overlays)?;
         let (folder, overlays) = source.folders();
         let memory = match &args.store {
@@ -201,7 +209,7 @@ impl Scope {
             }
         };
         let mut environment = wire::one_environment(&config, name, access, &process).await?;
-        environment.left_out = left_out(&args.instance.include)?;
+        environment.left_out = left_out(&args.instance.include, environment.platform.schema())?;
         if let Some(prune) = args.prune {
             environment.policy.prune = prune.policy(environment.platform.schema());
         }
@@ -221,10 +229,14 @@ impl Instance {
                     return Ok(None);
                 }
             };
-            let platform = wire::one_instance(&config, name)?;
+            let target = wire::one_target(&config, name)?;
+            let platform = instances::platform(target)?;
             return Ok(Some(Self {
-                platform: Arc::new(platform),
-                left_out: left_out(&args.include)?,
+                platform,
+                way: instances::way(target)?,
+                gate: Arc::new(Pace::uncounted(instances::limiter(target))),
+                target: Some(instances::named(target)),
+                left_out: left_out(&args.include, (platform.schema)())?,
                 variables: wire::values(&config, name, &process)?,
             }));
         }
@@ -232,7 +244,7 @@ impl Instance {
     }
 
     fn bare(args: &InstanceArgs, variables: BTreeMap<String, String>) -> anyhow::Result<Self> {
-        let PlatformName::Qualytics = args.platform;
+        let platform = args.platform;
         let given = |flag: &Option<String>, variable: &str, option: &str, what: &str| {
             flag.clone()
                 .or_else(|| variables.get(variable).cloned())
@@ -241,11 +253,15 @@ impl Instance {
                     format!("no {what} is given: set {variable} in the environment or in .env, or pass {option}")
                 })
         };
-        let url = given(&args.url, URL_VARIABLE, "--url", "instance")?;
-        let token = Secret::new(given(&args.token, TOKEN_VARIABLE, "--token", "token")?);
-        let gate = Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND)));
-        let platform = Qualytics::new(
-            QualyticsOptions {
+        let url = given(&args.url, platform.url_variable, "--url", "instance")?;
+        let token = Secret::new(given(&args.token, platform.token_variable, "--token", "token")?);
+        // An instance's own token is nobody's description, whichever instance this is about.
+        let own = platforms::PLATFORMS.iter();
+        let own = own.flat_map(|platform| [platform.url_variable, platform.token_variable]);
+        let sensitive = own.map(str::to_owned).collect();
+        Ok(Self {
+            platform,
+            way: Way {
                 url,
                 token,
                 // There is no config file to say it: the command takes it from where it takes the rest.
@@ -254,23 +270,24 @@ impl Instance {
                     ..Network::default()
                 },
             },
-            gate,
-        )
-        .map_err(|failure| {
-            let place = match failure.meaning {
-                Meaning::Unauthorized => format!("{TOKEN_VARIABLE} or --token"),
-                _ => format!("{URL_VARIABLE} or --url"),
-            };
-            wire::failed(failure).context(place)
-        })?;
-        // The instance's own token is nobody's description.
-        let sensitive = BTreeSet::from([URL_VARIABLE.to_owned(), TOKEN_VARIABLE.to_owned()]);
-        Ok(Self {
-            platform: Arc::new(platform),
-            left_out: left_out(&args.include)?,
+            gate: Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND))),
+            target: None,
+            left_out: left_out(&args.include, (platform.schema)())?,
             variables: Arc::new(BareValues {
                 variables: Variables::new(variables, sensitive),
             }),
+        })
+    }
+
+    /// Makes an adapter of the instance; nothing is sent.
+    pub(crate) fn made<T>(&self, make: impl FnOnce(Way, Arc<dyn Gate>) -> Result<T, Failure>) -> anyhow::Result<T> {
+        make(self.way.clone(), self.gate.clone()).map_err(|failure| {
+            let place = match (&self.target, failure.meaning) {
+                (Some(target), _) => target.clone(),
+                (None, Meaning::Unauthorized) => format!("{} or --token", self.platform.token_variable),
+                (None, _) => format!("{} or --url", self.platform.url_variable),
+            };
+            wire::failed(failure).context(place)
         })
     }
 }
@@ -287,9 +304,6 @@ impl Values for BareValues {
     }
 }
 
-const URL_VARIABLE: &str = "QUALYTICS_URL";
-const TOKEN_VARIABLE: &str = "QUALYTICS_TOKEN";
-
 /// The process's variables over those of a `.env` file in the working directory.
 pub(crate) fn variables(process: BTreeMap<String, String>) -> anyhow::Result<BTreeMap<String, String>> {
     let mut variables = match std::fs::read(".env") {
@@ -302,12 +316,13 @@ pub(crate) fn variables(process: BTreeMap<String, String>) -> anyhow::Result<BTr
 }
 
 /// The kinds that an `--include` list leaves out.
-pub(crate) fn left_out(include: &[String]) -> anyhow::Result<Vec<Kind>> {
-    let kinds = qualytics::schema().kinds();
+pub(crate) fn left_out(include: &[String], schema: &dyn Schema) -> anyhow::Result<Vec<Kind>> {
+    let kinds = schema.kinds();
     for word in include {
         if !kinds.iter().any(|spec| spec.include == word.trim()) {
             let known: Vec<_> = kinds.iter().map(|spec| spec.include).collect();
-            bail!("--include does not know `{word}`: it takes {}", known.join(", "));
+            let (platform, known) = (schema.platform(), known.join(", "));
+            bail!("--include does not know `{word}`: for {platform} it takes {known}");
         }
     }
     let left_out = kinds

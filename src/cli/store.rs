@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use driftless_core::key::Kind;
-use driftless_core::schema::Schema as _;
 
-use super::{Exit, diagnostics, out, process_environment, wire};
+use super::{Exit, diagnostics, out, platforms, process_environment, wire};
 use crate::clock::{Clock as _, SystemClock};
-use crate::platform::qualytics;
 use crate::store::sqlite::{Rebuilt, Standing, check_file, rebuild};
 
 /// Which store.
@@ -101,5 +99,9 @@ async fn anew(location: &str) -> anyhow::Result<Exit> {
 
 /// The kinds of this build's platforms.
 fn kinds() -> Vec<Kind> {
-    qualytics::schema().kinds().iter().map(|spec| spec.kind).collect()
+    let known = platforms::known().into_iter();
+    known
+        .flat_map(|platform| platform.kinds)
+        .map(|(kind, _)| kind)
+        .collect()
 }

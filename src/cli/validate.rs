@@ -8,12 +8,13 @@ use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::load::{Layers, load, named};
 use driftless_core::offline::offline;
 use driftless_core::render::count_severity;
+use driftless_core::schema::Schema;
 use driftless_core::substitute::{Secrets, Variables};
 
 use super::diagnostics::{Format, render};
+use super::platforms::{BuiltIn, PLATFORMS};
 use super::{Exit, out, process_environment, scope, wire};
 use crate::config::secret_file;
-use crate::platform::qualytics;
 use crate::source::Source as _;
 use crate::source::layers::LayeredSource;
 
@@ -27,6 +28,11 @@ pub(crate) struct ValidateArgs {
     #[arg(long = "overlay", value_name = "DIR", requires = "dir")]
     overlays: Vec<PathBuf>,
 
+    /// The platform that the folder is for.
+    #[arg(long, value_name = "NAME", value_parser = scope::platform(), default_value = PLATFORMS[0].name(),
+        conflicts_with = "config")]
+    platform: &'static BuiltIn,
+
     /// The config file to check.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -38,7 +44,7 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) async fn run(args: ValidateArgs) -> anyhow::Result<Exit> {
     let (diagnostics, checked) = match (&args.dir, &args.config) {
-        (Some(dir), None) => folder(dir, &args.overlays).await?,
+        (Some(dir), None) => folder(dir, &args.overlays, (args.platform.schema)()).await?,
         (None, Some(path)) => match wire::read_config(path, &process_environment()) {
             Ok(config) => (
                 Vec::new(),
@@ -59,7 +65,11 @@ pub(crate) async fn run(args: ValidateArgs) -> anyhow::Result<Exit> {
     Ok(if errors == 0 { Exit::Done } else { Exit::Error })
 }
 
-async fn folder(dir: &std::path::Path, overlays: &[PathBuf]) -> anyhow::Result<(Vec<Diagnostic>, String)> {
+async fn folder(
+    dir: &std::path::Path,
+    overlays: &[PathBuf],
+    schema: &dyn Schema,
+) -> anyhow::Result<(Vec<Diagnostic>, String)> {
     let source = LayeredSource::open(dir, overlays)?;
     let (base, overlays) = source.folders();
     let tree = source.checkout(&source.head().await?, &[]).await?;
@@ -67,15 +77,15 @@ async fn folder(dir: &std::path::Path, overlays: &[PathBuf]) -> anyhow::Result<(
         base: &base,
         overlays: &overlays,
     };
-    let files = named::files(&tree, &layers, qualytics::schema());
+    let files = named::files(&tree, &layers, schema);
     let variables = Variables::new(
         scope::variables(process_environment())?,
         std::collections::BTreeSet::new(),
     )
     .with_secrets(Secrets::Elsewhere)
     .with_files(secret_file::read_all(&files, |_| Ok(())));
-    let loaded = load(&tree, &layers, &variables, &[], qualytics::schema());
-    let mut diagnostics = offline(&loaded, &tree, &layers, qualytics::schema());
+    let loaded = load(&tree, &layers, &variables, &[], schema);
+    let mut diagnostics = offline(&loaded, &tree, &layers, schema);
     diagnostics.extend(loaded.diagnostics);
     diagnostics.sort();
     let checked = match loaded.desired.documents.len() {

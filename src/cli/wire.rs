@@ -8,21 +8,19 @@ use anyhow::{Context as _, anyhow};
 use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Failure;
-use driftless_core::value::Secret;
 
+use super::instances::{self, limiter};
+use super::platforms;
 use crate::clock::SystemClock;
 use crate::config::{
-    self, Auth, ClientCertificate, Config, EnvironmentConfig, EnvironmentValues, ForcePush, KnownPlatform, Provider,
-    SourceConfig, TargetConfig,
+    self, Auth, Config, EnvironmentConfig, EnvironmentValues, ForcePush, Provider, SourceConfig, TargetConfig,
 };
 use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::lineage::{Branch, Rewriting};
 use crate::engine::metrics::Metrics;
-use crate::engine::pace::{Limiter, LimiterOptions, Pace};
+use crate::engine::pace::{Limiter, Pace};
 use crate::engine::reconcile::{Environment, Memory, introduce};
-use crate::platform::Platform as _;
-use crate::platform::http::{Identity, Network, Proxy, Timeouts};
-use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
+use crate::platform::Platform;
 use crate::server::{self, Webhook};
 use crate::source::git::{self, GitOptions, GitSource, MovedTag, Verify, VerifyMode};
 use crate::source::reference::Reference;
@@ -35,12 +33,7 @@ use crate::variables::Values;
 /// # Errors
 /// All faults of the file.
 pub(crate) fn read_config(path: &Path, process: &BTreeMap<String, String>) -> Result<Config, Vec<Diagnostic>> {
-    config::load(path, process, &platforms())
-}
-
-/// The platforms of this build, as far as the config file names them.
-pub(crate) fn platforms() -> Vec<KnownPlatform> {
-    vec![KnownPlatform::of(qualytics::schema())]
+    config::load(path, process, &platforms::known())
 }
 
 /// A platform's failure as an error of the command line.
@@ -121,7 +114,7 @@ pub(crate) fn assemble(
             metrics.clone(),
             EnvironmentName(environment.name.clone()),
         );
-        let platform = Arc::new(instance(target, gate)?);
+        let platform = instances::open(target, Arc::new(gate))?;
         environments.push(EnvironmentSetup {
             name: EnvironmentName(environment.name.clone()),
             environment: bare_environment(config, environment, process, source, platform)?,
@@ -144,15 +137,14 @@ pub(crate) async fn one_environment(
     access: Access,
     process: &BTreeMap<String, String>,
 ) -> anyhow::Result<Environment> {
-    let address = qualytics::target(&target(config, find(config, name)?)?.url).map_err(failed)?;
+    let here = instances::address(target(config, find(config, name)?)?)?;
     let store = store_for(access, &config.store.url).await?;
     let mut sources: BTreeMap<&str, Arc<GitSource>> = BTreeMap::new();
     let mut environments = Vec::new();
     // Those of the same instance are known to it, as they are in the daemon.
     for environment in &config.environments {
         let target = target(config, environment)?;
-        let is_there = qualytics::target(&target.url).is_ok_and(|other| other == address);
-        if !is_there {
+        if !instances::address(target).is_ok_and(|other| other == here) {
             continue;
         }
         let source = match sources.get(environment.source.as_str()) {
@@ -164,7 +156,7 @@ pub(crate) async fn one_environment(
             }
         };
         sources.insert(&environment.source, source.clone());
-        let platform = Arc::new(instance(target, Pace::uncounted(limiter(target)))?);
+        let platform = instances::open(target, Arc::new(Pace::uncounted(limiter(target))))?;
         let name = EnvironmentName(environment.name.clone());
         environments.push(Environment {
             memory: Some(Memory::new(store.clone(), Some(&name), platform.target())),
@@ -180,10 +172,9 @@ pub(crate) async fn one_environment(
         .with_context(|| format!("there is no environment `{name}` in the config file"))
 }
 
-/// The instance of one environment.
-pub(crate) fn one_instance(config: &Config, name: &str) -> anyhow::Result<Qualytics> {
-    let target = target(config, find(config, name)?)?;
-    instance(target, Pace::uncounted(limiter(target)))
+/// The target of one environment.
+pub(crate) fn one_target<'a>(config: &'a Config, name: &str) -> anyhow::Result<&'a TargetConfig> {
+    target(config, find(config, name)?)
 }
 
 /// What placeholders stand for in one environment.
@@ -229,76 +220,12 @@ fn target<'a>(config: &'a Config, environment: &EnvironmentConfig) -> anyhow::Re
     found.with_context(|| format!("there is no target `{}`", environment.target))
 }
 
-fn limiter(target: &TargetConfig) -> Arc<Limiter> {
-    let concurrency = usize::try_from(target.limits.concurrency).unwrap_or(usize::MAX);
-    Limiter::of(LimiterOptions {
-        name: target.name.clone(),
-        concurrency,
-        per_second: f64::from(target.limits.per_second),
-        ..LimiterOptions::default()
-    })
-}
-
-fn instance(target: &TargetConfig, gate: Pace) -> anyhow::Result<Qualytics> {
-    let options = QualyticsOptions {
-        url: target.url.clone(),
-        token: target.token.clone(),
-        network: network(target)?,
-    };
-    let made = Qualytics::new(options, Arc::new(gate)).map_err(failed);
-    made.with_context(|| format!("the target `{}`", target.name))
-}
-
-/// The way to an instance, as its target says; the process's environment has no part in it.
-fn network(target: &TargetConfig) -> anyhow::Result<Network> {
-    let read = |path: &Path, key: &str| {
-        std::fs::read(path).with_context(|| {
-            format!(
-                "the target `{}`: `{key}`: {} cannot be read by the user that runs driftless",
-                target.name,
-                path.display()
-            )
-        })
-    };
-    let authority = target.ca_file.as_deref().map(|path| read(path, "ca_file"));
-    let identity = match &target.client_certificate {
-        None => None,
-        Some(ClientCertificate { cert_file, key_file }) => {
-            let key = read(key_file, "client_certificate.key_file")?;
-            let key = String::from_utf8(key).map_err(|_| {
-                let name = &target.name;
-                anyhow!("the target `{name}`: `client_certificate.key_file` is no PEM file: convert it to one")
-            })?;
-            Some(Identity {
-                certificates: read(cert_file, "client_certificate.cert_file")?,
-                key: Secret::new(key),
-            })
-        }
-    };
-    Ok(Network {
-        timeouts: Timeouts {
-            connect: target.timeouts.connect.0,
-            read: target.timeouts.read.0,
-            total: target.timeouts.total.0,
-        },
-        authority: authority.transpose()?,
-        identity,
-        proxy: match &target.proxy {
-            None => Proxy::None,
-            Some(proxy) => Proxy::At {
-                url: proxy.url.clone(),
-                credentials: proxy.username.clone().zip(proxy.password.clone()),
-            },
-        },
-    })
-}
-
 fn bare_environment(
     config: &Config,
     environment: &EnvironmentConfig,
     process: &BTreeMap<String, String>,
     source: Arc<dyn Source>,
-    platform: Arc<Qualytics>,
+    platform: Arc<dyn Platform>,
 ) -> anyhow::Result<Environment> {
     Ok(Environment {
         name: None,

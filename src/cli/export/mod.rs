@@ -18,6 +18,7 @@ use driftless_core::substitute::Variables;
 
 use self::folder::{Folder, Target};
 use self::merge::{Outcome, Rewritten, merge};
+use super::platforms::Export;
 use super::progress::Bar;
 use super::scope::{Instance, InstanceArgs};
 use super::{Exit, out, wire};
@@ -56,6 +57,8 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
     let Some(instance) = Instance::open(&args.instance).await? else {
         return Ok(Exit::Error);
     };
+    let Export::Files(open) = instance.platform.export;
+    let platform = instance.made(open)?;
     let bar = Bar::new();
     bar.say("reading");
     let kinds = qualytics::schema().kinds().iter().map(|spec| spec.kind);
@@ -64,7 +67,7 @@ pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
         datastores: args.datastores.clone(),
         kinds,
     };
-    let exported = export(&instance.platform, &options).await;
+    let exported = export(&platform, &options).await;
     bar.finish();
     let Exported {
         mut files,
