@@ -53,7 +53,10 @@ fn the_example_is_read_and_says_what_its_comments_say() {
     let config = load("config/driftless.example.yaml");
     assert_eq!(config.sources.len(), 1);
     assert_eq!(config.targets.len(), 2);
-    assert_eq!(config.webhooks.len(), 1);
+    assert_eq!(config.webhooks.len(), 2);
+    let [forge] = config.forges.as_slice() else {
+        panic!("one forge");
+    };
     let [staging, prod] = config.environments.as_slice() else {
         panic!("two environments");
     };
@@ -64,6 +67,8 @@ fn the_example_is_read_and_says_what_its_comments_say() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let bare = load(file.path().to_str().unwrap());
+    assert_eq!(config.pull_requests, bare.pull_requests);
+    assert_eq!(forge.url(), "https://api.github.com");
     let bare = bare.environments.first().unwrap();
     assert_eq!((staging.mode, staging.adopt), (bare.mode, bare.adopt));
     assert_eq!(staging.drift, bare.drift);

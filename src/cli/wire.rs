@@ -321,10 +321,11 @@ pub(crate) fn webhooks(config: &Config) -> Vec<Webhook> {
             name: webhook.name.clone(),
             provider: match webhook.provider {
                 Provider::Github => server::Provider::GitHub,
+                Provider::Gitlab => server::Provider::GitLab,
                 Provider::GenericHmac => server::Provider::GenericHmac,
             },
             secret: webhook.secret.clone(),
-            sources: webhook.sources.clone(),
+            sources: webhook.sources.clone().unwrap_or_default(),
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use super::fault::Faults;
 
 /// Checks that names are names, are unique, and point at something.
 pub(super) fn names(root: &Node, faults: &mut Faults) {
-    for section in ["sources", "targets", "environments", "webhooks"] {
+    for section in ["sources", "targets", "environments", "forges", "webhooks"] {
         unique(root, section, faults);
     }
     let environments = root.entry("environments").map(|entry| &entry.value.data);
@@ -39,6 +39,10 @@ pub(super) fn names(root: &Node, faults: &mut Faults) {
         }
     }
     for (index, webhook) in items(root, "webhooks").iter().enumerate() {
+        if let Some((name, at)) = text(webhook, "forge") {
+            let label = format!("webhooks[{index}].forge");
+            point(root, (name, at), &label, "forges", faults);
+        }
         if let Some(Data::List(sources)) = webhook.entry("sources").map(|entry| &entry.value.data) {
             for source in sources {
                 if let Data::Scalar(Value::String(name)) = &source.data {
@@ -97,6 +101,7 @@ fn point(root: &Node, (name, at): (&str, Mark), label: &str, section: &str, faul
     if !known.contains(&name) {
         let (code, noun) = match section {
             "targets" => ("unknown_target", "target"),
+            "forges" => ("unknown_forge", "forge"),
             _ => ("unknown_source", "source"),
         };
         faults.unknown_name(

@@ -17,7 +17,7 @@ use super::fault::Faults;
 use super::guards::GuardsConfig;
 use super::section::Item;
 use super::windows::{self, WindowConfig};
-use super::{KnownPlatform, Texts};
+use super::{KnownPlatform, Texts, word};
 use crate::engine::windows::Windows;
 
 /// One item of `environments`.
@@ -194,27 +194,24 @@ fn secret_files_default() -> Vec<String> {
 }
 
 fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "apply" => Ok(Mode::Apply),
-        "observe" => Ok(Mode::Observe),
-        _ => Err(Error::custom("should be `apply` or `observe`")),
-    }
+    Ok(match word::of(deserializer, &["apply", "observe"])? {
+        "observe" => Mode::Observe,
+        _ => Mode::Apply,
+    })
 }
 
 fn adopt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnAdopt, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "apply" => Ok(OnAdopt::Apply),
-        "report" => Ok(OnAdopt::Report),
-        _ => Err(Error::custom("should be `apply` or `report`")),
-    }
+    Ok(match word::of(deserializer, &["apply", "report"])? {
+        "report" => OnAdopt::Report,
+        _ => OnAdopt::Apply,
+    })
 }
 
 fn on_drift<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnDrift, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "correct" => Ok(OnDrift::Correct),
-        "report" => Ok(OnDrift::Report),
-        _ => Err(Error::custom("should be `correct` or `report`")),
-    }
+    Ok(match word::of(deserializer, &["correct", "report"])? {
+        "report" => OnDrift::Report,
+        _ => OnDrift::Correct,
+    })
 }
 
 /// What serde cannot say; makes paths count from `folder` and rules ready.

@@ -9,8 +9,11 @@ mod check;
 pub mod dotenv;
 mod environment;
 mod fault;
+mod forge;
 mod guards;
+mod network;
 mod pem;
+mod pull_requests;
 mod schema;
 mod secret;
 pub mod secret_file;
@@ -24,6 +27,7 @@ mod tree;
 mod variables;
 mod webhook;
 mod windows;
+mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -39,12 +43,16 @@ use driftless_core::yaml::{self, Data, Node};
 pub use self::amount::{Cron, Interval, Share};
 pub use self::auth::Auth;
 pub use self::environment::{DriftConfig, EnvironmentConfig, IgnoreConfig, PruneConfig};
+pub use self::forge::{ForgeConfig, ForgeProvider};
 pub use self::guards::GuardsConfig;
+pub use self::network::{ClientCertificate, ProxyConfig, TimeoutsConfig};
+pub use self::pem::{PemFault, authorities};
+pub use self::pull_requests::{OnConfirmation, PollConfig, PullRequestsConfig};
 pub use self::schema::json_schema;
 pub use self::server::ServerConfig;
 pub use self::source::{ForcePush, SourceConfig, VerifyConfig, VerifyMode};
 pub use self::store::StoreConfig;
-pub use self::target::{ClientCertificate, LimitsConfig, ProxyConfig, TargetConfig, TimeoutsConfig};
+pub use self::target::{LimitsConfig, TargetConfig};
 pub use self::variables::{EnvironmentValues, Texts};
 pub use self::webhook::{Provider, WebhookConfig};
 pub use self::windows::WindowConfig;
@@ -66,9 +74,13 @@ pub struct Config {
     pub targets: Vec<TargetConfig>,
     /// `environments`: what is kept live where. The order decides who owns what two of them declare.
     pub environments: Vec<EnvironmentConfig>,
-    /// `webhooks`: deliveries that make a source be looked at.
+    /// `forges`: where pull requests live.
+    pub forges: Vec<ForgeConfig>,
+    /// `pull_requests`: how patiently their data diffs are orchestrated.
+    pub pull_requests: PullRequestsConfig,
+    /// `webhooks`: deliveries that make a source, or a pull request, be looked at.
     pub webhooks: Vec<WebhookConfig>,
-    /// Names of variables that are used in a target, in credentials or in a webhook: an error in ordinary fields of documents.
+    /// Names of variables that are used in a target, a forge, in credentials or in a webhook: an error in ordinary fields of documents.
     pub sensitive: BTreeSet<String>,
 }
 
@@ -108,6 +120,8 @@ pub struct Surroundings<'a> {
     pub secret_file: fn(&str) -> Result<Secret, FileFault>,
     /// Tells what is wrong with a file or folder of the keys of those who may sign.
     pub signers: fn(&Path) -> Result<(), String>,
+    /// Tells what is wrong with a file of certificate authorities.
+    pub authorities: fn(&Path) -> Result<(), PemFault>,
 }
 
 /// Reads the config file at `path`.
@@ -134,6 +148,7 @@ pub fn load(
         platforms,
         secret_file: secret_file::read,
         signers: |path| Signers::read(&[path.to_owned()]).map(|_| ()),
+        authorities,
     };
     read(&name, &bytes, &around)
 }
@@ -194,12 +209,14 @@ fn without(mut fault: Diagnostic, secrets: &[&str]) -> Diagnostic {
 /// The reader's word for a key that is there twice.
 const DUPLICATE_KEY: &str = "yaml_duplicate_key";
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 9] = [
     "server",
     "store",
     "sources",
     "targets",
     "environments",
+    "forges",
+    "pull_requests",
     "webhooks",
     "notifications",
 ];
@@ -230,6 +247,8 @@ fn sections(
     let mut sources = section::each::<SourceConfig>(root, "sources", faults);
     let mut targets = section::each::<TargetConfig>(root, "targets", faults);
     let mut environments = section::each::<EnvironmentConfig>(root, "environments", faults);
+    let mut forges = section::each::<ForgeConfig>(root, "forges", faults);
+    let pull_requests = section::one::<PullRequestsConfig>(root, "pull_requests", faults);
     let webhooks = section::each::<WebhookConfig>(root, "webhooks", faults);
 
     for item in &mut sources {
@@ -242,8 +261,13 @@ fn sections(
     for item in &mut environments {
         environment::check(item, around.folder, &platforms, faults);
     }
+    for item in &mut forges {
+        forge::check(item, around, faults);
+    }
+    pull_requests::check(pull_requests.as_ref(), faults);
+    let known = webhook::forges(&forges);
     for item in &webhooks {
-        webhook::check(item, faults);
+        webhook::check(item, &known, faults);
     }
     check::names(root, faults);
     check::notifications(root, faults);
@@ -255,6 +279,8 @@ fn sections(
         sources: values(sources),
         targets: values(targets),
         environments: values(environments),
+        forges: values(forges),
+        pull_requests: pull_requests?.value,
         webhooks: values(webhooks),
         sensitive,
     })

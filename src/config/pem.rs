@@ -1,4 +1,7 @@
-//! Whether a file holds a certificate, or a private key, that TLS can use. Nothing of its content is ever quoted.
+//! Whether a file holds certificates, or a private key, that TLS can use. Nothing of its content is ever quoted.
+
+use std::io::ErrorKind;
+use std::path::Path;
 
 use driftless_core::substitute::FileFault;
 use driftless_core::value::Secret;
@@ -6,11 +9,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What is wrong with a file.
-pub(super) struct PemFault {
+#[derive(Debug)]
+pub struct PemFault {
     /// As the end of a sentence that begins with the file's key.
-    pub(super) what: String,
+    pub what: String,
     /// What to do.
-    pub(super) help: &'static str,
+    pub help: &'static str,
 }
 
 /// What is wrong with a file that gives no content; `None` when it is only not there.
@@ -37,6 +41,31 @@ pub(super) fn certificate(content: &Secret) -> Result<(), PemFault> {
         Err(_) => Err(PemFault {
             what: "holds no PEM certificate".to_owned(),
             help: "name a file with `-----BEGIN CERTIFICATE-----` in it, the certificate itself first",
+        }),
+    }
+}
+
+/// Whether the file at `path` holds certificates of authorities: one that is not there is believed by nobody, and TLS is not
+/// tried without it.
+///
+/// # Errors
+/// It cannot be read, or holds none.
+pub fn authorities(path: &Path) -> Result<(), PemFault> {
+    let help = "name a file of PEM certificates that the user that runs driftless may read";
+    let content = std::fs::read(path).map_err(|error| PemFault {
+        what: match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => format!("names no file: there is no {}", path.display()),
+            ErrorKind::IsADirectory => "is no file".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        },
+        help,
+    })?;
+    let mut found = CertificateDer::pem_slice_iter(&content).peekable();
+    match found.peek().is_some() && found.all(|certificate| certificate.is_ok()) {
+        true => Ok(()),
+        false => Err(PemFault {
+            what: "holds no PEM certificate, or one that is damaged".to_owned(),
+            help: "name a file with `-----BEGIN CERTIFICATE-----` in it, one or more",
         }),
     }
 }

@@ -1,10 +1,13 @@
 //! The config file as an editor knows it: its JSON Schema (draft-07). Written by hand, and held to the parser by tests: every key
 //! that the parser knows stands here, and no other.
 
+mod network;
 mod prune;
+mod pull_requests;
 mod restraint;
 mod source;
 mod target;
+mod webhook;
 
 use driftless_core::key::Kind;
 use serde_json::{Map, Value as Json, json};
@@ -40,8 +43,19 @@ pub fn json_schema(platforms: &[KnownPlatform]) -> Json {
                 )),
             ),
             (
+                "forges",
+                or_null(list(
+                    "Where the pull requests live whose data diffs are orchestrated.",
+                    pull_requests::forge(),
+                )),
+            ),
+            ("pull_requests", or_null(pull_requests::pull_requests())),
+            (
                 "webhooks",
-                or_null(list("Deliveries that make the daemon look at once.", webhook())),
+                or_null(list(
+                    "Deliveries that make the daemon look at once.",
+                    webhook::webhook(),
+                )),
             ),
             (
                 "notifications",
@@ -241,31 +255,6 @@ fn ignore(platforms: &[KnownPlatform]) -> Json {
                 some(list(
                     "Dotted paths, with all below them.",
                     json!({ "type": "string", "minLength": 1, "examples": ["tags", "additional_metadata.last_reviewed"] }),
-                )),
-            ),
-        ],
-    )
-}
-
-fn webhook() -> Json {
-    map(
-        "Deliveries to `POST /webhooks/{name}`. Their payload is only ever a reason to look.",
-        &["name", "provider", "secret", "sources"],
-        [
-            ("name", name("The last part of the address.")),
-            (
-                "provider",
-                choice(
-                    "`github` checks `X-Hub-Signature-256`; `generic-hmac` an HMAC-SHA256 over the body, as `X-Signature: sha256=…`.",
-                    &["github", "generic-hmac"],
-                ),
-            ),
-            ("secret", secret("What deliveries are signed with.")),
-            (
-                "sources",
-                some(list(
-                    "The sources that a delivery wakes, at least one.",
-                    text("The name of a source."),
                 )),
             ),
         ],

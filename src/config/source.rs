@@ -6,11 +6,11 @@ use std::time::Duration;
 use driftless_core::key::Revision;
 use serde::Deserialize;
 
-use super::Surroundings;
 use super::amount::{Cron, Interval};
 use super::auth::Auth;
 use super::fault::Faults;
 use super::section::Item;
+use super::{Surroundings, network};
 use crate::engine::schedule::Schedule;
 use crate::source::reference::{Range, Reference};
 
@@ -123,9 +123,6 @@ pub(super) fn check(item: &mut Item<'_, SourceConfig>, around: &Surroundings<'_>
     for path in source.verify.iter_mut().flat_map(|verify| &mut verify.keys) {
         *path = folder.join(&path);
     }
-    if let Some(path) = &mut source.ca_file {
-        *path = folder.join(&path);
-    }
     if let Some(Auth::Ssh { key, known_hosts }) = &mut source.auth {
         *key = folder.join(&key);
         *known_hosts = folder.join(&known_hosts);
@@ -133,6 +130,7 @@ pub(super) fn check(item: &mut Item<'_, SourceConfig>, around: &Surroundings<'_>
     if scheme(&source.url) == "file" && !source.url.contains("://") && !source.url.trim().is_empty() {
         source.url = folder.join(&source.url).display().to_string();
     }
+    network::check_authorities(item, |source| source.ca_file.as_mut(), around, faults);
     let item = &*item;
     let source = &item.value;
     if source.interval.is_some() && source.schedule.is_some() {

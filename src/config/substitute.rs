@@ -104,7 +104,7 @@ fn is_hidden(path: &[String]) -> bool {
 /// Whether a path (keys only, without places in lists) lies where credentials are: there every variable counts as one.
 fn holds_secrets(path: &[String]) -> bool {
     match path {
-        [section, ..] if section == "targets" || section == "webhooks" || section == "notifications" => true,
+        [section, ..] if ["targets", "forges", "webhooks", "notifications"].contains(&section.as_str()) => true,
         [section, key, ..] => (section == "sources" && key == "auth") || (section == "server" && key == "token"),
         _ => false,
     }
@@ -222,6 +222,7 @@ mod tests {
             platforms: &[],
             secret_file: |_| Err(driftless_core::substitute::FileFault::Absent),
             signers: |_| Ok(()),
+            authorities: |_| Ok(()),
         };
         let out = node(&node_of_text, &around, &mut faults).root.to_value();
         let codes = faults.finish().iter().map(|fault| fault.code).collect();

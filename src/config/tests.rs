@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod environments;
 mod faults;
+mod pull_requests;
 mod references;
 mod secrets;
 mod targets;
@@ -36,6 +38,7 @@ fn process() -> BTreeMap<String, String> {
         ("PROD_URL", "https://acme.example.com/api"),
         ("PROD_TOKEN", "prod-secret\n"),
         ("WEBHOOK_SECRET", "hook-secret"),
+        ("FORGE_TOKEN", "forge-secret"),
         ("PROXY_PASSWORD", "proxy-secret"),
         ("WIDE", "8"),
         ("DB_PASSWORD", "db-secret"),
@@ -66,6 +69,10 @@ fn read_text(text: &str) -> Result<Config, Vec<Diagnostic>> {
         signers: |path| match path.to_str() {
             Some("/etc/driftless/signers" | "/keys/release.asc") => Ok(()),
             _ => Err(format!("there is no {}", path.display())),
+        },
+        authorities: |path| match path.to_str() {
+            Some("/etc/driftless/ca.pem" | "/etc/ssl/acme.pem") => Ok(()),
+            _ => authorities(path),
         },
     };
     read("driftless.yaml", text.as_bytes(), &around)
@@ -126,8 +133,24 @@ environments:
     guards: { delete_share: 5%, update_share: "100%", from: 0, delete_max: "${WIDE}", update_max: 20 }
     windows: [{ deny: "0 18 * * 5", duration: 62h, timezone: Europe/Berlin }, { allow: "@daily", duration: 1d }]
     ignore: [{ kind: check, key: "warehouse-*/**", fields: [tags, properties.min] }]
+forges:
+  - name: github
+    provider: github
+    url: https://github.example.com/api/v3
+    token: "${FORGE_TOKEN}"
+    ca_file: ca.pem
+    timeouts: { connect: 5s, read: 30s, total: 10m }
+    proxy: { url: "http://proxy.example.com:3128", username: robot, password: "${PROXY_PASSWORD}" }
+  - { name: gitlab, provider: gitlab, token: "${FORGE_TOKEN}" }
+pull_requests:
+  concurrency: "${WIDE}"
+  wait_for_run: 90s
+  timeout: 2h
+  poll: { from: 1s, to: 1m }
+  on_confirmation: failure
 webhooks:
-  - { name: github, provider: github, secret: "${WEBHOOK_SECRET}", sources: [dq-config] }
+  - { name: github, provider: github, secret: "${WEBHOOK_SECRET}", sources: [dq-config], forge: github }
+  - { name: gitlab, provider: gitlab, secret: "${WEBHOOK_SECRET}", forge: gitlab }
   - { name: other, provider: generic-hmac, secret: "${WEBHOOK_SECRET}", sources: [dq-config, by-schedule] }
 notifications: []
 "#;
@@ -232,12 +255,52 @@ fn every_key_is_read() {
     assert!(policy.ignore[0].covers(&key, &FieldPath::dotted("properties.min")));
     assert!(!policy.ignore[0].covers(&key, &FieldPath::dotted("properties.max")));
 
-    assert_eq!(config.webhooks[1].provider, Provider::GenericHmac);
+    let [github, gitlab] = config.forges.as_slice() else {
+        panic!("two forges");
+    };
+    assert_eq!(
+        (github.provider, github.url()),
+        (ForgeProvider::Github, "https://github.example.com/api/v3")
+    );
+    assert_eq!(
+        (gitlab.provider, gitlab.url()),
+        (ForgeProvider::Gitlab, "https://gitlab.com")
+    );
+    assert_eq!(github.token, Secret::new("forge-secret"));
+    assert_eq!(github.ca_file.as_deref(), Some(Path::new("/etc/driftless/ca.pem")));
+    assert_eq!((github.timeouts, &github.proxy), (target.timeouts, &target.proxy));
+    assert_eq!((gitlab.timeouts, &gitlab.proxy), (TimeoutsConfig::default(), &None));
+    let seconds = |seconds| Interval(Duration::from_secs(seconds));
+    let patience = PullRequestsConfig {
+        concurrency: 8,
+        wait_for_run: seconds(90),
+        timeout: seconds(7200),
+        poll: PollConfig {
+            from: seconds(1),
+            to: seconds(60),
+        },
+        on_confirmation: OnConfirmation::Failure,
+    };
+    assert_eq!(config.pull_requests, patience);
+
+    let [pushes, pull_requests, other] = config.webhooks.as_slice() else {
+        panic!("three webhooks");
+    };
+    assert_eq!(
+        (pushes.provider, pushes.forge.as_deref()),
+        (Provider::Github, Some("github"))
+    );
+    assert_eq!(
+        (pull_requests.provider, &pull_requests.sources),
+        (Provider::Gitlab, &None)
+    );
+    assert_eq!((other.provider, &other.forge), (Provider::GenericHmac, &None));
     let sensitive: Vec<&str> = config.sensitive.iter().map(String::as_str).collect();
     assert_eq!(
         sensitive,
         [
             "API_TOKEN",
+            "FORGE_TOKEN",
             "GIT_TOKEN",
             "PASSED_ON",
             "PROD_TOKEN",
@@ -247,14 +310,6 @@ fn every_key_is_read() {
             "WIDE"
         ]
     );
-}
-
-#[test]
-fn a_config_never_prints_a_secret() {
-    let printed = format!("{:?}", read_text(EVERY_KEY).unwrap());
-    for secret in ["api-secret", "git-secret", "prod-secret", "hook-secret", "proxy-secret"] {
-        assert!(!printed.contains(secret), "{secret}");
-    }
 }
 
 /// The least that is a config, to which a test adds one fault.
@@ -296,6 +351,16 @@ fn defaults_are_those_of_the_documentation() {
     let TimeoutsConfig { connect, read, total } = config.targets[0].timeouts;
     assert_eq!([connect, read, total].map(|time| time.0.as_secs()), [10, 60, 300]);
     assert_eq!(config.targets[0].proxy, None);
+    let PullRequestsConfig {
+        concurrency,
+        wait_for_run,
+        timeout,
+        poll,
+        on_confirmation,
+    } = config.pull_requests;
+    let times = [wait_for_run, timeout, poll.from, poll.to].map(|time| time.0.as_secs());
+    assert_eq!((concurrency, times), (4, [120, 3600, 3, 30]));
+    assert_eq!(on_confirmation, OnConfirmation::Pending);
     let policy = config.environments[0].policy();
     assert_eq!(
         (policy.mode, policy.drift, policy.adopt),
@@ -304,109 +369,9 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(config.environments[0].drift.interval.0, Duration::from_secs(600));
     assert_eq!(config.environments[0].path, "");
     assert!(
-        read_text(&least("server:\nstore:", "", "", "")).is_ok(),
+        read_text(&least("server:\nstore:\npull_requests:\nforges:", "", "", "")).is_ok(),
         "an empty section has its defaults"
     );
-}
-
-#[test]
-fn variables_come_from_the_config_then_the_files_then_the_process() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.env"), "DB_HOST=a\nDB_USER=a\nREGION=a\n").unwrap();
-    std::fs::write(folder.path().join("b.env"), "DB_USER=b\n").unwrap();
-    let text = least(
-        "",
-        "",
-        "",
-        "    variables: { REGION: eu }\n    env_files: [a.env, b.env]\n    env_passthrough: ['DB_*']",
-    );
-    let mut process = process();
-    process.insert("DB_HOST".to_owned(), "process".to_owned());
-    let around = Surroundings {
-        folder: folder.path(),
-        process: &process,
-        platforms: &platforms(),
-        secret_file: |_| Err(FileFault::Absent),
-        signers: |_| Ok(()),
-    };
-    let config = read("c.yaml", text.as_bytes(), &around).unwrap();
-    let expected = [
-        ("DB_HOST", "a"),
-        ("DB_PASSWORD", "db-secret"),
-        ("DB_USER", "b"),
-        ("REGION", "eu"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    assert_eq!(
-        super::variables::variables(&config.environments[0], &process).unwrap(),
-        expected.into()
-    );
-
-    std::fs::write(folder.path().join("a.env"), "hunter2\n").unwrap();
-    std::fs::remove_file(folder.path().join("b.env")).unwrap();
-    let faults = super::variables::variables(&config.environments[0], &process).unwrap_err();
-    let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
-    assert_eq!(codes, ["env_file", "env_file_unreadable"]);
-    assert!(faults[0].place.as_ref().unwrap().file.ends_with("a.env"));
-}
-
-#[test]
-fn an_environment_says_which_files_its_documents_may_name() {
-    let allowed = |line: &str| {
-        let config = read_text(&least("", "", "", line)).unwrap();
-        let environment = config.environments[0].clone();
-        move |path: &str| environment.allows_file(path).is_ok()
-    };
-    let by_default = allowed("");
-    for (path, expected) in [
-        ("/run/secrets/a", true),
-        ("/run/secrets/a/b", true),
-        ("/run/secrets/..data/b", true),
-        ("/run/secrets", false),
-        ("/run/secretsx/a", false),
-        ("/etc/shadow", false),
-        ("/proc/self/environ", false),
-        ("/x/run/secrets/a", false),
-    ] {
-        assert_eq!(by_default(path), expected, "{path}");
-    }
-    let said = allowed("    secret_files: [/vault/*.key, '/deep/**/token']");
-    for (path, expected) in [
-        ("/vault/a.key", true),
-        ("/vault/below/a.key", false),
-        ("/deep/token", true),
-        ("/deep/a/b/token", true),
-        ("/run/secrets/a", false),
-    ] {
-        assert_eq!(said(path), expected, "{path}");
-    }
-    assert!(!allowed("    secret_files: []")("/run/secrets/a"));
-
-    let text = least("", "", "", "    secret_files: [/ok, relative/*, '/open[']");
-    let faults = read_text(&text).unwrap_err();
-    let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
-    assert_eq!(codes, ["bad_value", "bad_value"]);
-    let config = read_text(&least("", "", "", "")).unwrap();
-    let fault = config.environments[0].allows_file("/etc/shadow").unwrap_err();
-    let FileFault::NotAllowed { key } = fault else {
-        panic!("{fault:?}")
-    };
-    assert!(key.contains("`secret_files` of the environment `prod`"), "{key}");
-}
-
-#[test]
-fn an_environment_says_in_which_kinds_placeholders_are_replaced() {
-    let kinds =
-        |line: &str| read_text(&least("", "", "", line)).map(|config| config.environments[0].substituted_kinds());
-    assert_eq!(kinds("").unwrap(), None);
-    assert_eq!(
-        kinds("    substitute: [connections, checks]").unwrap(),
-        Some(vec![Kind("connection"), CHECK])
-    );
-    assert_eq!(kinds("    substitute: []").unwrap(), Some(Vec::new()));
-    let faults = kinds("    substitute: [checks, check]").unwrap_err();
-    assert_eq!((faults.len(), faults[0].code), (1, "unknown_kind"));
-    assert!(faults[0].help.as_ref().unwrap().contains("`checks`"));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::word;
+
 /// A node to be read.
 #[derive(Clone, Copy)]
 pub(super) struct Tree<'de>(pub(super) &'de Node);
@@ -59,12 +61,14 @@ impl<'de> Deserializer<'de> for Tree<'de> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        words: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         match &self.0.data {
             Data::Scalar(Value::String(text)) => visitor.visit_enum(text.as_str().into_deserializer()),
-            Data::Scalar(_) | Data::List(_) | Data::Map(_) => Err(Error::custom("should be text: put it in quotes")),
+            Data::Scalar(_) | Data::List(_) | Data::Map(_) => {
+                Err(Error::custom(format!("should be {}", word::listed(words))))
+            }
         }
     }
 

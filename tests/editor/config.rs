@@ -36,7 +36,16 @@ fn whole() -> Json {
             "guards": { "from": 10 }, "windows": [{ "deny": "0 18 * * 5", "duration": "62h" }],
             "ignore": [{ "kind": "check", "key": "a/**", "fields": ["tags"] }],
         }],
-        "webhooks": [{ "name": "w", "provider": "github", "secret": "s", "sources": ["s"] }],
+        "forges": [{
+            "name": "f", "provider": "github", "url": "https://api.github.com", "token": "t",
+            "timeouts": { "connect": "5s", "read": "30s", "total": "2m" },
+            "proxy": { "url": "http://proxy.example.com:3128", "username": "u", "password": "p" },
+        }],
+        "pull_requests": {
+            "concurrency": 4, "wait_for_run": "2m", "timeout": "60m", "poll": { "from": "3s", "to": "30s" },
+            "on_confirmation": "pending",
+        },
+        "webhooks": [{ "name": "w", "provider": "github", "secret": "s", "sources": ["s"], "forge": "f" }],
         "notifications": [],
     })
 }
@@ -49,6 +58,7 @@ fn faults(config: &Json) -> Vec<Diagnostic> {
         platforms: &known,
         secret_file: |_| Err(FileFault::Absent),
         signers: |_| Ok(()),
+        authorities: |_| Ok(()),
     };
     read("driftless.yaml", config.to_string().as_bytes(), &around)
         .err()
@@ -113,6 +123,10 @@ fn the_schema_has_the_keys_of_the_parser_and_no_other() {
         "/environments/0/ignore/0",
         "/environments/0/guards",
         "/environments/0/windows/0",
+        "/forges/0/timeouts",
+        "/forges/0/proxy",
+        "/pull_requests/poll",
+        "/webhooks/0",
     ] {
         assert!(places.contains(at), "{at} of {places:?}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{choice, default, duration, example, map, name, number, or_null, secret, text};
+use super::{choice, default, example, map, name, network, number, secret, text};
 use crate::config::KnownPlatform;
 
 pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
@@ -17,10 +17,16 @@ pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
                 "url",
                 example(
                     "https://acme.qualytics.io",
-                    text("The instance's address, without credentials in it; `/api` is added where it is missing."),
+                    text(
+                        "The instance's address, without credentials in it. Qualytics: `/api` is added where it is missing. \
+                         Datafold: `https://app.datafold.com`, or that of a deployment of one's own.",
+                    ),
                 ),
             ),
-            ("token", secret("The token of a service user.")),
+            (
+                "token",
+                secret("Qualytics: the token of a service user. Datafold: an API key."),
+            ),
             (
                 "limits",
                 map(
@@ -35,64 +41,10 @@ pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
                     ],
                 ),
             ),
-            (
-                "ca_file",
-                or_null(text(
-                    "A PEM file of certificate authorities to believe besides the system's.",
-                )),
-            ),
-            ("timeouts", timeouts()),
-            (
-                "client_certificate",
-                or_null(map(
-                    "The certificate that is shown to the instance.",
-                    &["cert_file", "key_file"],
-                    [
-                        (
-                            "cert_file",
-                            text("A PEM file: the certificate, and after it those that vouch for it."),
-                        ),
-                        ("key_file", text("A PEM file: its private key, unencrypted.")),
-                    ],
-                )),
-            ),
-            ("proxy", or_null(proxy())),
-        ],
-    )
-}
-
-fn timeouts() -> Json {
-    map(
-        "How long requests may take. Each is at least as long as the one before it.",
-        &[],
-        [
-            ("connect", default("10s", duration("Until the connection stands."))),
-            (
-                "read",
-                default(
-                    "60s",
-                    duration("Until the answer begins, and between two pieces of it."),
-                ),
-            ),
-            ("total", default("5m", duration("From sending to the last byte."))),
-        ],
-    )
-}
-
-fn proxy() -> Json {
-    map(
-        "The HTTP proxy that passes all requests on. Without it none does, whatever the daemon's environment says.",
-        &["url"],
-        [
-            (
-                "url",
-                example(
-                    "http://proxy.example.com:3128",
-                    text("Its address, `http://` or `https://`, without credentials in it."),
-                ),
-            ),
-            ("username", or_null(text("The name for it. Together with `password`."))),
-            ("password", secret("The password for it.")),
+            ("ca_file", network::ca_file()),
+            ("timeouts", network::timeouts()),
+            ("client_certificate", network::client_certificate()),
+            ("proxy", network::proxy()),
         ],
     )
 }

@@ -10,7 +10,11 @@ fn a_source_watches_one_thing_and_verifies_it_with_keys_that_are_there() {
     for (text, expected) in [
         (
             source("force_push: no"),
-            "5:17: error[bad_value]: `sources[0].force_push` should be text: put it in quotes",
+            "5:17: error[bad_value]: `sources[0].force_push` should be `allow` or `refuse`",
+        ),
+        (
+            source("force_push: true"),
+            "5:17: error[bad_value]: `sources[0].force_push` should be `allow` or `refuse`",
         ),
         (
             source("force_push: never"),

@@ -1,6 +1,22 @@
-//! Where a credential may stand, and that no fault shows one.
+//! Credentials: where they may stand, and that nothing shows them.
 
+use super::faults::shown;
 use super::*;
+
+#[test]
+fn a_config_never_prints_a_secret() {
+    let printed = format!("{:?}", read_text(EVERY_KEY).unwrap());
+    for secret in [
+        "api-secret",
+        "git-secret",
+        "prod-secret",
+        "hook-secret",
+        "proxy-secret",
+        "forge-secret",
+    ] {
+        assert!(!printed.contains(secret), "{secret}");
+    }
+}
 
 #[test]
 fn a_credential_may_be_in_a_file_and_is_a_secret_wherever_it_is_handed_on() {
@@ -10,6 +26,7 @@ fn a_credential_may_be_in_a_file_and_is_a_secret_wherever_it_is_handed_on() {
         .replace("${PROD_TOKEN}\"\n", &format!("{from_file}\"\n"))
         .replace("${GIT_TOKEN}", from_file)
         .replace("${WEBHOOK_SECRET}", from_file)
+        .replace("${FORGE_TOKEN}", from_file)
         .replace("x${PROD_TOKEN}", from_file);
     let config = read_text(&text).unwrap();
     let secret = Secret::new("file-secret");
@@ -17,6 +34,7 @@ fn a_credential_may_be_in_a_file_and_is_a_secret_wherever_it_is_handed_on() {
     assert_eq!(config.targets[0].token, secret);
     assert_eq!(config.sources[0].auth, Some(Auth::Token(secret.clone())));
     assert_eq!(config.webhooks[0].secret, secret);
+    assert_eq!(config.forges[0].token, secret);
     assert_eq!(config.environments[0].variables.0["PASSED_ON"], "file-secret\n");
     assert!(config.sensitive.contains("PASSED_ON"), "{:?}", config.sensitive);
     assert!(!config.sensitive.contains("REGION"));
@@ -37,6 +55,11 @@ fn the_variable_of_a_credential_stands_nowhere_else_and_no_fault_quotes_its_valu
             "hook-secret",
         ),
         ("listen: \"0.0.0.0:9090\"", "listen: \"${API_TOKEN}\"", "api-secret"),
+        (
+            "https://github.example.com/api/v3",
+            "\"https://github.example.com/${FORGE_TOKEN}\"",
+            "forge-secret",
+        ),
     ] {
         assert!(EVERY_KEY.contains(from), "{from}");
         let faults = read_text(&EVERY_KEY.replacen(from, to, 1)).unwrap_err();
@@ -75,5 +98,38 @@ fn a_file_is_not_named_where_its_content_would_be_shown_and_no_fault_quotes_it()
             )),
             "{to}: {faults:?}"
         );
+    }
+}
+
+#[test]
+fn no_fault_quotes_a_value_that_came_from_a_variable() {
+    let text = r#"
+server: { listen: "${API_TOKEN}" }
+store: { url: "x${API_TOKEN}://" }
+sources:
+  - { name: git, url: "ftp://${GIT_TOKEN}", interval: "${GIT_TOKEN}", auth: "${GIT_TOKEN}" }
+targets:
+  - { name: live, platform: qualytics, url: "${PROD_TOKEN}", token: ["${PROD_TOKEN}"], limits: { concurrency: "${PROD_TOKEN}" } }
+environments:
+  - { name: prod, source: git, target: live, mode: "${DB_PASSWORD}", drift: { interval: "${DB_PASSWORD}" }, ignore: [{ key: "[${DB_PASSWORD}", fields: [x] }] }
+  - { name: other, source: "x${PROD_TOKEN}", target: "x${WEBHOOK_SECRET}" }
+forges:
+  - { name: forge, provider: "${FORGE_TOKEN}", url: "ftp://${FORGE_TOKEN}", token: ["${FORGE_TOKEN}"] }
+pull_requests: { on_confirmation: "${FORGE_TOKEN}" }
+webhooks:
+  - { name: hook, provider: "${WEBHOOK_SECRET}", secret: {a: "${WEBHOOK_SECRET}"}, sources: [git] }
+"#;
+    let shown = shown(text);
+    assert!(shown.len() >= 12, "{shown:#?}");
+    let all = shown.join("\n");
+    for secret in [
+        "api-secret",
+        "git-secret",
+        "prod-secret",
+        "hook-secret",
+        "db-secret",
+        "forge-secret",
+    ] {
+        assert!(!all.contains(secret), "{all}");
     }
 }

@@ -93,3 +93,45 @@ fn a_client_certificate_is_looked_into_where_it_is_there_and_may_be_elsewhere() 
         assert_eq!(target.client_certificate.as_ref().unwrap().key_file, Path::new(key));
     }
 }
+
+#[test]
+fn certificate_authorities_are_looked_into_and_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let one = file("one.pem", PEM_CERTIFICATE);
+    // More than a secret may have: the system's own list is some 200 KiB.
+    let many = file("many.pem", &PEM_CERTIFICATE.repeat(4000));
+    let (key, empty) = (file("key.pem", PEM_KEY), file("empty.pem", ""));
+    let (absent, is_folder) = ("/nowhere/ca.pem".to_owned(), folder.path().display().to_string());
+    let texts = |path: &str| {
+        let line = format!("    ca_file: {path}");
+        [
+            ("sources[0]", "5:14", least("", &line, "", "")),
+            ("targets[0]", "11:14", least("", "", &line, "")),
+        ]
+    };
+    for path in [one, many] {
+        for (whose, _, text) in texts(&path) {
+            assert!(read_text(&text).is_ok(), "{whose}: {path}");
+        }
+    }
+    for (path, expected) in [
+        (key, "holds no PEM certificate"),
+        (empty, "holds no PEM certificate"),
+        (absent, "names no file: there is no /nowhere/ca.pem"),
+        (is_folder, "is no file"),
+    ] {
+        for (whose, at, text) in texts(&path) {
+            let shown = super::faults::shown(&text);
+            let expected = format!("driftless.yaml:{at}: error[bad_certificate]: `{whose}.ca_file` {expected}");
+            assert!(
+                matches!(shown.as_slice(), [one] if one.starts_with(&expected)),
+                "{expected}: {shown:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `pull_requests`: how patiently the data diffs of pull requests are orchestrated.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::Deserializer;
+
+use super::amount::{self, Interval};
+use super::fault::Faults;
+use super::section::Item;
+use super::word;
+
+/// The section `pull_requests`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PullRequestsConfig {
+    /// Pull requests that are orchestrated at the same time, from 1. Default: 4.
+    #[serde(deserialize_with = "amount::positive")]
+    pub concurrency: u32,
+    /// How long the platform's own run for a head commit is waited for. Default: `2m`.
+    pub wait_for_run: Interval,
+    /// How long one head commit may take in all; at least as long as `wait_for_run`. Default: `60m`.
+    pub timeout: Interval,
+    /// How often the platform is asked how a run is doing.
+    pub poll: PollConfig,
+    /// What the commit's status is while a person must confirm the run at the platform: `pending` or `failure`. Default: `pending`.
+    #[serde(deserialize_with = "on_confirmation")]
+    pub on_confirmation: OnConfirmation,
+}
+
+impl Default for PullRequestsConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            wait_for_run: Interval(Duration::from_secs(120)),
+            timeout: Interval(Duration::from_secs(3600)),
+            poll: PollConfig::default(),
+            on_confirmation: OnConfirmation::Pending,
+        }
+    }
+}
+
+/// `pull_requests.poll`: the time between two questions grows from the one to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PollConfig {
+    /// Before the second question. Default: `3s`.
+    pub from: Interval,
+    /// At the longest; not shorter than `from`. Default: `30s`.
+    pub to: Interval,
+}
+
+impl Default for PollConfig {
+    fn default() -> Self {
+        Self {
+            from: Interval(Duration::from_secs(3)),
+            to: Interval(Duration::from_secs(30)),
+        }
+    }
+}
+
+/// What a commit's status is while a run waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConfirmation {
+    /// Not known yet, until the time is over.
+    Pending,
+    /// Bad, at once.
+    Failure,
+}
+
+fn on_confirmation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OnConfirmation, D::Error> {
+    Ok(match word::of(deserializer, &["pending", "failure"])? {
+        "failure" => OnConfirmation::Failure,
+        _ => OnConfirmation::Pending,
+    })
+}
+
+/// What serde cannot say.
+pub(super) fn check(section: Option<&Item<'_, PullRequestsConfig>>, faults: &mut Faults) {
+    let Some(item) = section else { return };
+    let PullRequestsConfig {
+        wait_for_run,
+        timeout,
+        poll: PollConfig { from, to },
+        ..
+    } = item.value;
+    if timeout < wait_for_run && item.is_sound(&["wait_for_run"]) {
+        let help = format!("make it {} at least", humantime::format_duration(wait_for_run.0));
+        let what = "is shorter than `wait_for_run`, which is a part of it";
+        item.fault(faults, &["timeout"], "bad_value", what, &help);
+    }
+    if to < from && item.is_sound(&["poll", "from"]) {
+        let help = format!("make it {} at least", humantime::format_duration(from.0));
+        item.fault(faults, &["poll", "to"], "bad_value", "is shorter than `from`", &help);
+    }
+}
