@@ -174,24 +174,33 @@ async fn the_sandbox_says_how_to_use_it_and_ends_when_asked() {
     use tokio::io::{AsyncBufReadExt as _, BufReader};
     let rig = Rig::empty().await;
     rig.write("seed.json", super::seed().to_string());
-    let mut command = rig.bare(&["sandbox", "--listen", "127.0.0.1:0", "--seed", "seed.json"]);
+    let data_source = serde_json::json!({"data_sources": [{"id": 7, "name": "Warehouse", "type": "duckdb"}]});
+    rig.write("datafold.json", data_source.to_string());
+    let anywhere = ["sandbox", "--listen", "127.0.0.1:0", "--datafold-listen", "127.0.0.1:0"];
+    let seeded = ["--seed", "seed.json", "--datafold-seed", "datafold.json"];
+    let mut command = rig.bare(&[&anywhere[..], &seeded].concat());
     command.stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut url, mut token) = (None, None);
-    while url.is_none() || token.is_none() {
+    let mut said = std::collections::BTreeMap::new();
+    while said.len() < 4 {
         let line = tokio::time::timeout(PATIENCE, lines.next_line())
             .await
             .unwrap()
             .unwrap()
             .unwrap();
-        url = url.or(line.trim().strip_prefix("export QUALYTICS_URL=").map(str::to_owned));
-        token = token.or(line.trim().strip_prefix("export QUALYTICS_TOKEN=").map(str::to_owned));
+        if let Some((name, value)) = line.trim().strip_prefix("export ").and_then(|set| set.split_once('=')) {
+            said.insert(name.to_owned(), value.to_owned());
+        }
     }
     let mut plan = rig.command(&["plan", "--input", "cfg"]);
-    plan.env("QUALYTICS_URL", url.unwrap())
-        .env("QUALYTICS_TOKEN", token.unwrap());
+    plan.env("QUALYTICS_URL", &said["QUALYTICS_URL"])
+        .env("QUALYTICS_TOKEN", &said["QUALYTICS_TOKEN"]);
     Ran::of(plan).await.exits(0).shows(&["7 in sync"]);
+    let asked = rig.client.get(format!("{}/api/v1/data_sources", said["DATAFOLD_HOST"]));
+    let asked = asked.header("Authorization", format!("Key {}", said["DATAFOLD_API_KEY"]));
+    let answer = asked.send().await.unwrap().text().await.unwrap();
+    assert!(answer.contains("Warehouse"), "{answer}");
     let id = child.id().unwrap().to_string();
     assert!(
         std::process::Command::new("kill")
@@ -212,10 +221,18 @@ async fn the_sandbox_says_how_to_use_it_and_ends_when_asked() {
         "bad.json",
         "{\"datastores\": [{\"name\": \"x\", \"connection_name\": \"nowhere\"}]}",
     );
-    let ran = rig
-        .run(&["sandbox", "--listen", "127.0.0.1:0", "--seed", "bad.json"])
-        .await;
+    let ran = rig.run(&[&anywhere[..], &["--seed", "bad.json"]].concat()).await;
     ran.exits(1).says(&["datastores[0]", "nowhere"]);
+    let ran = rig
+        .run(&[&anywhere[..], &["--datafold-seed", "bad.json"]].concat())
+        .await;
+    ran.exits(1).says(&["datastores"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    rig.run(&["sandbox", "--listen", "127.0.0.1:0", "--datafold-listen", &address])
+        .await
+        .exits(1)
+        .says(&["cannot listen on", &address, "--datafold-listen"]);
 }
 
 #[tokio::test]
