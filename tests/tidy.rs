@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "ci/",
         &[
             "ci",
+            "engine::backoff",
             "forge",
             "platform",
             "source",
@@ -47,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store/audit", &[]),
     ("store/drifts.rs", &[]),
     ("store/facts.rs", &["store"]),
+    ("store/pull_runs.rs", &[]),
     ("store/sqlite", &["store", "codec"]),
     (
         "engine/",

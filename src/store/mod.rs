@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod drifts;
 pub mod facts;
+pub mod pull_runs;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use driftless_core::schema::Schema;
 
 use self::audit::Note;
 use self::drifts::DriftRecord;
+use self::pull_runs::{PullRun, PullRunsOf};
 
 /// What outlives the process.
 #[async_trait]
@@ -107,6 +109,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store cannot be written.
     async fn put_drifts(&self, environment: &EnvironmentName, records: &[DriftRecord]) -> Result<(), StoreError>;
+
+    /// Adds the run of a pull request, or replaces the one of that key: committed when this returns. Old ones that have ended go
+    /// beyond the store's limit.
+    ///
+    /// # Errors
+    /// When the store cannot be written: then what it announces must not be tried.
+    async fn put_pull_run(&self, run: &PullRun) -> Result<(), StoreError>;
+
+    /// Runs of pull requests.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn pull_runs(&self, of: &PullRunsOf) -> Result<Vec<PullRun>, StoreError>;
 
     /// What is remembered of an environment under `name`: see [`facts`].
     ///

@@ -11,6 +11,7 @@ mod keyfile;
 mod location;
 mod lock;
 mod migrations;
+mod pull_runs;
 mod reading;
 mod rebuild;
 mod rows;
@@ -40,6 +41,7 @@ use self::lock::Lock;
 use self::migrations::Shape;
 use super::audit::Note;
 use super::drifts::DriftRecord;
+use super::pull_runs::{PullRun, PullRunsOf};
 use super::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
 /// What the store keeps at most.
@@ -51,6 +53,8 @@ pub struct Limits {
     pub idle_runs: u32,
     /// Resources of one environment whose drift is remembered.
     pub drifts: u32,
+    /// Runs of pull requests that have ended.
+    pub pull_runs: u32,
 }
 
 impl Default for Limits {
@@ -59,6 +63,7 @@ impl Default for Limits {
             runs: 500,
             idle_runs: 50,
             drifts: 10_000,
+            pull_runs: 500,
         }
     }
 }
@@ -397,6 +402,24 @@ impl Store for SqliteStore {
             .await
             .map_err(doing)?;
         transaction.commit().await.map_err(doing)
+    }
+
+    async fn put_pull_run(&self, run: &PullRun) -> Result<(), StoreError> {
+        let doing = |error: sqlx::Error| self.faults.of("write a pull request's run", &error);
+        let mut transaction = self.writer.begin().await.map_err(doing)?;
+        pull_runs::put(&mut transaction, run).await.map_err(doing)?;
+        pull_runs::trim(&mut transaction, self.limits.pull_runs)
+            .await
+            .map_err(doing)?;
+        transaction.commit().await.map_err(doing)
+    }
+
+    async fn pull_runs(&self, of: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
+        let found = pull_runs::find(&self.readers, of)
+            .await
+            .map_err(|error| self.faults.of("read the pull requests' runs", &error))?;
+        let read = |row| pull_runs::read(row).map_err(|fault| self.faults.run(&fault));
+        found.iter().map(read).collect()
     }
 
     async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError> {

@@ -16,6 +16,7 @@ use driftless::source::reference::Reference;
 use driftless::store::audit::Note;
 use driftless::store::drifts::DriftRecord;
 use driftless::store::facts::Suspension;
+use driftless::store::pull_runs::{PullRun, PullRunsOf};
 use driftless::store::{Intent, RunId, RunRecord, Settled, Store, StoreError, Trigger};
 use driftless_core::diagnostic::{Diagnostic, Place};
 use driftless_core::field::FieldPath;
@@ -205,6 +206,14 @@ impl Store for FakeStore {
     }
 
     async fn put_drifts(&self, _: &EnvironmentName, _: &[DriftRecord]) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn put_pull_run(&self, _: &PullRun) -> Result<(), StoreError> {
+        unreachable!("the server reads runs only")
+    }
+
+    async fn pull_runs(&self, _: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
         unreachable!("the server reads runs only")
     }
 

@@ -12,6 +12,7 @@ use driftless_core::schema::Schema;
 use super::Log;
 use crate::store::audit::Note;
 use crate::store::drifts::DriftRecord;
+use crate::store::pull_runs::{PullRun, PullRunsOf};
 use crate::store::{Intent, RunId, RunRecord, Settled, Store, StoreError};
 
 pub(in crate::engine) struct TestStore {
@@ -166,6 +167,14 @@ impl Store for TestStore {
         let places = records.iter().map(|record| (environment.clone(), record.key.clone()));
         self.state().drifts.extend(places.zip(records.iter().cloned()));
         Ok(())
+    }
+
+    async fn put_pull_run(&self, _: &PullRun) -> Result<(), StoreError> {
+        unreachable!("the engine knows nothing of pull requests")
+    }
+
+    async fn pull_runs(&self, _: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
+        unreachable!("the engine knows nothing of pull requests")
     }
 
     async fn fact(&self, environment: &EnvironmentName, name: &'static str) -> Result<Option<String>, StoreError> {

@@ -9,7 +9,7 @@ use sqlx::{Row as _, SqlitePool};
 
 use super::migrations::Shape;
 use super::reading::Reading;
-use super::{audit, drifts, keyfile, location, migrations, rows};
+use super::{audit, drifts, keyfile, location, migrations, pull_runs, rows};
 use crate::store::audit::Verifier;
 use crate::store::{StoreError, facts};
 
@@ -139,6 +139,8 @@ async fn tables(pool: &SqlitePool, kinds: &[Kind], found: &mut Findings) {
     table(pool, "facts", "SELECT * FROM facts", fact, found).await;
     let drift = |row: &SqliteRow| drifts::content(row).map_err(|fault| fault.to_string());
     table(pool, "drifts", "SELECT * FROM drifts", drift, found).await;
+    let pull_run = |row: &SqliteRow| pull_runs::read(row).map(drop).map_err(|fault| fault.to_string());
+    table(pool, "pull_runs", "SELECT * FROM pull_runs", pull_run, found).await;
     let mut open = 0_usize;
     let intent = |row: &SqliteRow| {
         open += 1;
@@ -181,7 +183,8 @@ async fn table(
             Ok(Some(row)) => {
                 count += 1;
                 if let Err(fault) = read(&row) {
-                    let environment: String = row.try_get("environment").unwrap_or_default();
+                    let of = row.try_get("environment").or_else(|_| row.try_get("config"));
+                    let environment: String = of.unwrap_or_default();
                     faults.push(format!("{name}: a row of `{environment}` cannot be read: {fault}"));
                 }
             }

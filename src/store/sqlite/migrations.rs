@@ -101,6 +101,14 @@ const STEPS: &[&str] = &[
         WHEN NEW.sequence IS NOT (SELECT coalesce(max(sequence), 0) + 1 FROM audit)
         BEGIN SELECT RAISE(ABORT, 'the audit goes on at its end'); END;
 ",
+    "
+    CREATE TABLE pull_runs (
+        target TEXT NOT NULL, config TEXT NOT NULL, repository TEXT NOT NULL, number INTEGER NOT NULL, sha TEXT NOT NULL,
+        phase TEXT NOT NULL, run INTEGER, submitted TEXT, outcome TEXT, message TEXT NOT NULL,
+        started TEXT NOT NULL, updated TEXT NOT NULL, finished TEXT, state TEXT NOT NULL,
+        PRIMARY KEY (target, config, repository, number, sha)
+    ) STRICT;
+",
 ];
 
 /// The version that this driftless writes.

@@ -14,7 +14,7 @@ use super::fault::Faults;
 use super::lock::Lock;
 use super::migrations::Shape;
 use super::salvage::{self, Cell, Loss, Salvaged};
-use super::{audit, drifts, keyfile, location, migrations, reading, rows};
+use super::{audit, drifts, keyfile, location, migrations, pull_runs, reading, rows};
 use crate::store::StoreError;
 use crate::store::audit::{Became, Head, Note, Record, Verifier};
 
@@ -196,6 +196,7 @@ async fn sweep(connection: &mut SqliteConnection, table: &str) -> Result<usize, 
         "runs" => |row| rows::run(row).is_ok(),
         "facts" => |row| check::fact(row).is_ok(),
         "drifts" => |row| drifts::content(row).is_ok(),
+        "pull_runs" => |row| pull_runs::read(row).is_ok(),
         _ => return Ok(0),
     };
     let select = format!("SELECT rowid AS number, * FROM \"{table}\"");

@@ -27,6 +27,7 @@ mod drifts;
 mod faults;
 mod keys;
 mod ledger;
+mod pull_runs;
 mod reading;
 mod rebuild;
 mod runs;

@@ -1,0 +1,55 @@
+//! The history of pull-request runs: how far the orchestration of each head commit came, written before each request that
+//! must not be repeated.
+
+use chrono::{DateTime, Utc};
+
+/// What one orchestration is of: there is at most one for each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PullRunKey {
+    /// The instance, by its name in the config.
+    pub target: String,
+    /// The CI configuration's name.
+    pub config: String,
+    /// The repository's path on its forge.
+    pub repository: String,
+    /// The pull request's number there.
+    pub number: u64,
+    /// The head commit.
+    pub sha: String,
+}
+
+/// How far an orchestration came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRun {
+    /// What it is of.
+    pub key: PullRunKey,
+    /// The step that it is at: a word of the orchestration's.
+    pub phase: String,
+    /// The run on the instance, once known.
+    pub run: Option<i64>,
+    /// The digest of the diffs that were handed over, or may have been.
+    pub submitted: Option<String>,
+    /// How it ended: a word of the orchestration's; `None` while it is under way, or when the process died in it.
+    pub outcome: Option<String>,
+    /// One line for the list.
+    pub message: String,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it was last written.
+    pub updated: DateTime<Utc>,
+    /// When it ended.
+    pub finished: Option<DateTime<Utc>>,
+    /// What the orchestration needs to go on: JSON of its own, without secrets.
+    pub state: String,
+}
+
+/// Which pull-request runs are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PullRunsOf {
+    /// That of one key.
+    Key(PullRunKey),
+    /// Those that have not ended, the oldest first.
+    Open,
+    /// So many, those that were written last first.
+    Newest(usize),
+}

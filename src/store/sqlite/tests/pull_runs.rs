@@ -1,0 +1,104 @@
+//! The history of pull-request runs.
+
+use super::*;
+use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
+
+fn pull_run(number: u64, minute: u32, finished: bool) -> PullRun {
+    let at = time(60 * minute);
+    PullRun {
+        key: PullRunKey {
+            target: "datafold".into(),
+            config: "shop".into(),
+            repository: "acme/shop".into(),
+            number,
+            sha: format!("{number:040x}"),
+        },
+        phase: "submitting".into(),
+        run: Some(9001),
+        submitted: Some("ab12".into()),
+        outcome: finished.then(|| "passed".to_owned()),
+        message: "1 of 2 diffs".into(),
+        started: at,
+        updated: at,
+        finished: finished.then_some(at),
+        state: "{\"head\":{}}".into(),
+    }
+}
+
+fn numbers(runs: &[PullRun]) -> Vec<u64> {
+    runs.iter().map(|run| run.key.number).collect()
+}
+
+#[tokio::test]
+async fn pull_request_runs_outlive_the_process_and_there_is_one_a_head_commit() {
+    let place = Place::new();
+    let store = place.open().await;
+    let (open, ended) = (pull_run(u64::MAX, 1, false), pull_run(2, 2, true));
+    for run in [&open, &ended] {
+        store.put_pull_run(run).await.unwrap();
+    }
+    store.shutdown().await;
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), [open.clone()]);
+    let newest = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap();
+    assert_eq!(newest, [ended.clone(), open.clone()]);
+    let further = PullRun {
+        phase: "following".into(),
+        updated: time(999),
+        ..open.clone()
+    };
+    store.put_pull_run(&further).await.unwrap();
+    let of = PullRunsOf::Key(open.key.clone());
+    assert_eq!(store.pull_runs(&of).await.unwrap(), [further.clone()]);
+    assert_eq!(store.pull_runs(&PullRunsOf::Newest(1)).await.unwrap(), [further]);
+    let other = PullRunKey {
+        sha: "f".repeat(40),
+        ..open.key
+    };
+    assert_eq!(store.pull_runs(&PullRunsOf::Key(other)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn over_the_limit_the_oldest_ended_pull_request_run_goes_and_an_open_one_never() {
+    let limits = Limits {
+        pull_runs: 2,
+        ..Limits::default()
+    };
+    let store = SqliteStore::open("sqlite::memory:", limits).await.unwrap();
+    for run in [
+        pull_run(1, 1, false),
+        pull_run(2, 2, true),
+        pull_run(3, 4, true),
+        pull_run(4, 3, true),
+        pull_run(5, 5, false),
+    ] {
+        store.put_pull_run(&run).await.unwrap();
+    }
+    let kept = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap();
+    assert_eq!(numbers(&kept), [5, 3, 4, 1]);
+    let open = store.pull_runs(&PullRunsOf::Open).await.unwrap();
+    assert_eq!(numbers(&open), [1, 5]);
+}
+
+#[tokio::test]
+async fn a_pull_request_run_that_is_not_as_it_was_written_is_told_and_left_out_by_a_rebuild() {
+    let place = Place::new();
+    let store = place.open().await;
+    for run in [pull_run(1, 1, false), pull_run(2, 2, true)] {
+        store.put_pull_run(&run).await.unwrap();
+    }
+    store.shutdown().await;
+    drop(store);
+    place.raw("UPDATE pull_runs SET state = '{' WHERE number = 2").await;
+    let store = place.open().await;
+    let message = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap_err().message;
+    assert!(message.contains("`state`"), "{message}");
+    store.shutdown().await;
+    drop(store);
+    let rebuilt = rebuild(&place.url(), &[CHECK], time(0)).await.unwrap();
+    assert!(matches!(rebuilt, Rebuilt::Anew { .. }), "{rebuilt:?}");
+    let store = place.open().await;
+    let kept = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap();
+    assert_eq!(numbers(&kept), [1]);
+}
