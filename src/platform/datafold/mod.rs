@@ -1,13 +1,13 @@
 //! The Datafold adapter: what the platform is (`schema`, pure) and how it is read and written.
 
+mod calls;
 mod ci_config;
 mod compared;
 mod databases;
+mod diffs;
 mod faults;
 mod form;
 mod home;
-mod calls;
-mod diffs;
 pub mod kinds;
 mod layout;
 mod leaf;

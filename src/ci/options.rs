@@ -1,0 +1,58 @@
+//! How long the orchestration waits for what.
+
+use std::time::Duration;
+
+use crate::engine::backoff::Backoff;
+
+/// The orchestration's times and limits. A test has others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Waits between looks at a run, and between tries of a request.
+    pub poll: Backoff,
+    /// Waits between tries of a request that went wrong.
+    pub retry: Backoff,
+    /// How often a request that changes nothing is tried before its failure is the end.
+    pub tries: u32,
+    /// How long the run is awaited that the platform starts by itself when the forge tells it of a commit: two runs for one commit
+    /// are worse than this wait.
+    pub appears: Duration,
+    /// How long it is looked for what a request without an answer has done, before it counts as one that did nothing.
+    pub settles: Duration,
+    /// How long a run is asked for while the platform says that it started none.
+    pub starts: Duration,
+    /// How long diffs are offered while no run waits for them.
+    pub submits: Duration,
+    /// How long a run may take from its first look on, in one life of the process.
+    pub limit: Duration,
+    /// How long the diffs and summaries of a run that is done are awaited.
+    pub collects: Duration,
+    /// How far apart looks at the pull request's head are, at least.
+    pub head: Duration,
+    /// Summaries that are read at the same time.
+    pub summaries: usize,
+}
+
+impl Default for Options {
+    /// Polls 3 s to 30 s apart, 60 min for a run and 60 s for its appearance, as the vendor's own client has them (`reference` 2.5, 9.3).
+    fn default() -> Self {
+        Self {
+            poll: Backoff {
+                first: Duration::from_secs(3),
+                longest: Duration::from_secs(30),
+            },
+            retry: Backoff {
+                first: Duration::from_secs(1),
+                longest: Duration::from_secs(30),
+            },
+            tries: 8,
+            appears: Duration::from_secs(60),
+            settles: Duration::from_secs(60),
+            starts: Duration::from_secs(300),
+            submits: Duration::from_secs(300),
+            limit: Duration::from_secs(3600),
+            collects: Duration::from_secs(300),
+            head: Duration::from_secs(30),
+            summaries: 4,
+        }
+    }
+}

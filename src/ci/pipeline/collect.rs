@@ -1,0 +1,57 @@
+//! What a run found: its data diffs, each with its summary.
+
+use futures::stream::{self, StreamExt as _};
+use tokio::time::Instant;
+
+use super::Orchestration;
+use crate::ci::record::Whose;
+use crate::ci::waits::End;
+use crate::platform::data_diffs::{CiRun, DataDiff, RunStatus, Summary};
+
+impl Orchestration<'_> {
+    /// The data diffs of a run that has ended, in the order of their ids. Those of one that is done are awaited for some time: a
+    /// list may lag behind.
+    pub(super) async fn collect(&self, run: &CiRun) -> Result<Vec<(DataDiff, Summary)>, End> {
+        let until = Instant::now() + self.waits.options.collects;
+        let platform = self.platform();
+        let asked = match self.record.state.whose {
+            Whose::Ours => self.record.state.asked(),
+            Whose::Others => 0,
+        };
+        let mut attempt = 1;
+        loop {
+            let mut diffs = self
+                .waits
+                .read("list the diffs of the run", || platform.diffs(run.id))
+                .await?;
+            diffs.sort_by_key(|diff| diff.id);
+            let count = diffs.len();
+            let found = self.summaries(diffs).await?;
+            let is_whole = count >= asked && !found.iter().any(|(_, summary)| *summary == Summary::Running);
+            if is_whole || run.status != RunStatus::Done || Instant::now() >= until {
+                return Ok(found);
+            }
+            self.waits.pause_before_look(attempt, until).await?;
+            attempt += 1;
+        }
+    }
+
+    async fn summaries(&self, diffs: Vec<DataDiff>) -> Result<Vec<(DataDiff, Summary)>, End> {
+        let read = |diff: DataDiff| async move {
+            let platform = self.platform();
+            let read = || platform.summary(diff.id);
+            let answer = self
+                .waits
+                .tried("read a diff's summary", self.waits.options.tries, read)
+                .await?;
+            let summary = answer
+                .unwrap_or_else(|failure| Summary::Failed(format!("its summary cannot be read: {}", failure.message)));
+            Ok((diff, summary))
+        };
+        let found: Vec<Result<_, End>> = stream::iter(diffs.into_iter().map(read))
+            .buffered(self.waits.options.summaries.max(1))
+            .collect()
+            .await;
+        found.into_iter().collect()
+    }
+}

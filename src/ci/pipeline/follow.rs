@@ -1,0 +1,117 @@
+//! The run with its diffs, to its end.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Orchestration;
+use crate::ci::outcome::Reason;
+use crate::ci::waits::End;
+use crate::forge::CommitState;
+use crate::platform::data_diffs::{CiRun, CiRunId, RunStatus};
+
+impl Orchestration<'_> {
+    /// Follows our run until it is done or has failed.
+    pub(super) async fn follow(&mut self) -> Result<CiRun, End> {
+        let Some(id) = self.record.run else {
+            // Only of a record that something else wrote: a run's number comes before its diffs.
+            let text = "the store says that a run has the diffs, and not which: start it again by hand";
+            return Err(End::Over(Reason::Store, text.to_owned()));
+        };
+        let mut unknown = BTreeSet::new();
+        let mut attempt = 1;
+        loop {
+            let runs = self.runs_of_commit().await?;
+            let run = runs.into_iter().find(|run| run.id == id);
+            match run.as_ref().map(|run| &run.status) {
+                Some(RunStatus::Cancelled) => {
+                    self.assert_head().await?;
+                    let text = format!("run {} was cancelled, and there is no newer commit", id.0);
+                    return Err(End::Over(Reason::Cancelled, text));
+                }
+                Some(RunStatus::Unknown(word)) if unknown.insert(word.clone()) => {
+                    warn!(
+                        run = id.0,
+                        "the platform calls the run `{word}`, which this version does not know"
+                    );
+                }
+                _ => {}
+            }
+            if let Some(run) = run.clone().filter(|run| run.status.is_final()) {
+                return Ok(run);
+            }
+            let (state, text) = self.progress(id, run.as_ref()).await;
+            self.voice.mention(state, &text).await;
+            if Instant::now() >= self.until {
+                return Err(timed_out(id, run.as_ref()));
+            }
+            self.assert_head_when_due().await?;
+            self.waits.pause_before_look(attempt, self.until).await?;
+            attempt += 1;
+        }
+    }
+
+    /// How far the run is, for the commit status.
+    async fn progress(&self, id: CiRunId, run: Option<&CiRun>) -> (CommitState, String) {
+        let Some(run) = run else {
+            let text = format!("run {} is not in the platform's list; looking for it", id.0);
+            return (CommitState::Pending, text);
+        };
+        match &run.status {
+            RunStatus::NeedsConfirmation => (CommitState::Pending, self.confirmation(id)),
+            RunStatus::NeedsAuthentication => (CommitState::Error, authentication(id)),
+            RunStatus::Waiting | RunStatus::Queued => {
+                (CommitState::Pending, format!("run {} is {}", id.0, run.status.word()))
+            }
+            RunStatus::Processing | RunStatus::Unknown(_) => {
+                // A detail that nobody waits for: without an answer it is left out.
+                let diffs = self.platform().diffs(id).await.unwrap_or_default();
+                let finished = diffs.iter().filter(|diff| diff.status.is_final()).count();
+                let all = diffs.len().max(self.record.state.asked());
+                (
+                    CommitState::Pending,
+                    format!("run {}: {finished} of {all} diffs finished", id.0),
+                )
+            }
+            RunStatus::Done | RunStatus::Failed | RunStatus::Cancelled => {
+                (CommitState::Pending, format!("run {} is {}", id.0, run.status.word()))
+            }
+        }
+    }
+
+    fn confirmation(&self, id: CiRunId) -> String {
+        let asked = self.record.state.asked();
+        match self.config().diff_threshold {
+            Some(threshold) if asked > threshold => format!(
+                "run {} needs a person's confirmation: {asked} diffs exceed the threshold of {threshold}",
+                id.0
+            ),
+            _ => format!("run {} needs a person's confirmation on the platform", id.0),
+        }
+    }
+}
+
+fn authentication(id: CiRunId) -> String {
+    format!("run {} needs a person to log in to the warehouse on the platform", id.0)
+}
+
+/// Why a run did not end in time, as far as its last status says.
+fn timed_out(id: CiRunId, run: Option<&CiRun>) -> End {
+    let (reason, text) = match run.map(|run| &run.status) {
+        Some(RunStatus::NeedsConfirmation) => (
+            Reason::NeedsConfirmation,
+            format!("nobody confirmed run {} in time", id.0),
+        ),
+        Some(RunStatus::NeedsAuthentication) => (Reason::NeedsAuthentication, authentication(id)),
+        Some(status) => (
+            Reason::TimedOut,
+            format!("run {} did not end in time; it is {}", id.0, status.word()),
+        ),
+        None => (
+            Reason::TimedOut,
+            format!("run {} is not in the platform's list any more", id.0),
+        ),
+    };
+    End::Over(reason, text)
+}

@@ -1,0 +1,333 @@
+//! The orchestration of one head commit: from the gate to the last word on the forge.
+//!
+//! Every request that must not be repeated blindly is written to the store before it is sent. An orchestration goes on from what is
+//! written there, whether the answer was lost or the process was.
+
+mod collect;
+mod find;
+mod follow;
+mod prepare;
+mod rules;
+mod submit;
+mod voice;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+pub use self::rules::{Found, Rules, Verdict};
+
+use self::prepare::Prepared;
+use self::voice::Voice;
+use super::config::CiConfig;
+use super::metrics::Metrics;
+use super::options::Options;
+use super::outcome::{CiOutcome, CiResult, Reason};
+use super::record::{Phase, Record, Whose};
+use super::views::Recent;
+use super::waits::{End, Waits};
+use crate::clock::Clock;
+use crate::forge::{CommitState, Forge};
+use crate::platform::data_diffs::{DataDiff, DataDiffs, DiffRequest, Head, PullRequestNumber, Summary};
+use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
+use crate::store::{Store, StoreError};
+
+/// What an orchestration works with.
+#[derive(Clone)]
+pub struct Ports {
+    /// The instance.
+    pub platform: Arc<dyn DataDiffs>,
+    /// Where the pull request lives; without one nothing is said there, and the gate is not asked.
+    pub forge: Option<Arc<dyn Forge>>,
+    /// What outlives the process.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What pages show.
+    pub recent: Recent,
+    /// How long it waits for what.
+    pub options: Options,
+    /// What is pure of it.
+    pub rules: Arc<dyn Rules>,
+}
+
+/// What is to be orchestrated.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The instance, by its name in the config.
+    pub target: String,
+    /// The configuration.
+    pub config: CiConfig,
+    /// The head commit.
+    pub head: Head,
+    /// The diffs; `None`: those of the pull request's tree.
+    pub diffs: Option<Vec<DiffRequest>>,
+}
+
+impl Request {
+    /// What the orchestration is of.
+    pub fn key(&self) -> PullRunKey {
+        PullRunKey {
+            target: self.target.clone(),
+            config: self.config.name.clone(),
+            repository: self.config.repository.0.clone(),
+            number: self.head.pull_request.0,
+            sha: self.head.sha.clone(),
+        }
+    }
+}
+
+/// Sees one head commit to its end, from wherever an earlier process left it. `None`: `stop` came first, and the next one goes on.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn run_once(
+    ports: &Ports,
+    request: &Request,
+    stop: &CancellationToken,
+) -> Result<Option<CiOutcome>, StoreError> {
+    orchestrate(ports, request, stop, &CancellationToken::new()).await
+}
+
+/// As [`run_once`]; ends silently when there is a newer head.
+pub(super) async fn orchestrate(
+    ports: &Ports,
+    request: &Request,
+    stop: &CancellationToken,
+    superseded: &CancellationToken,
+) -> Result<Option<CiOutcome>, StoreError> {
+    let key = request.key();
+    let known = ports.store.pull_runs(&PullRunsOf::Key(key.clone())).await?;
+    let known = known.first().and_then(Record::read);
+    let record = known.unwrap_or_else(|| Record::new(key, &request.head, ports.clock.now()));
+    let now = Instant::now();
+    let orchestration = Orchestration {
+        ports,
+        request,
+        waits: Waits {
+            options: ports.options,
+            stop: stop.clone(),
+            superseded: superseded.clone(),
+        },
+        voice: Voice {
+            forge: ports.forge.clone(),
+            repository: request.config.repository.clone(),
+            number: request.head.pull_request,
+            sha: record.key.sha.clone(),
+            config: request.config.name.clone(),
+            said: None,
+            unsaid: Vec::new(),
+        },
+        record,
+        began: now,
+        until: now + ports.options.limit,
+        head_due: now + ports.options.head,
+        found: Vec::new(),
+    };
+    Ok(orchestration.drive().await)
+}
+
+struct Orchestration<'a> {
+    ports: &'a Ports,
+    request: &'a Request,
+    waits: Waits,
+    voice: Voice,
+    record: Record,
+    began: Instant,
+    /// When following the run ends, whatever it does.
+    until: Instant,
+    /// When the head is looked at next.
+    head_due: Instant,
+    found: Vec<(DataDiff, Summary)>,
+}
+
+impl Orchestration<'_> {
+    fn config(&self) -> &CiConfig {
+        &self.request.config
+    }
+
+    fn platform(&self) -> &dyn DataDiffs {
+        self.ports.platform.as_ref()
+    }
+
+    async fn drive(mut self) -> Option<CiOutcome> {
+        let verdict = self.advance().await;
+        let verdict = match verdict {
+            Ok(verdict) => Ok(verdict),
+            Err(End::Over(reason, message)) => {
+                warn!(
+                    config = self.config().name,
+                    sha = self.record.key.sha,
+                    reason = reason.word(),
+                    "{message}"
+                );
+                Ok(self.ports.rules.give_up(self.config(), reason, &message))
+            }
+            Err(end) => Err(end),
+        };
+        let said = match verdict {
+            Ok(verdict) => self.say(&verdict).await.map(|()| verdict),
+            Err(end) => Err(end),
+        };
+        let verdict = match said {
+            Ok(verdict) => verdict,
+            Err(End::Stopped) => return None,
+            Err(End::Superseded) => superseded(),
+            Err(End::Over(reason, message)) => self.ports.rules.give_up(self.config(), reason, &message),
+        };
+        Some(self.end(verdict).await)
+    }
+
+    /// Goes on from the step that the record is at.
+    async fn advance(&mut self) -> Result<Verdict, End> {
+        if self.record.phase == Phase::Looking {
+            match self.prepare().await? {
+                Prepared::Skipped(verdict) => return Ok(verdict),
+                Prepared::Diffs(requests) => self.record.keep(&requests),
+            }
+            self.step(Phase::Looking, "looking for the run of this commit").await?;
+        }
+        if matches!(self.record.phase, Phase::Looking | Phase::Triggering | Phase::Found) {
+            self.voice
+                .mention(CommitState::Pending, "waiting for the run of this commit")
+                .await;
+            let run = self.find().await?;
+            self.record.run = Some(run.id);
+            match run.status.is_final() {
+                // It ended without us: that is reported, and no second run is asked for.
+                true => {
+                    self.record.state.whose = Whose::Others;
+                    self.step(Phase::Following, "the commit has a run that has ended")
+                        .await?;
+                }
+                false => self.step(Phase::Found, "the run is there").await?,
+            }
+        }
+        if matches!(self.record.phase, Phase::Found | Phase::Submitting) {
+            self.submit().await?;
+        }
+        let run = self.follow().await?;
+        self.found = self.collect(&run).await?;
+        let asked = match self.record.state.whose {
+            Whose::Ours => Some(self.record.state.asked()),
+            Whose::Others => None,
+        };
+        Ok(self.ports.rules.judge(
+            self.config(),
+            &Found {
+                run: &run,
+                asked,
+                diffs: &self.found,
+            },
+        ))
+    }
+
+    /// Writes how far it is, before what comes next.
+    async fn step(&mut self, phase: Phase, message: &str) -> Result<(), End> {
+        self.record.phase = phase;
+        let row = self.record.row(message, self.ports.clock.now());
+        self.put(row)
+            .await
+            .map_err(|error| End::Over(Reason::Store, error.message))
+    }
+
+    async fn put(&self, row: PullRun) -> Result<(), StoreError> {
+        self.ports.store.put_pull_run(&row).await?;
+        self.ports.recent.put(row);
+        Ok(())
+    }
+
+    /// Says the last word on the forge, unless the commit is not the head any more.
+    async fn say(&mut self, verdict: &Verdict) -> Result<(), End> {
+        self.assert_head().await?;
+        self.voice
+            .conclude(&self.waits, verdict.state, &verdict.description)
+            .await?;
+        if let Some(comment) = &verdict.comment {
+            let body = format!("{}\n{comment}", voice::marker(&self.config().name));
+            self.voice.comment(&self.waits, &body).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(mut self, verdict: Verdict) -> CiOutcome {
+        let now = self.ports.clock.now();
+        let row = PullRun {
+            outcome: Some(verdict.result.word().to_owned()),
+            finished: Some(now),
+            ..self.record.row(&verdict.description, now)
+        };
+        if let Err(error) = self.put(row).await {
+            error!(config = self.config().name, sha = self.record.key.sha, "{error}");
+            self.voice.unsaid.push(error.message);
+        }
+        self.ports
+            .metrics
+            .ended(&self.config().name, verdict.result, self.began.elapsed());
+        info!(
+            config = self.config().name,
+            sha = self.record.key.sha,
+            result = verdict.result.word(),
+            "{}",
+            verdict.description
+        );
+        CiOutcome {
+            result: verdict.result,
+            reason: verdict.reason,
+            message: verdict.description,
+            run: self.record.run,
+            submitted: match (self.record.phase, self.record.state.whose) {
+                (Phase::Following, Whose::Ours) => self.record.state.asked(),
+                _ => 0,
+            },
+            sha: self.record.key.sha,
+            diffs: self.found,
+            unsaid: self.voice.unsaid,
+        }
+    }
+
+    /// Looks whether our commit is still the head. A forge that does not say leaves it what it was.
+    async fn assert_head(&mut self) -> Result<(), End> {
+        self.waits.assert_wanted()?;
+        let Some(forge) = &self.ports.forge else {
+            return Ok(());
+        };
+        self.head_due = Instant::now() + self.ports.options.head;
+        let number = PullRequestNumber(self.record.key.number);
+        match forge.pull_request(&self.config().repository, number).await {
+            Ok(pull) if pull.sha != self.record.key.sha => Err(End::Superseded),
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                warn!(
+                    config = self.config().name,
+                    "cannot see whether the head moved: {}", failure.message
+                );
+                Ok(())
+            }
+        }
+    }
+
+    async fn assert_head_when_due(&mut self) -> Result<(), End> {
+        match Instant::now() < self.head_due {
+            true => self.waits.assert_wanted(),
+            false => self.assert_head().await,
+        }
+    }
+}
+
+fn superseded() -> Verdict {
+    Verdict {
+        result: CiResult::Superseded,
+        reason: Some(Reason::Superseded),
+        state: CommitState::Pending,
+        description: "the pull request has a newer commit".to_owned(),
+        comment: None,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,104 @@
+//! What is said on the forge while an orchestration goes on, and at its end.
+
+use std::sync::Arc;
+
+use driftless_core::report::Failure;
+use tracing::{debug, warn};
+
+use crate::ci::waits::{End, Waits};
+use crate::forge::{CommitState, CommitStatus, Forge, Repository};
+use crate::platform::data_diffs::PullRequestNumber;
+
+/// The longest description of a commit status that a forge takes, in characters: GitHub's limit.
+const LONGEST: usize = 140;
+
+/// Says how one commit is doing.
+pub(super) struct Voice {
+    pub(super) forge: Option<Arc<dyn Forge>>,
+    pub(super) repository: Repository,
+    pub(super) number: PullRequestNumber,
+    pub(super) sha: String,
+    /// The CI configuration's name.
+    pub(super) config: String,
+    /// What was said last.
+    pub(super) said: Option<CommitStatus>,
+    /// What could not be said at the end.
+    pub(super) unsaid: Vec<String>,
+}
+
+impl Voice {
+    /// Says how far it is, unless that is what was said last. What does not come through is not worth a wait.
+    pub(super) async fn mention(&mut self, state: CommitState, description: &str) {
+        let status = self.status(state, description);
+        let Some(forge) = self.forge.clone().filter(|_| self.said.as_ref() != Some(&status)) else {
+            return;
+        };
+        match forge.set_status(&self.repository, &self.sha, &status).await {
+            Ok(()) => self.said = Some(status),
+            Err(failure) => debug!(
+                config = self.config,
+                sha = self.sha,
+                "cannot set a commit status for now: {}",
+                failure.message
+            ),
+        }
+    }
+
+    /// Says how it ended; tries for as long as the options let it.
+    pub(super) async fn conclude(&mut self, waits: &Waits, state: CommitState, description: &str) -> Result<(), End> {
+        let status = self.status(state, description);
+        let Some(forge) = self.forge.clone() else {
+            return Ok(());
+        };
+        let (repository, sha) = (&self.repository, &self.sha);
+        let set = || forge.set_status(repository, sha, &status);
+        if let Err(failure) = waits.tried("set the commit status", waits.options.tries, set).await? {
+            self.note("the commit status could not be set", &failure);
+        }
+        self.said = Some(status);
+        Ok(())
+    }
+
+    /// Says what was found, on the pull request.
+    pub(super) async fn comment(&mut self, waits: &Waits, body: &str) -> Result<(), End> {
+        let Some(forge) = self.forge.clone() else {
+            return Ok(());
+        };
+        let marker = marker(&self.config);
+        let (repository, number) = (&self.repository, self.number);
+        let set = || forge.comment(repository, number, &marker, body);
+        if let Err(failure) = waits.tried("write the comment", waits.options.tries, set).await? {
+            self.note("the comment could not be written", &failure);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, what: &str, failure: &Failure) {
+        let text = format!("{what}: {}", failure.message);
+        warn!(config = self.config, sha = self.sha, "{text}");
+        self.unsaid.push(text);
+    }
+
+    fn status(&self, state: CommitState, description: &str) -> CommitStatus {
+        CommitStatus {
+            context: format!("driftless/{}", self.config),
+            state,
+            description: shortened(description),
+            url: None,
+        }
+    }
+}
+
+/// What our comment is known by among others.
+pub(super) fn marker(config: &str) -> String {
+    format!("<!-- driftless:{config} -->")
+}
+
+/// The first line, as far as a forge takes it.
+fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST) {
+        None => line.to_owned(),
+        Some(_) => line.chars().take(LONGEST - 1).chain(['…']).collect(),
+    }
+}

@@ -1,0 +1,228 @@
+//! What is written ahead of an orchestration's steps: enough to go on after the process died at any point.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::platform::data_diffs::{CiRunId, DiffRequest, Head, PullRequestNumber};
+use crate::store::pull_runs::{PullRun, PullRunKey};
+
+/// The step that an orchestration is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing was asked of the platform that changes anything.
+    Looking,
+    /// A run is asked for, or was: nobody knows what became of that.
+    Triggering,
+    /// The run is known, and was given no diffs.
+    Found,
+    /// Diffs are handed over, or were: nobody knows what became of that.
+    Submitting,
+    /// The run has its diffs.
+    Following,
+}
+
+impl Phase {
+    const ALL: [Phase; 5] = [
+        Phase::Looking,
+        Phase::Triggering,
+        Phase::Found,
+        Phase::Submitting,
+        Phase::Following,
+    ];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Phase::Looking => "looking",
+            Phase::Triggering => "triggering",
+            Phase::Found => "found",
+            Phase::Submitting => "submitting",
+            Phase::Following => "following",
+        }
+    }
+
+    /// A word that is not known is that of a later version: what it did is not known here, so it is looked for.
+    fn read(word: &str) -> Self {
+        let known = Phase::ALL.into_iter().find(|phase| phase.word() == word);
+        known.unwrap_or(Phase::Submitting)
+    }
+}
+
+/// Whose run it is that an orchestration follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Whose {
+    /// We gave it its diffs, or are about to.
+    #[default]
+    Ours,
+    /// Somebody else did.
+    Others,
+}
+
+/// How often something was asked for that must not be repeated blindly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Attempts {
+    pub(super) trigger: u32,
+    pub(super) submit: u32,
+}
+
+/// What the store keeps of an orchestration as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    head: HeadState,
+    requests: Vec<RequestState>,
+    pub(super) whose: Whose,
+    pub(super) attempts: Attempts,
+}
+
+impl State {
+    /// How many diffs are to be handed over.
+    pub(super) fn asked(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct HeadState {
+    branch: String,
+    base_branch: String,
+    base_sha: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RequestState {
+    prod: String,
+    pr: String,
+    pk: Vec<String>,
+    include_columns: Vec<String>,
+    exclude_columns: Vec<String>,
+}
+
+/// An orchestration as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) key: PullRunKey,
+    pub(super) phase: Phase,
+    pub(super) run: Option<CiRunId>,
+    pub(super) submitted: Option<String>,
+    pub(super) state: State,
+    pub(super) started: DateTime<Utc>,
+}
+
+impl Record {
+    /// The record of an orchestration that begins.
+    pub(super) fn new(key: PullRunKey, head: &Head, started: DateTime<Utc>) -> Self {
+        let head = HeadState {
+            branch: head.branch.clone(),
+            base_branch: head.base_branch.clone(),
+            base_sha: head.base_sha.clone(),
+        };
+        Self {
+            key,
+            phase: Phase::Looking,
+            run: None,
+            submitted: None,
+            state: State {
+                head,
+                requests: Vec::new(),
+                whose: Whose::Ours,
+                attempts: Attempts::default(),
+            },
+            started,
+        }
+    }
+
+    /// The record of one that is in the store; `None` when its state is not ours to read.
+    pub(super) fn read(run: &PullRun) -> Option<Self> {
+        Some(Self {
+            key: run.key.clone(),
+            phase: Phase::read(&run.phase),
+            run: run.run.map(CiRunId),
+            submitted: run.submitted.clone(),
+            state: serde_json::from_str(&run.state).ok()?,
+            started: run.started,
+        })
+    }
+
+    /// The row of it: under way, and `message` is what there is to say.
+    pub(super) fn row(&self, message: &str, now: DateTime<Utc>) -> PullRun {
+        PullRun {
+            key: self.key.clone(),
+            phase: self.phase.word().to_owned(),
+            run: self.run.map(|run| run.0),
+            submitted: self.submitted.clone(),
+            outcome: None,
+            message: message.to_owned(),
+            started: self.started,
+            updated: now,
+            finished: None,
+            // A value of ours with text for keys: it cannot fail.
+            state: serde_json::to_string(&self.state).unwrap_or_else(|_| "{}".to_owned()),
+        }
+    }
+
+    /// The head that it is of.
+    pub(super) fn head(&self) -> Head {
+        let HeadState {
+            branch,
+            base_branch,
+            base_sha,
+        } = self.state.head.clone();
+        Head {
+            pull_request: PullRequestNumber(self.key.number),
+            branch,
+            sha: self.key.sha.clone(),
+            base_branch,
+            base_sha,
+        }
+    }
+
+    /// Keeps the diffs that are to be handed over.
+    pub(super) fn keep(&mut self, requests: &[DiffRequest]) {
+        let state = |request: &DiffRequest| {
+            let DiffRequest {
+                production,
+                pull_request,
+                primary_key,
+                include_columns,
+                exclude_columns,
+            } = request.clone();
+            RequestState {
+                prod: production,
+                pr: pull_request,
+                pk: primary_key,
+                include_columns,
+                exclude_columns,
+            }
+        };
+        self.state.requests = requests.iter().map(state).collect();
+    }
+
+    /// The diffs that are to be handed over.
+    pub(super) fn requests(&self) -> Vec<DiffRequest> {
+        let request = |state: &RequestState| {
+            let RequestState {
+                prod,
+                pr,
+                pk,
+                include_columns,
+                exclude_columns,
+            } = state.clone();
+            DiffRequest {
+                production: prod,
+                pull_request: pr,
+                primary_key: pk,
+                include_columns,
+                exclude_columns,
+            }
+        };
+        self.state.requests.iter().map(request).collect()
+    }
+
+    /// The digest of the diffs that are to be handed over.
+    pub(super) fn digest(&self) -> String {
+        let text = serde_json::to_vec(&self.state.requests).unwrap_or_default();
+        let digest = Sha256::digest(text);
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
