@@ -145,6 +145,36 @@ async fn a_config_file_is_validated_offline_in_every_form() {
 }
 
 #[tokio::test]
+async fn forges_and_who_tells_of_their_pull_requests_are_validated_with_the_files_that_they_name() {
+    let rig = Rig::empty().await;
+    let repo = followed(&rig);
+    let config = |authorities: &str, forge: &str| {
+        format!(
+            "{}forges:\n  - {{ name: hub, provider: github, token: \"${{PG_PASSWORD}}\", ca_file: {authorities} }}\n\
+             webhooks:\n  - {{ name: pulls, provider: gitlab, secret: s, forge: {forge} }}\n",
+            config(&rig, &repo.bare(), "path: cfg")
+        )
+    };
+    let validate = ["validate", "--config", "driftless.yaml"];
+    rig.write("driftless.yaml", config("nowhere.pem", "hub"));
+    let ran = rig.run(&validate).await;
+    ran.exits(1).shows(&[
+        "driftless.yaml:17:",
+        "`forges[0].ca_file` names no file",
+        "nowhere.pem",
+        "driftless.yaml:19:",
+        "`webhooks[0].forge` names a forge of `provider: github`",
+        "2 errors",
+    ]);
+    assert!(!ran.out.contains(PASSWORD), "{}", ran.out);
+    rig.write("driftless.yaml", config("nowhere.pem", "hup"));
+    rig.run(&validate)
+        .await
+        .exits(1)
+        .shows(&["there is no forge `hup`", "did you mean `hub`?"]);
+}
+
+#[tokio::test]
 async fn what_policy_only_reports_is_shown_and_is_no_pending_change() {
     let rig = Rig::empty().await;
     let repo = followed(&rig);
