@@ -375,7 +375,7 @@ fn edited(text: &str) -> Vec<(String, Json)> {
 async fn the_first_comment_is_made_and_the_oldest_of_ours_is_edited() {
     let old = format!("{MARKER}\nold");
     let quoted = format!("> {MARKER}\n> old");
-    let table: [(Vec<Json>, Vec<(String, Json)>); 5] = [
+    let table = [
         (vec![], made("new")),
         (vec![comment(7, Some(5), &old), comment(9, None, &old)], made("new")),
         (vec![comment(8, Some(1), &quoted)], edited("new")),

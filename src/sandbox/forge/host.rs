@@ -65,6 +65,12 @@ pub(super) struct Ask<'a> {
     pub(super) user: User,
 }
 
+/// How an API refuses: status and message.
+type Refuse = fn(u16, &str) -> Done;
+
+/// How an API answers.
+type Respond = fn(&mut Host, &Ask<'_>) -> Done;
+
 impl Host {
     /// An empty forge: one user, and nothing else.
     pub(super) fn new(switches: Switches) -> Self {
@@ -210,7 +216,7 @@ impl Platform for Host {
         let decoded: Vec<String> = heard.path.trim_matches('/').split('/').map(decode_bytes).collect();
         let path: Vec<&str> = decoded.iter().map(String::as_str).collect();
         let (root, path) = path.split_at(path.len().min(2));
-        let (refuse, answer): (fn(u16, &str) -> Done, fn(&mut Self, &Ask<'_>) -> Done) = match root {
+        let (refuse, answer): (Refuse, Respond) = match root {
             ["api", "v3"] => (github::refuse, github::answer),
             ["api", "v4"] => (gitlab::refuse, gitlab::answer),
             _ => return github::refuse(404, "Not Found"),
