@@ -209,6 +209,16 @@ impl Http {
             .ok_or_else(|| failures::broken(request, "the answer has no body"))
     }
 
+    /// `text`, which the platform said in an answer that is none of refusal, without the token, without what [`Http::hide`] was told,
+    /// and without `secrets`.
+    pub fn cleared(&self, text: &str, secrets: &[Secret]) -> String {
+        let mut hidden = self.known_hidden();
+        for secret in secrets {
+            hidden.add(secret);
+        }
+        hidden.out_of(text)
+    }
+
     async fn once<T>(
         &self,
         request: &Request,
@@ -298,10 +308,16 @@ impl Http {
 
     /// What a message about `request` must not hold.
     fn hidden(&self, request: &Request) -> Hidden {
-        let mut hidden = Hidden::default();
-        for secret in request.secrets.iter().chain([&self.token]) {
+        let mut hidden = self.known_hidden();
+        for secret in &request.secrets {
             hidden.add(secret);
         }
+        hidden
+    }
+
+    fn known_hidden(&self) -> Hidden {
+        let mut hidden = Hidden::default();
+        hidden.add(&self.token);
         for secret in self.known.read().unwrap_or_else(PoisonError::into_inner).iter() {
             hidden.add_long(secret);
         }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod data_diffs;
 pub mod datafold;
+mod document_field;
 pub mod document_schema;
 mod failures;
 mod fault_list;
@@ -11,6 +12,8 @@ pub mod qualytics;
 mod redact;
 mod shape;
 pub mod slug;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};

@@ -12,6 +12,10 @@
 mod loopback;
 
 mod diffs;
+mod monitors;
+mod resources;
+mod rig;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;

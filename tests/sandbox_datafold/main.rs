@@ -5,5 +5,7 @@ mod bench;
 mod ci_runs;
 mod data_diffs;
 mod data_sources;
+mod faults;
 mod keys;
+mod monitors;
 mod provisioning;

@@ -8,11 +8,11 @@ use driftless_core::nearest::{did_you_mean, nearest};
 use driftless_core::schema::FieldFault;
 use driftless_core::value::{Map, Value};
 
-use super::ci_config::CI_CONFIG_FORM;
+use super::ci_config_form::CI_CONFIG_FORM;
 use super::form::{Form, Need, Object, Others, Tagged};
 use super::home::{self, Home};
 use super::kinds::{CI_CONFIG, DATA_SOURCE, MONITOR, PLATFORM_VERDICT, SLUG};
-use super::monitors::MONITOR_FORM;
+use super::monitor_form::MONITOR_FORM;
 use super::options::{self, DATA_SOURCE_FORM};
 use super::{leaf, rules};
 use crate::platform::fault_list::{Faults, NEWER};
@@ -97,6 +97,14 @@ impl Walk {
         let words = form.words().join(", ");
         match map.get(form.tag) {
             None | Some(Value::Null) => {
+                if let Some(slip) = map
+                    .keys()
+                    .find(|key| nearest(key, [form.tag]).is_some() && *key != form.tag)
+                {
+                    let slip = below(at, slip);
+                    let diagnostic = Diagnostic::error("unknown_field", format!("`{slip}` is not known"));
+                    return self.add(&slip, diagnostic.help(format!("did you mean `{}`?", form.tag)));
+                }
                 let message = format!("`{tag}` is missing");
                 let help = format!("write one of {words}: it says which other fields there are");
                 self.add(&tag, Diagnostic::error("missing_field", message).help(help));
@@ -124,7 +132,16 @@ impl Walk {
                 None => self.unknown(at, &here, name, object),
             }
         }
-        for field in object.all().filter(|field| !present(map, field.name)) {
+        let known = || object.all().map(|field| field.name);
+        // A slip of it was told, with the name that was meant.
+        let is_slipped = |name: &str| {
+            let slips = map.keys().filter(|key| object.field(key).is_none());
+            slips.into_iter().any(|slip| nearest(slip, known()) == Some(name))
+        };
+        for field in object
+            .all()
+            .filter(|field| !present(map, field.name) && !is_slipped(field.name))
+        {
             let here = below(at, field.name);
             let said = match field.need {
                 Need::Optional => continue,
@@ -255,3 +272,6 @@ pub(super) fn present(map: &Map, name: &str) -> bool {
 pub(super) fn text<'a>(map: &'a Map, field: &str) -> Option<&'a str> {
     map.get(field).and_then(Value::as_str)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,12 @@
 use driftless_core::key::Kind;
 use driftless_core::value::{Map, Value};
 
-use super::ci_config::CI_CONFIG_FORM;
+use super::ci_config_form::CI_CONFIG_FORM;
 use super::faults::{present, text};
 use super::form::{Form, Object};
 use super::kinds::{AS_IN_GIT, CI_CONFIG, MONITOR, PLATFORM_VERDICT, SLUG};
 use super::leaf::clock;
-use super::monitors::MONITOR_FORM;
+use super::monitor_form::MONITOR_FORM;
 
 /// Brings the values of a document of `kind` into the one form that is compared. Idempotent.
 pub(super) fn meaning(kind: Kind, spec: &mut Map) {

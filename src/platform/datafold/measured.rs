@@ -4,7 +4,7 @@ use driftless_core::schema::Default;
 
 use super::form::Form::{self, Shape as Plain};
 use super::form::{Field, Object, Others, Rule, Tagged, defaulted, optional, required};
-use super::monitors::{EXCLUDE, INCLUDE, TEXT, TRUTH};
+use super::monitor_form::{EXCLUDE, INCLUDE, TEXT, TRUTH};
 use crate::platform::shape::Shape;
 
 /// What is measured.

@@ -1,39 +1,61 @@
 //! The Datafold adapter: what the platform is (`schema`, pure) and how it is read and written.
 
 mod calls;
-mod ci_config;
+mod ci_config_form;
 mod compared;
+mod data_sources;
 mod databases;
+mod desk;
 mod diffs;
+mod editor;
+mod execute;
 mod faults;
+#[cfg(test)]
+mod files;
+mod find;
 mod form;
 mod home;
 pub mod kinds;
+#[cfg(test)]
+mod laws;
 mod layout;
 mod leaf;
+mod live_ci_configs;
+mod live_monitors;
 mod meaning;
 mod measured;
-mod monitors;
+mod monitor_form;
 mod normalize;
+mod observe;
 mod option;
 mod options;
+mod provisioning;
 mod references;
 mod rules;
 mod schema;
+mod sight;
 mod summary;
-#[cfg(test)]
-mod testing;
 mod wire;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use driftless_core::plan::Step;
 use driftless_core::report::Failure;
+use driftless_core::schema::Schema;
+use driftless_core::snapshot::{Desired, Live, Scope};
 use driftless_core::value::Secret;
 
+use self::calls::GET_ORGANIZATION;
+use self::desk::Desk;
 use super::address::address;
-use super::http::{Http, HttpOptions, Network, Scheme};
-use super::{Gate, TargetId};
+use super::http::{Http, HttpOptions, Network, Request, Scheme};
+use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
+#[cfg(test)]
+use super::testing;
+
+pub use editor::document_schemas;
 pub use schema::{DatafoldSchema, schema};
 
 /// What a [`Datafold`] is made of.
@@ -61,6 +83,7 @@ pub fn target(url: &str) -> Result<TargetId, Failure> {
 pub struct Datafold {
     target: TargetId,
     http: Http,
+    desk: Desk,
 }
 
 impl Datafold {
@@ -79,11 +102,48 @@ impl Datafold {
         Ok(Self {
             target,
             http: Http::new(http, gate)?,
+            desk: Desk::default(),
         })
     }
 
     /// The page on which CI configurations are edited (`reference` 4.4).
     fn ci_settings(&self) -> String {
         format!("{}/settings/integrations/ci", self.target.0)
+    }
+
+    /// The page from which data sources are edited. The reference names none of their own, so it is the one above it.
+    fn sources_settings(&self) -> String {
+        format!("{}/settings/integrations", self.target.0)
+    }
+}
+
+#[async_trait]
+impl Platform for Datafold {
+    fn schema(&self) -> &dyn Schema {
+        schema()
+    }
+
+    fn target(&self) -> &TargetId {
+        &self.target
+    }
+
+    async fn observe(&self, desired: &Desired, scope: &Scope) -> Result<Live, Failure> {
+        self.observed(desired, scope).await
+    }
+
+    async fn find(&self, step: &Step, ids: &Ids) -> Result<Found, Failure> {
+        self.found(step, ids).await
+    }
+
+    async fn execute(&self, step: &Step, ids: &Ids) -> Result<Progress, Failure> {
+        self.carried_out(step, ids).await
+    }
+
+    async fn poll(&self, job: &Job, ids: &Ids) -> Result<Progress, Failure> {
+        self.polled(job, ids).await
+    }
+
+    async fn reach(&self) -> Result<(), Failure> {
+        self.http.send(&Request::new(&GET_ORGANIZATION, &[])).await.map(drop)
     }
 }

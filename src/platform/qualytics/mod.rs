@@ -29,8 +29,6 @@ mod run;
 mod schema;
 mod shapes;
 mod sight;
-#[cfg(test)]
-mod testing;
 mod together;
 mod uid;
 mod wire;
@@ -47,6 +45,8 @@ use driftless_core::value::Secret;
 use self::calls::LIST_DATASTORES;
 use super::address::address;
 use super::http::{Http, HttpOptions, Network, Request, Scheme};
+#[cfg(test)]
+use super::testing;
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 pub use editor::document_schemas;

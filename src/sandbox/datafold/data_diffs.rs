@@ -64,9 +64,9 @@ pub(super) fn list(organisation: &mut Organisation, call: &Call) -> Outcome {
 fn passes(query: &Query, row: &Value) -> bool {
     FILTERS.iter().all(|(parameter, field)| {
         query.first(parameter).is_none_or(|wanted| {
-            let is_wanted = |value: &Value| match value {
-                Value::String(text) => wanted.split(',').any(|one| one == text),
-                other => wanted.split(',').any(|one| one == other.to_string()),
+            let is_wanted = |value: &Value| {
+                let own = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                wanted.split(',').any(|one| one == own)
             };
             match row.get(*field) {
                 Some(Value::Array(items)) => items.iter().any(is_wanted),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use super::super::properties;
 use super::super::rules::{Arity, Evidence, PROPERTIES, RENAMED, RULES, Rule, Support};
 use super::super::shapes::{COMPARATORS, Shape};
-use super::field::{self, Around, Items};
 use super::{hover, present, rule_hover};
+use crate::platform::document_field::{self as field, Around, Items};
 use crate::platform::document_schema::Layer;
 
 /// Every name that a rule has or had.

@@ -6,7 +6,6 @@
 //! in its code.
 
 mod check;
-mod field;
 mod hover;
 mod rule_hover;
 
@@ -16,11 +15,12 @@ use driftless_core::overlay::DELETE;
 use driftless_core::schema::KindSpec;
 use serde_json::{Map, Value as Json, json};
 
-use self::field::{Absence, Around, Items, object};
 use super::kinds::{CHECK, COMPUTED_FIELD, CONNECTION, CONTAINER, DATASTORE, KINDS, UID};
 use super::shapes::{
     CHECK_FIELDS, COMPUTED_FIELD_FIELDS, CONNECTION_FIELDS, CONTAINER_FIELDS, DATASTORE_FIELDS, Shape, TRANSFORMATIONS,
+    other_names,
 };
+use crate::platform::document_field::{self as field, Absence, Around, Items, object};
 use crate::platform::document_schema::{DocumentSchema, Layer};
 
 /// The dialect that editors know best.
@@ -126,6 +126,7 @@ fn document(spec: &KindSpec, layer: Layer) -> Json {
     let around = Around {
         layer,
         substitution: spec.substitution,
+        others: other_names,
     };
     let mut properties = Map::new();
     for (name, shape) in fields(kind) {

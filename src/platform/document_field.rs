@@ -4,8 +4,8 @@ use driftless_core::overlay::DELETE;
 use driftless_core::schema::Substitution;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::shapes::{Shape, other_names};
-use crate::platform::document_schema::Layer;
+use super::document_schema::Layer;
+use super::shape::Shape;
 
 /// Text with a placeholder in it.
 const PLACEHOLDER: &str = r"\$\{";
@@ -35,6 +35,8 @@ pub(super) struct Around {
     pub(super) layer: Layer,
     /// Whether `${…}` is substituted there.
     pub(super) substitution: Substitution,
+    /// Other names of words that a field may be one of.
+    pub(super) others: fn(&[&str]) -> Vec<&'static str>,
 }
 
 impl Around {
@@ -109,7 +111,7 @@ pub(super) fn one_of(words: &[&str], absence: Absence, around: Around) -> Map<St
     if around.substitution == Substitution::Scalars || absence == Absence::Allowed {
         forms.push(json!({ "type": "string", "pattern": PLACEHOLDER }));
     }
-    let others = other_names(words);
+    let others = (around.others)(words);
     if !others.is_empty() {
         let spelled: Vec<String> = words.iter().chain(&others).map(|word| in_any_case(word)).collect();
         forms.push(json!({ "type": "string", "pattern": format!("^({})$", spelled.join("|")) }));

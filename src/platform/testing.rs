@@ -1,4 +1,4 @@
-//! What tests of this folder put their inputs together with.
+//! What tests of platforms put their inputs together with.
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use std::sync::Arc;

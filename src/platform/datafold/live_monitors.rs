@@ -1,0 +1,483 @@
+//! Which live monitor a slug means, and what it is: the list says which are there, each is read by its number, and what the platform
+//! does not return is judged by its own dry run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use driftless_core::document::Document;
+use driftless_core::key::{Key, RemoteId};
+use driftless_core::normalize::meaning;
+use driftless_core::report::{Failure, Meaning};
+use driftless_core::snapshot::{Desired, Gap, GapReason, Live, LiveResource, Scope};
+use driftless_core::value::{Map, Value};
+use futures::stream::{self, StreamExt as _};
+use serde_json::Value as Json;
+
+use super::Datafold;
+use super::calls::{GET_MONITOR, LIST_MONITORS, MONITOR_PAGES};
+use super::kinds::{DATA_SOURCE, MONITOR, PLATFORM_VERDICT, SLUG, WOULD_BE_UPDATED};
+use super::provisioning::{Config, Known, Rehearsal, Said};
+use super::schema::schema;
+use super::sight::{AT_ONCE, gap};
+use super::wire::{self, Listed, completed, not_shown, shown};
+use crate::platform::failures::failure;
+use crate::platform::http::{READINGS, Request};
+
+/// What an update must know of a monitor that is not known by its slug yet.
+const ADOPT: &str = "adopt";
+
+/// Whether a write must say the number of the live monitor, so that the slug takes it over.
+pub(super) fn is_adopted(base: Option<&Value>) -> bool {
+    let base = base.and_then(Value::as_map);
+    base.is_some_and(|base| base.contains_key(ADOPT))
+}
+
+/// What dry runs say of the declared monitors.
+#[derive(Debug, Default)]
+struct Verdicts {
+    /// Of what Git says; nothing where no dry run could be had.
+    of_git: BTreeMap<String, (Said, Option<i64>)>,
+    /// Of a second try: with the number of the monitor that the slug is to take over, or of what was agreed.
+    again: BTreeMap<String, Said>,
+}
+
+impl Datafold {
+    /// Every monitor, oldest first. Asked for newest first, so that a second look tells whether a row may have slipped.
+    pub(super) async fn listed_monitors(&self) -> Result<Vec<Listed>, Failure> {
+        let request = Request::new(&LIST_MONITORS, &[])
+            .query("order_by", "id")
+            .query("sort_order", "desc");
+        for _ in 0..READINGS {
+            let whole = self.http.list(&request, MONITOR_PAGES, wire::listed).await?;
+            if self.http.stands(&request, MONITOR_PAGES, &whole.first).await? {
+                let mut found: Vec<Listed> = whole.items.into_iter().flatten().collect();
+                found.sort_by_key(|listed| listed.id);
+                return Ok(found);
+            }
+        }
+        let message = format!(
+            "{}: monitors came while its pages were read, {READINGS} times in a row",
+            request.asked()
+        );
+        Err(failure(Meaning::Broken, message))
+    }
+
+    /// Puts the monitors in their places.
+    pub(super) async fn put_monitors(
+        &self,
+        mut listed: Vec<Listed>,
+        desired: &Desired,
+        scope: &Scope,
+        names: &BTreeMap<i64, String>,
+        live: &mut Live,
+    ) -> Result<(), Failure> {
+        let is_listed = |id: i64| listed.iter().any(|monitor| monitor.id == id);
+        let unlisted = self.unlisted(MONITOR, scope, &GET_MONITOR, is_listed).await?;
+        live.gaps.extend(unlisted.gaps);
+        listed.extend(unlisted.found.into_iter().filter_map(|(_, raw)| wire::listed(raw)));
+        self.desk.remember(listed.iter().map(|monitor| monitor.id));
+        let documents: BTreeMap<&str, &Document> = desired
+            .documents
+            .values()
+            .filter(|document| document.key.kind == MONITOR)
+            .map(|document| (document.key.name(), document))
+            .collect();
+        let number = |name: &str| {
+            let key = Key::new(DATA_SOURCE, [name]);
+            let resource = live.resources.get(&key).map(|resource| resource.id.0);
+            resource.or_else(|| live.discovered.get(&key).map(|id| id.0))
+        };
+        // What refers to a data source that is yet to be made cannot be tried.
+        let said_by_git: Config = documents
+            .iter()
+            .filter_map(|(slug, document)| Some(((*slug).to_owned(), wire::sent(&document.spec, number).ok()?)))
+            .collect();
+        let mut verdicts = Verdicts::default();
+        let owned = |slug: &str| scope.owned.get(&Key::new(MONITOR, [slug])).copied().flatten();
+        let known = |slug: &str, document: &Document| Known {
+            name: document.spec.get("name").and_then(Value::as_str).map(str::to_owned),
+            id: pinned(document).or_else(|| owned(slug).map(|id| id.0)),
+        };
+        match self
+            .judged(&said_by_git, |slug| {
+                documents.get(slug).map(|document| known(slug, document))
+            })
+            .await
+        {
+            Ok(Judged::Told(said)) => verdicts.of_git = said,
+            Ok(Judged::Untold(why)) => live.gaps.push(not_judged(&why)),
+            Ok(Judged::Busy(why)) => {
+                live.gaps.push(busy(&why));
+                return Ok(());
+            }
+            Err(failure) => {
+                live.gaps.push(gap(
+                    MONITOR,
+                    None,
+                    failure,
+                    "what provisioning would do to the monitors",
+                )?);
+                return Ok(());
+            }
+        }
+        let Matches { ids, gaps } = matched(&documents, &listed, scope, &verdicts);
+        live.gaps.extend(gaps);
+        let mut once_more = Config::new();
+        for (slug, id) in &ids {
+            let Some(document) = documents.get(slug.as_str()) else {
+                continue;
+            };
+            match verdicts.of_git.get(slug).map(|(said, _)| said) {
+                Some(Said::Created) => {
+                    if let Some(Json::Object(mut spec)) = said_by_git.get(slug).cloned() {
+                        spec.insert("id".to_owned(), Json::from(*id));
+                        once_more.insert(slug.clone(), Json::Object(spec));
+                    }
+                }
+                Some(Said::Updated) => {
+                    let agreed = scope.agreed.get(&document.key);
+                    let agreed = agreed.and_then(|agreed| wire::sent(agreed, number).ok());
+                    if let Some(agreed) = agreed.filter(|agreed| said_by_git.get(slug) != Some(agreed)) {
+                        once_more.insert(slug.clone(), agreed);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let owned_alone = scope
+            .owned
+            .iter()
+            .filter(|(key, _)| key.kind == MONITOR && !desired.documents.contains_key(*key));
+        let orphans: Vec<(Key, i64)> = owned_alone
+            .filter_map(|(key, id)| Some((key.clone(), (*id)?.0)))
+            .filter(|(_, id)| listed.iter().any(|monitor| monitor.id == *id) && !ids.values().any(|other| other == id))
+            .collect();
+        let mut to_read = orphans;
+        to_read.extend(ids.iter().map(|(slug, id)| (Key::new(MONITOR, [slug]), *id)));
+        let (again, read) = futures::join!(
+            self.judged(&once_more, |slug| {
+                let mut known = known(slug, documents.get(slug)?);
+                known.id = ids.get(slug).copied();
+                Some(known)
+            }),
+            stream::iter(to_read.clone())
+                .map(|(key, id)| async move { (key, id, self.http.fetch(&Request::new(&GET_MONITOR, &[id])).await) })
+                .buffered(AT_ONCE)
+                .collect::<Vec<_>>()
+        );
+        match again {
+            Ok(Judged::Told(said)) => verdicts.again = said.into_iter().map(|(slug, (said, _))| (slug, said)).collect(),
+            Ok(Judged::Untold(_)) => {}
+            Ok(Judged::Busy(why)) => {
+                live.gaps.push(busy(&why));
+                return Ok(());
+            }
+            Err(failure) => {
+                live.gaps.push(gap(
+                    MONITOR,
+                    None,
+                    failure,
+                    "what provisioning would do to the monitors",
+                )?);
+                return Ok(());
+            }
+        }
+        for (key, id, raw) in read {
+            let raw = match raw {
+                Ok(raw) => raw,
+                // It went away after the list was read.
+                Err(failure) if failure.meaning == Meaning::NotFound => continue,
+                Err(failure) => {
+                    let what = format!("`{key}`");
+                    live.gaps.push(gap(MONITOR, Some(key), failure, &what)?);
+                    continue;
+                }
+            };
+            let document = documents.get(key.name()).copied();
+            let agreed = scope.agreed.get(&key);
+            let resource = live_monitor(id, &raw, document, agreed, &verdicts, names);
+            live.resources.insert(key, resource);
+        }
+        let claimed: BTreeSet<i64> = to_read.into_iter().map(|(_, id)| id).collect();
+        live.unidentified.extend(unmanaged(&listed, &claimed));
+        Ok(())
+    }
+
+    /// What a dry run says of these monitors. One that it does not take is left out, if it says which one that is.
+    async fn judged(&self, config: &Config, known: impl Fn(&str) -> Option<Known>) -> Result<Judged, Failure> {
+        let mut config = config.clone();
+        loop {
+            if config.is_empty() {
+                return Ok(Judged::Told(BTreeMap::new()));
+            }
+            match self.rehearse(&config).await? {
+                Rehearsal::Busy(why) => return Ok(Judged::Busy(why.message)),
+                Rehearsal::Missing(why) => return Ok(Judged::Untold(why.message)),
+                Rehearsal::Refused(why) => {
+                    let before = config.len();
+                    config.retain(|slug, _| !is_blamed(&why, slug));
+                    if config.len() == before {
+                        return Ok(Judged::Untold(why.message));
+                    }
+                }
+                Rehearsal::Told(results) => {
+                    let handed_in = config
+                        .keys()
+                        .map(|slug| (slug.clone(), known(slug).unwrap_or_default()))
+                        .collect();
+                    return Ok(Judged::Told(results.of_each(&handed_in)));
+                }
+            }
+        }
+    }
+}
+
+/// What came of a dry run.
+enum Judged {
+    Told(BTreeMap<String, (Said, Option<i64>)>),
+    Untold(String),
+    Busy(String),
+}
+
+/// Whether a refusal names the monitor of this slug.
+pub(super) fn is_blamed(failure: &Failure, slug: &str) -> bool {
+    failure
+        .fields
+        .iter()
+        .any(|(path, _)| path.keys().iter().any(|key| key == slug))
+}
+
+/// The number that a document itself says.
+fn pinned(document: &Document) -> Option<i64> {
+    document.spec.get("id").and_then(Value::as_i64)
+}
+
+/// Which live monitor each slug means.
+#[derive(Debug, Default)]
+struct Matches {
+    ids: BTreeMap<String, i64>,
+    gaps: Vec<Gap>,
+}
+
+fn matched(documents: &BTreeMap<&str, &Document>, listed: &[Listed], scope: &Scope, verdicts: &Verdicts) -> Matches {
+    let mut matches = Matches::default();
+    let mut taken: BTreeSet<i64> = BTreeSet::new();
+    let is_there = |id: i64| listed.iter().any(|monitor| monitor.id == id);
+    let owned = |slug: &str| {
+        scope
+            .owned
+            .get(&Key::new(MONITOR, [slug]))
+            .copied()
+            .flatten()
+            .map(|id| id.0)
+    };
+    let told = |slug: &str| verdicts.of_git.get(slug).and_then(|(_, id)| *id);
+    let ways: [&dyn Fn(&str, &Document) -> Option<i64>; 3] = [
+        &|_, document| pinned(document),
+        &|slug, document| owned(slug).filter(|_| pinned(document).is_none()),
+        &|slug, _| told(slug),
+    ];
+    for way in ways {
+        for (slug, document) in documents {
+            if !matches.ids.contains_key(*slug)
+                && let Some(id) = way(slug, document).filter(|id| is_there(*id))
+                && taken.insert(id)
+            {
+                matches.ids.insert((*slug).to_owned(), id);
+            }
+        }
+    }
+    // What another slug owns is not up for being taken over, also if its document is gone.
+    let spoken_for: BTreeSet<i64> = scope
+        .owned
+        .iter()
+        .filter(|(key, _)| key.kind == MONITOR)
+        .filter_map(|(_, id)| Some((*id)?.0))
+        .collect();
+    let open: Vec<(&str, &Document)> = documents
+        .iter()
+        .filter(|(slug, document)| !matches.ids.contains_key(**slug) && pinned(document).is_none())
+        .map(|(slug, document)| (*slug, *document))
+        .collect();
+    let candidates = |slug: &str, document: &Document| -> Vec<i64> {
+        let name = document.spec.get("name").and_then(Value::as_str).unwrap_or(slug);
+        let sort = document.spec.get("type").and_then(Value::as_str);
+        let is_it = |monitor: &&Listed| {
+            monitor.name.as_deref() == Some(name)
+                && (monitor.sort.is_none() || monitor.sort.as_deref() == sort)
+                && !taken.contains(&monitor.id)
+                && !spoken_for.contains(&monitor.id)
+        };
+        listed.iter().filter(is_it).map(|monitor| monitor.id).collect()
+    };
+    let all: Vec<(&str, Vec<i64>)> = open
+        .iter()
+        .map(|(slug, document)| (*slug, candidates(slug, document)))
+        .collect();
+    for (slug, found) in &all {
+        let is_contested = |id: i64| all.iter().any(|(other, ids)| other != slug && ids.contains(&id));
+        let key = Key::new(MONITOR, [*slug]);
+        match found.as_slice() {
+            [id] if !is_contested(*id) => {
+                matches.ids.insert((*slug).to_owned(), *id);
+            }
+            [] => {
+                let is_known = matches!(verdicts.of_git.get(*slug), Some((Said::Updated | Said::Unchanged, _)));
+                if is_known {
+                    let why =
+                        "the platform knows this slug, but none of the monitors that it lists can be told to be it";
+                    matches.gaps.push(unclear(key, why));
+                }
+            }
+            several => {
+                let ids: Vec<String> = several.iter().map(i64::to_string).collect();
+                let why = format!(
+                    "more than one monitor or document has its name and type (numbers {})",
+                    ids.join(", ")
+                );
+                matches.gaps.push(unclear(key, &why));
+            }
+        }
+    }
+    matches
+}
+
+fn unclear(key: Key, why: &str) -> Gap {
+    Gap {
+        kind: MONITOR,
+        message: format!("which monitor `{key}` is cannot be told: {why}. Write its number as `id` into the document"),
+        below: Some(key),
+        reason: GapReason::Unread,
+    }
+}
+
+fn busy(why: &str) -> Gap {
+    Gap {
+        kind: MONITOR,
+        below: None,
+        reason: GapReason::Unread,
+        message: format!(
+            "somebody else provisions monitors at this moment, so they are compared by the next pass: {why}"
+        ),
+    }
+}
+
+/// It hides no monitor: those fields alone are not compared.
+fn not_judged(why: &str) -> Gap {
+    Gap {
+        kind: MONITOR,
+        below: Some(Key::new(MONITOR, ["(fields that only a dry run can judge)"])),
+        reason: GapReason::Unread,
+        message: format!("the fields of monitors that the platform does not return are not compared: {why}"),
+    }
+}
+
+/// A monitor as it is live. Of one that is declared only what Git or the ledger names is of interest: the document is the whole of
+/// what is sent.
+fn live_monitor(
+    id: i64,
+    raw: &Json,
+    document: Option<&Document>,
+    agreed: Option<&Map>,
+    verdicts: &Verdicts,
+    names: &BTreeMap<i64, String>,
+) -> LiveResource {
+    let shown = shown(raw);
+    let Some(document) = document else {
+        let spec = match agreed {
+            Some(agreed) => completed(agreed, agreed, &shown, names),
+            None => shown,
+        };
+        let mut resource = wire::resource(MONITOR, id, spec);
+        resource.edited = wire::edited(raw);
+        return resource;
+    };
+    let slug = document.key.name();
+    let git = &document.spec;
+    let said = verdicts.of_git.get(slug).map(|(said, _)| said);
+    let again = verdicts.again.get(slug);
+    let (base, unread) = match (said, again) {
+        (Some(Said::Unchanged), _) | (Some(Said::Created), Some(_)) => (git, Vec::new()),
+        (Some(Said::Updated), _) => (agreed.unwrap_or(git), Vec::new()),
+        _ => (agreed.unwrap_or(git), not_shown(git, &shown)),
+    };
+    let mut spec = completed(base, git, &shown, names);
+    spec.insert(SLUG.to_owned(), Value::from(slug));
+    if git.contains_key("id") {
+        spec.insert("id".to_owned(), Value::from(id));
+    }
+    spec.shift_remove(PLATFORM_VERDICT);
+    let would_change = match (said, again) {
+        (Some(Said::Updated), Some(Said::Unchanged)) | (Some(Said::Created), Some(Said::Updated)) => says(git, &spec),
+        // Neither what Git says nor what was agreed is live: what differs is shown, or said to be there.
+        (Some(Said::Updated), _) => says(git, &spec) || says(base, &spec),
+        _ => false,
+    };
+    // What is written is live with the changes put in: what Git gives up within a field must not come back by that way.
+    spec.retain(|field, _| git.contains_key(field));
+    for (field, value) in spec.iter_mut() {
+        if let Some(named) = git.get(field) {
+            keep_named(value, named);
+        }
+    }
+    if would_change {
+        spec.insert(PLATFORM_VERDICT.to_owned(), Value::from(WOULD_BE_UPDATED));
+    }
+    let mut resource = wire::resource(MONITOR, id, spec);
+    resource.unread = unread;
+    resource.edited = wire::edited(raw);
+    let is_known = matches!(said, Some(Said::Unchanged | Said::Updated));
+    if !is_known && pinned(document).is_none() {
+        let base: Map = [(ADOPT.to_owned(), Value::from(true))].into();
+        resource.base = Some(Value::Map(base).into());
+    }
+    resource
+}
+
+/// Takes away what `named` does not name.
+fn keep_named(value: &mut Value, named: &Value) {
+    if let (Value::Map(map), Value::Map(named)) = (value, named) {
+        map.retain(|field, _| named.contains_key(field));
+        for (field, value) in map.iter_mut() {
+            if let Some(named) = named.get(field) {
+                keep_named(value, named);
+            }
+        }
+    }
+}
+
+/// Whether `live` says all that `wanted` does.
+pub(super) fn says(wanted: &Map, live: &Map) -> bool {
+    let (wanted, live) = (meaning(schema(), MONITOR, wanted), meaning(schema(), MONITOR, live));
+    let own = |field: &&String| field.as_str() != PLATFORM_VERDICT && field.as_str() != SLUG;
+    wanted
+        .iter()
+        .filter(|(field, _)| own(field))
+        .all(|(field, value)| wire::is_written(value, live.get(field)))
+}
+
+/// What no document and no ledger knows: by its name, or by its number where the name is not its alone.
+fn unmanaged(listed: &[Listed], claimed: &BTreeSet<i64>) -> Vec<(Key, LiveResource)> {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    let free: Vec<&Listed> = listed.iter().filter(|monitor| !claimed.contains(&monitor.id)).collect();
+    for name in free.iter().filter_map(|monitor| monitor.name.as_deref()) {
+        *count.entry(name).or_default() += 1;
+    }
+    free.into_iter()
+        .map(|monitor| {
+            let name = monitor
+                .name
+                .as_deref()
+                .filter(|name| count.get(name) == Some(&1) && !name.is_empty());
+            let name = name.map_or_else(|| format!("#{}", monitor.id), str::to_owned);
+            let mut resource = wire::resource(MONITOR, monitor.id, shown(&monitor.raw));
+            resource.edited = wire::edited(&monitor.raw);
+            (
+                Key::new(MONITOR, [name]),
+                LiveResource {
+                    id: RemoteId(monitor.id),
+                    ..resource
+                },
+            )
+        })
+        .collect()
+}
