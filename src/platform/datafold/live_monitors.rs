@@ -258,6 +258,9 @@ struct Matches {
     gaps: Vec<Gap>,
 }
 
+/// How the number of a document's monitor may be known.
+type Way<'a> = dyn Fn(&str, &Document) -> Option<i64> + 'a;
+
 fn matched(documents: &BTreeMap<&str, &Document>, listed: &[Listed], scope: &Scope, verdicts: &Verdicts) -> Matches {
     let mut matches = Matches::default();
     let mut taken: BTreeSet<i64> = BTreeSet::new();
@@ -271,7 +274,7 @@ fn matched(documents: &BTreeMap<&str, &Document>, listed: &[Listed], scope: &Sco
             .map(|id| id.0)
     };
     let told = |slug: &str| verdicts.of_git.get(slug).and_then(|(_, id)| *id);
-    let ways: [&dyn Fn(&str, &Document) -> Option<i64>; 3] = [
+    let ways: [&Way<'_>; 3] = [
         &|_, document| pinned(document),
         &|slug, document| owned(slug).filter(|_| pinned(document).is_none()),
         &|slug, _| told(slug),
