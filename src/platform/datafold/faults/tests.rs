@@ -1,3 +1,5 @@
+//! Each fault of each kind: where it is told, how bad it is, and what it says.
+
 use std::collections::BTreeSet;
 
 use driftless_core::normalize::normalize;
