@@ -13,7 +13,7 @@ use super::config::CiConfig;
 use super::metrics::Metrics;
 use super::options::Options;
 use super::outcome::CiResult;
-use super::pipeline::{Ports, Request, Rules, orchestrate};
+use super::pipeline::{Ports, Request, orchestrate};
 use super::record::{Phase, Record};
 use super::views::Recent;
 use super::waits::Waits;
@@ -53,8 +53,6 @@ pub struct Setup {
     pub options: Options,
     /// How many are under way at the same time; others wait their turn.
     pub parallel: usize,
-    /// What is pure of them.
-    pub rules: Arc<dyn Rules>,
 }
 
 /// How the driver ended.
@@ -178,7 +176,6 @@ impl Shared {
             metrics: self.setup.metrics.clone(),
             recent: self.recent.clone(),
             options: self.setup.options,
-            rules: self.setup.rules.clone(),
         }
     }
 }

@@ -1,19 +1,20 @@
 //! How an orchestration ends.
 
+use driftless_core::diagnostic::Diagnostic;
 use driftless_core::report::Meaning;
 
-use crate::platform::data_diffs::{CiRunId, DataDiff, Summary};
+use super::config::CiConfig;
+use super::report::{Compared, Facts, Outcome, RunResult, Verdict};
+use crate::platform::data_diffs::CiRunId;
 
 /// How the orchestration of one head commit ended.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "an unread outcome is not actionable"]
 pub struct CiOutcome {
-    /// In one word.
-    pub result: CiResult,
-    /// Why, where there is more to say than that word.
-    pub reason: Option<Reason>,
-    /// One line for people: the commit status's description.
-    pub message: String,
+    /// What it comes to; its reason is [`Reason::word`] where there is no result to report.
+    pub verdict: Verdict,
+    /// How the run stands, or why there is none.
+    pub outcome: Outcome,
     /// The run on the instance, where there was one.
     pub run: Option<CiRunId>,
     /// The head commit.
@@ -21,9 +22,31 @@ pub struct CiOutcome {
     /// How many diffs the run was given by us.
     pub submitted: usize,
     /// What was compared, and what was found.
-    pub diffs: Vec<(DataDiff, Summary)>,
+    pub diffs: Vec<Compared>,
+    /// What there is to say of the diffs file, the SQL files or the configuration.
+    pub remarks: Vec<Diagnostic>,
     /// What could not be said on the forge, and why.
     pub unsaid: Vec<String>,
+}
+
+impl CiOutcome {
+    /// The facts, as the report asks for them.
+    pub fn facts<'a>(&'a self, config: &'a CiConfig) -> Facts<'a> {
+        Facts {
+            config,
+            sha: &self.sha,
+            run: self.run,
+            submitted: self.submitted,
+            outcome: &self.outcome,
+            diffs: &self.diffs,
+            remarks: &self.remarks,
+        }
+    }
+
+    /// In one word.
+    pub fn result(&self) -> CiResult {
+        CiResult::of(&self.outcome, &self.verdict)
+    }
 }
 
 /// How the orchestration of one head commit ended, in one word.
@@ -51,7 +74,19 @@ impl CiResult {
         CiResult::Superseded,
     ];
 
-    /// A stable word for JSON, metrics and the store.
+    /// That of a verdict.
+    pub(super) fn of(outcome: &Outcome, verdict: &Verdict) -> Self {
+        match (outcome, verdict.result) {
+            (Outcome::Superseded, _) => CiResult::Superseded,
+            (_, Some(RunResult::Passed)) => CiResult::Passed,
+            (_, Some(RunResult::Skipped)) => CiResult::Skipped,
+            (_, Some(RunResult::TimedOut)) => CiResult::TimedOut,
+            // One under way has no end; it is never called good.
+            (_, Some(RunResult::Failed) | None) => CiResult::Failed,
+        }
+    }
+
+    /// A stable word for metrics and the store.
     pub fn word(self) -> &'static str {
         match self {
             CiResult::Passed => "passed",
@@ -63,17 +98,11 @@ impl CiResult {
     }
 }
 
-/// Why an orchestration ended as it did.
+/// Why an orchestration came to no result of its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is to be no run: the gate's word for it.
-    Skipped(&'static str),
     /// The diffs that are asked for are not valid.
     InvalidDiffs,
-    /// Data differ.
-    Differences,
-    /// Primary keys are null or not unique.
-    KeyIssues,
     /// The platform started no run.
     NotStarted,
     /// No run took the diffs.
@@ -88,14 +117,8 @@ pub enum Reason {
     NeedsAuthentication,
     /// The run was cancelled while its commit was the head.
     Cancelled,
-    /// The run failed.
-    RunFailed,
-    /// A data diff failed, is missing or has no summary.
-    DiffFailed,
     /// The run is done and compared nothing.
     NothingCompared,
-    /// The head moved.
-    Superseded,
     /// It took too long.
     TimedOut,
     /// The platform or the forge refused a request, or did not answer.
@@ -108,10 +131,7 @@ impl Reason {
     /// A stable word for JSON and the store.
     pub fn word(self) -> &'static str {
         match self {
-            Reason::Skipped(word) => word,
             Reason::InvalidDiffs => "invalid_diffs",
-            Reason::Differences => "differences",
-            Reason::KeyIssues => "key_issues",
             Reason::NotStarted => "not_started",
             Reason::NoRunWaiting => "no_run_waiting",
             Reason::OtherCommitWaits => "other_commit_waits",
@@ -119,13 +139,28 @@ impl Reason {
             Reason::NeedsConfirmation => "needs_confirmation",
             Reason::NeedsAuthentication => "needs_authentication",
             Reason::Cancelled => "cancelled",
-            Reason::RunFailed => "run_failed",
-            Reason::DiffFailed => "diff_failed",
             Reason::NothingCompared => "nothing_compared",
-            Reason::Superseded => "superseded",
             Reason::TimedOut => "timed_out",
             Reason::Request(meaning) => meaning.word(),
             Reason::Store => "store",
+        }
+    }
+
+    /// How that stands in the report.
+    pub(super) fn outcome(self, message: &str) -> Outcome {
+        match self {
+            Reason::Cancelled => Outcome::Cancelled,
+            Reason::TimedOut | Reason::NeedsConfirmation | Reason::NeedsAuthentication => {
+                Outcome::TimedOut(message.to_owned())
+            }
+            Reason::InvalidDiffs
+            | Reason::NotStarted
+            | Reason::NoRunWaiting
+            | Reason::OtherCommitWaits
+            | Reason::TakenElsewhere
+            | Reason::NothingCompared
+            | Reason::Request(_)
+            | Reason::Store => Outcome::NotStarted(message.to_owned()),
         }
     }
 }

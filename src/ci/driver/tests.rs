@@ -36,7 +36,6 @@ fn start(world: &Arc<World>, configs: Configurations) -> Bench {
         metrics: ports.metrics,
         options: ports.options,
         parallel: 2,
-        rules: ports.rules,
     };
     Bench {
         driver: Driver::start(setup, stop.clone()),

@@ -5,18 +5,19 @@ use tokio::time::Instant;
 
 use super::Orchestration;
 use crate::ci::record::Whose;
+use crate::ci::report::Compared;
 use crate::ci::waits::End;
-use crate::platform::data_diffs::{CiRun, DataDiff, RunStatus, Summary};
+use crate::platform::data_diffs::{CiRun, DataDiff, DiffRequest, RunStatus, Summary};
 
 impl Orchestration<'_> {
     /// The data diffs of a run that has ended, in the order of their ids. Those of one that is done are awaited for some time: a
     /// list may lag behind.
-    pub(super) async fn collect(&self, run: &CiRun) -> Result<Vec<(DataDiff, Summary)>, End> {
+    pub(super) async fn collect(&self, run: &CiRun) -> Result<Vec<Compared>, End> {
         let until = Instant::now() + self.waits.options.collects;
         let platform = self.platform();
         let asked = match self.record.state.whose {
-            Whose::Ours => self.record.state.asked(),
-            Whose::Others => 0,
+            Whose::Ours => self.record.requests(),
+            Whose::Others => Vec::new(),
         };
         let mut attempt = 1;
         loop {
@@ -27,13 +28,46 @@ impl Orchestration<'_> {
             diffs.sort_by_key(|diff| diff.id);
             let count = diffs.len();
             let found = self.summaries(diffs).await?;
-            let is_whole = count >= asked && !found.iter().any(|(_, summary)| *summary == Summary::Running);
+            let is_whole = count >= asked.len() && !found.iter().any(|(_, summary)| *summary == Summary::Running);
             if is_whole || run.status != RunStatus::Done || Instant::now() >= until {
-                return Ok(found);
+                return Ok(self.compared(found, asked));
             }
             self.waits.pause_before_look(attempt, until).await?;
             attempt += 1;
         }
+    }
+
+    /// What was found, and what was asked for and is not there.
+    fn compared(&self, found: Vec<(DataDiff, Summary)>, asked: Vec<DiffRequest>) -> Vec<Compared> {
+        let is_of = |request: &DiffRequest, diff: &DataDiff| {
+            // Warehouses fold the case of names.
+            diff.production.eq_ignore_ascii_case(&request.production)
+                && diff.pull_request.eq_ignore_ascii_case(&request.pull_request)
+        };
+        // By their number: names come back as a warehouse has them.
+        let lacking = asked.len().saturating_sub(found.len());
+        let missing: Vec<Compared> = asked
+            .into_iter()
+            .filter(|request| !found.iter().any(|(diff, _)| is_of(request, diff)))
+            .take(lacking)
+            .map(|request| Compared {
+                production: request.production,
+                pull_request: request.pull_request,
+                primary_key: request.primary_key,
+                id: None,
+                page: None,
+                summary: None,
+            })
+            .collect();
+        let shown = found.into_iter().map(|(diff, summary)| Compared {
+            page: Some(self.platform().page(diff.id)),
+            id: Some(diff.id),
+            production: diff.production,
+            pull_request: diff.pull_request,
+            primary_key: diff.primary_key,
+            summary: Some(summary),
+        });
+        shown.chain(missing).collect()
     }
 
     async fn summaries(&self, diffs: Vec<DataDiff>) -> Result<Vec<(DataDiff, Summary)>, End> {

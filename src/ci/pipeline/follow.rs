@@ -1,11 +1,13 @@
 //! The run with its diffs, to its end.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::Orchestration;
+use crate::ci::config::Consequence;
 use crate::ci::outcome::Reason;
 use crate::ci::waits::End;
 use crate::forge::CommitState;
@@ -44,7 +46,7 @@ impl Orchestration<'_> {
             let (state, text) = self.progress(id, run.as_ref()).await;
             self.voice.mention(state, &text).await;
             if Instant::now() >= self.until {
-                return Err(timed_out(id, run.as_ref()));
+                return Err(timed_out(self.waits.options.limit, run.as_ref()));
             }
             self.assert_head_when_due().await?;
             self.waits.pause_before_look(attempt, self.until).await?;
@@ -60,7 +62,16 @@ impl Orchestration<'_> {
         };
         match &run.status {
             RunStatus::NeedsConfirmation => (CommitState::Pending, self.confirmation(id)),
-            RunStatus::NeedsAuthentication => (CommitState::Error, authentication(id)),
+            RunStatus::NeedsAuthentication => {
+                let state = match self.config().errors {
+                    Consequence::Fails => CommitState::Error,
+                    Consequence::Passes => CommitState::Pending,
+                };
+                (
+                    state,
+                    format!("run {} needs a person to log in to the warehouse on the platform", id.0),
+                )
+            }
             RunStatus::Waiting | RunStatus::Queued => {
                 (CommitState::Pending, format!("run {} is {}", id.0, run.status.word()))
             }
@@ -92,26 +103,16 @@ impl Orchestration<'_> {
     }
 }
 
-fn authentication(id: CiRunId) -> String {
-    format!("run {} needs a person to log in to the warehouse on the platform", id.0)
-}
-
-/// Why a run did not end in time, as far as its last status says.
-fn timed_out(id: CiRunId, run: Option<&CiRun>) -> End {
+/// Why a run did not end within the limit, as far as its last status says.
+fn timed_out(limit: Duration, run: Option<&CiRun>) -> End {
     let (reason, text) = match run.map(|run| &run.status) {
-        Some(RunStatus::NeedsConfirmation) => (
-            Reason::NeedsConfirmation,
-            format!("nobody confirmed run {} in time", id.0),
+        Some(RunStatus::NeedsConfirmation) => (Reason::NeedsConfirmation, "nobody confirmed it".to_owned()),
+        Some(RunStatus::NeedsAuthentication) => (
+            Reason::NeedsAuthentication,
+            "nobody logged in to the warehouse".to_owned(),
         ),
-        Some(RunStatus::NeedsAuthentication) => (Reason::NeedsAuthentication, authentication(id)),
-        Some(status) => (
-            Reason::TimedOut,
-            format!("run {} did not end in time; it is {}", id.0, status.word()),
-        ),
-        None => (
-            Reason::TimedOut,
-            format!("run {} is not in the platform's list any more", id.0),
-        ),
+        Some(status) => (Reason::TimedOut, format!("it is {}", status.word())),
+        None => (Reason::TimedOut, "it is not in the platform's list".to_owned()),
     };
-    End::Over(reason, text)
+    End::Over(reason, format!("{}: {text}", humantime::format_duration(limit)))
 }

@@ -7,17 +7,15 @@ mod collect;
 mod find;
 mod follow;
 mod prepare;
-mod rules;
 mod submit;
 mod voice;
 
 use std::sync::Arc;
 
+use driftless_core::diagnostic::Diagnostic;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-
-pub use self::rules::{Found, Rules, Verdict};
 
 use self::prepare::Prepared;
 use self::voice::Voice;
@@ -26,11 +24,12 @@ use super::metrics::Metrics;
 use super::options::Options;
 use super::outcome::{CiOutcome, CiResult, Reason};
 use super::record::{Phase, Record, Whose};
+use super::report::{self, Compared, Facts, Outcome, Verdict};
 use super::views::Recent;
 use super::waits::{End, Waits};
 use crate::clock::Clock;
 use crate::forge::{CommitState, Forge};
-use crate::platform::data_diffs::{DataDiff, DataDiffs, DiffRequest, Head, PullRequestNumber, Summary};
+use crate::platform::data_diffs::{DataDiffs, DiffRequest, Head, PullRequestNumber, RunStatus};
 use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
 use crate::store::{Store, StoreError};
 
@@ -51,8 +50,6 @@ pub struct Ports {
     pub recent: Recent,
     /// How long it waits for what.
     pub options: Options,
-    /// What is pure of it.
-    pub rules: Arc<dyn Rules>,
 }
 
 /// What is to be orchestrated.
@@ -119,6 +116,7 @@ pub(super) async fn orchestrate(
             number: request.head.pull_request,
             sha: record.key.sha.clone(),
             config: request.config.name.clone(),
+            marker: report::marker(&request.config),
             said: None,
             unsaid: Vec::new(),
         },
@@ -127,6 +125,7 @@ pub(super) async fn orchestrate(
         until: now + ports.options.limit,
         head_due: now + ports.options.head,
         found: Vec::new(),
+        remarks: Vec::new(),
     };
     Ok(orchestration.drive().await)
 }
@@ -142,7 +141,8 @@ struct Orchestration<'a> {
     until: Instant,
     /// When the head is looked at next.
     head_due: Instant,
-    found: Vec<(DataDiff, Summary)>,
+    found: Vec<Compared>,
+    remarks: Vec<Diagnostic>,
 }
 
 impl Orchestration<'_> {
@@ -155,38 +155,70 @@ impl Orchestration<'_> {
     }
 
     async fn drive(mut self) -> Option<CiOutcome> {
-        let verdict = self.advance().await;
-        let verdict = match verdict {
-            Ok(verdict) => Ok(verdict),
-            Err(End::Over(reason, message)) => {
-                warn!(
-                    config = self.config().name,
-                    sha = self.record.key.sha,
-                    reason = reason.word(),
-                    "{message}"
-                );
-                Ok(self.ports.rules.give_up(self.config(), reason, &message))
+        let (mut end, mut reason) = (self.advance().await, None);
+        if let Err(End::Over(why, message)) = &end {
+            warn!(
+                config = self.config().name,
+                sha = self.record.key.sha,
+                reason = why.word(),
+                "{message}"
+            );
+            reason = Some(*why);
+            end = Ok(why.outcome(message));
+        }
+        let said = match end {
+            Ok(outcome) => {
+                let verdict = self.verdict(&outcome, reason);
+                self.say(&outcome, &verdict).await.map(|()| (outcome, verdict))
             }
             Err(end) => Err(end),
         };
-        let said = match verdict {
-            Ok(verdict) => self.say(&verdict).await.map(|()| verdict),
-            Err(end) => Err(end),
-        };
-        let verdict = match said {
-            Ok(verdict) => verdict,
+        let (outcome, verdict) = match said {
+            Ok(said) => said,
             Err(End::Stopped) => return None,
-            Err(End::Superseded) => superseded(),
-            Err(End::Over(reason, message)) => self.ports.rules.give_up(self.config(), reason, &message),
+            Err(End::Superseded) => (Outcome::Superseded, self.verdict(&Outcome::Superseded, None)),
+            Err(End::Over(why, message)) => {
+                let outcome = why.outcome(&message);
+                let verdict = self.verdict(&outcome, Some(why));
+                (outcome, verdict)
+            }
         };
-        Some(self.end(verdict).await)
+        Some(self.end(outcome, verdict).await)
+    }
+
+    fn facts<'a>(&'a self, outcome: &'a Outcome) -> Facts<'a> {
+        Facts {
+            config: self.config(),
+            sha: &self.record.key.sha,
+            run: self.record.run,
+            submitted: self.submitted(),
+            outcome,
+            diffs: &self.found,
+            remarks: &self.remarks,
+        }
+    }
+
+    fn verdict(&self, outcome: &Outcome, reason: Option<Reason>) -> Verdict {
+        let mut verdict = Verdict::of(&self.facts(outcome));
+        if let Some(reason) = reason {
+            reason.word().clone_into(&mut verdict.reason);
+        }
+        verdict
+    }
+
+    /// How many diffs the run has from us.
+    fn submitted(&self) -> usize {
+        match (self.record.phase, self.record.state.whose) {
+            (Phase::Following, Whose::Ours) => self.record.state.asked(),
+            _ => 0,
+        }
     }
 
     /// Goes on from the step that the record is at.
-    async fn advance(&mut self) -> Result<Verdict, End> {
+    async fn advance(&mut self) -> Result<Outcome, End> {
         if self.record.phase == Phase::Looking {
             match self.prepare().await? {
-                Prepared::Skipped(verdict) => return Ok(verdict),
+                Prepared::Skipped(skip) => return Ok(Outcome::Skipped(skip)),
                 Prepared::Diffs(requests) => self.record.keep(&requests),
             }
             self.step(Phase::Looking, "looking for the run of this commit").await?;
@@ -212,18 +244,21 @@ impl Orchestration<'_> {
         }
         let run = self.follow().await?;
         self.found = self.collect(&run).await?;
-        let asked = match self.record.state.whose {
-            Whose::Ours => Some(self.record.state.asked()),
-            Whose::Others => None,
-        };
-        Ok(self.ports.rules.judge(
-            self.config(),
-            &Found {
-                run: &run,
-                asked,
-                diffs: &self.found,
-            },
-        ))
+        if self.record.state.whose == Whose::Others {
+            let text = format!(
+                "run {} was not given its diffs by driftless: what it compares is somebody else's",
+                run.id.0
+            );
+            self.remarks.push(Diagnostic::warning("others_run", text));
+        }
+        match run.status {
+            RunStatus::Failed => Ok(Outcome::Failed(format!("run {} failed on the platform", run.id.0))),
+            _ if self.found.is_empty() => Err(End::Over(
+                Reason::NothingCompared,
+                format!("run {} is done and compared nothing", run.id.0),
+            )),
+            _ => Ok(Outcome::Finished),
+        }
     }
 
     /// Writes how far it is, before what comes next.
@@ -242,22 +277,23 @@ impl Orchestration<'_> {
     }
 
     /// Says the last word on the forge, unless the commit is not the head any more.
-    async fn say(&mut self, verdict: &Verdict) -> Result<(), End> {
+    async fn say(&mut self, outcome: &Outcome, verdict: &Verdict) -> Result<(), End> {
         self.assert_head().await?;
-        self.voice
-            .conclude(&self.waits, verdict.state, &verdict.description)
-            .await?;
-        if let Some(comment) = &verdict.comment {
-            let body = format!("{}\n{comment}", voice::marker(&self.config().name));
-            self.voice.comment(&self.waits, &body).await?;
+        let Some(state) = verdict.state else {
+            return Ok(());
+        };
+        self.voice.conclude(&self.waits, state, &verdict.description).await?;
+        if matches!(outcome, Outcome::Skipped(_)) {
+            return Ok(());
         }
-        Ok(())
+        let body = report::comment(&self.facts(outcome), verdict);
+        self.voice.comment(&self.waits, &body).await
     }
 
-    async fn end(mut self, verdict: Verdict) -> CiOutcome {
-        let now = self.ports.clock.now();
+    async fn end(mut self, outcome: Outcome, verdict: Verdict) -> CiOutcome {
+        let (now, result) = (self.ports.clock.now(), CiResult::of(&outcome, &verdict));
         let row = PullRun {
-            outcome: Some(verdict.result.word().to_owned()),
+            outcome: Some(result.word().to_owned()),
             finished: Some(now),
             ..self.record.row(&verdict.description, now)
         };
@@ -267,25 +303,22 @@ impl Orchestration<'_> {
         }
         self.ports
             .metrics
-            .ended(&self.config().name, verdict.result, self.began.elapsed());
+            .ended(&self.config().name, result, self.began.elapsed());
         info!(
             config = self.config().name,
             sha = self.record.key.sha,
-            result = verdict.result.word(),
+            result = result.word(),
             "{}",
             verdict.description
         );
         CiOutcome {
-            result: verdict.result,
-            reason: verdict.reason,
-            message: verdict.description,
+            submitted: self.submitted(),
+            verdict,
+            outcome,
             run: self.record.run,
-            submitted: match (self.record.phase, self.record.state.whose) {
-                (Phase::Following, Whose::Ours) => self.record.state.asked(),
-                _ => 0,
-            },
             sha: self.record.key.sha,
             diffs: self.found,
+            remarks: self.remarks,
             unsaid: self.voice.unsaid,
         }
     }
@@ -316,16 +349,6 @@ impl Orchestration<'_> {
             true => self.waits.assert_wanted(),
             false => self.assert_head().await,
         }
-    }
-}
-
-fn superseded() -> Verdict {
-    Verdict {
-        result: CiResult::Superseded,
-        reason: Some(Reason::Superseded),
-        state: CommitState::Pending,
-        description: "the pull request has a newer commit".to_owned(),
-        comment: None,
     }
 }
 

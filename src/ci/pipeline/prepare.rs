@@ -1,10 +1,18 @@
 //! Before anything is asked of the platform: the gate, and the diffs that are to be handed over.
 
+use std::collections::BTreeMap;
+
+use driftless_core::diagnostic::Severity;
+
 use super::Orchestration;
-use super::rules::Verdict;
-use crate::ci::outcome::{CiResult, Reason};
+use crate::ci::config::Discovery;
+use crate::ci::diffs::{self, Asked, Circumstances, USUAL_PATHS};
+use crate::ci::discovery;
+use crate::ci::gate::{self, Decision, Skip};
+use crate::ci::outcome::Reason;
+use crate::ci::placeholders::Placeholders;
 use crate::ci::waits::End;
-use crate::forge::{CommitState, FileChange, Forge, PullRequest};
+use crate::forge::{ChangedFile, Forge, PullRequest};
 use crate::platform::data_diffs::{DiffRequest, PullRequestNumber};
 
 /// What the preparation decides.
@@ -12,17 +20,15 @@ pub(super) enum Prepared {
     /// These are to be compared.
     Diffs(Vec<DiffRequest>),
     /// Nothing is.
-    Skipped(Verdict),
+    Skipped(Skip),
 }
-
-/// Where the diffs file lies when the configuration does not say (`reference` 3).
-const USUAL: [&str; 3] = ["datafold/diffs.json", "datafold/diffs.yaml", "datafold/diffs.yml"];
 
 impl Orchestration<'_> {
     /// Asks the gate where there is a forge to ask, then reads the diffs.
-    pub(super) async fn prepare(&self) -> Result<Prepared, End> {
-        let requests = match (&self.ports.forge, &self.request.diffs) {
-            (None, Some(diffs)) => diffs.clone(),
+    pub(super) async fn prepare(&mut self) -> Result<Prepared, End> {
+        let given = self.request.diffs.clone();
+        let requests = match (self.ports.forge.clone(), given) {
+            (None, Some(diffs)) => diffs,
             (None, None) => {
                 let text = "no diffs are given, and there is no forge to read them from: name a diffs file";
                 return Err(End::Over(Reason::InvalidDiffs, text.to_owned()));
@@ -30,83 +36,106 @@ impl Orchestration<'_> {
             (Some(forge), given) => {
                 let number = PullRequestNumber(self.record.key.number);
                 let repository = &self.config().repository;
-                let pull = self
-                    .waits
-                    .read("read the pull request", || forge.pull_request(repository, number))
-                    .await?;
+                let read = || forge.pull_request(repository, number);
+                let pull = self.waits.read("read the pull request", read).await?;
                 if pull.sha != self.record.key.sha {
                     return Err(End::Superseded);
                 }
-                let changed = self
-                    .waits
-                    .read("list the changed files", || forge.changed_files(repository, number))
-                    .await?;
-                if let Some((word, sentence)) = self.ports.rules.gate(self.config(), &pull, &changed) {
-                    return Ok(Prepared::Skipped(skipped(word, sentence)));
-                }
-                match given {
-                    Some(diffs) => diffs.clone(),
-                    None => {
-                        let paths: Vec<&str> = changed
-                            .iter()
-                            .filter(|file| file.change == FileChange::Written)
-                            .map(|file| file.path.as_str())
-                            .collect();
-                        self.diffs_of(forge.as_ref(), &pull, &paths).await?
-                    }
+                let list = || forge.changed_files(repository, number);
+                let changed = self.waits.read("list the changed files", list).await?;
+                match (gate::decide(self.config(), &pull, &changed), given) {
+                    (Decision::Skip(skip), _) => return Ok(Prepared::Skipped(skip)),
+                    (Decision::Run, Some(diffs)) => diffs,
+                    (Decision::Run, None) => self.diffs_of(forge.as_ref(), &pull, &changed).await?,
                 }
             }
         };
-        match requests.is_empty() {
-            true => Ok(Prepared::Skipped(skipped(
-                "nothing_to_diff",
-                "Skipped: there is nothing to compare.".to_owned(),
-            ))),
-            false => Ok(Prepared::Diffs(requests)),
-        }
+        Ok(match requests.is_empty() {
+            true => Prepared::Skipped(Skip::NothingToDiff),
+            false => Prepared::Diffs(requests),
+        })
     }
 
     /// The diffs of the pull request's tree: from its diffs file, or found in what it changes.
-    async fn diffs_of(&self, forge: &dyn Forge, pull: &PullRequest, written: &[&str]) -> Result<Vec<DiffRequest>, End> {
+    async fn diffs_of(
+        &mut self,
+        forge: &dyn Forge,
+        pull: &PullRequest,
+        changed: &[ChangedFile],
+    ) -> Result<Vec<DiffRequest>, End> {
         let config = self.config();
-        let invalid = |faults: String| End::Over(Reason::InvalidDiffs, faults);
+        let placeholders = Placeholders::of(config, pull).map_err(|faults| {
+            let faults: Vec<String> = faults
+                .into_iter()
+                .map(|fault| format!("{}; {}", fault.message, fault.help))
+                .collect();
+            let text = format!(
+                "the `schema` of the CI configuration cannot be filled in: {}",
+                faults.join("; ")
+            );
+            End::Over(Reason::InvalidDiffs, text)
+        })?;
+        let circumstances = Circumstances {
+            placeholders: &placeholders,
+            columns_to_ignore: &config.columns_to_ignore,
+            data_source_type: None,
+        };
         let named = config.diffs.as_deref();
-        let candidates = named.map_or_else(|| USUAL.to_vec(), |path| vec![path]);
-        for path in candidates {
+        for path in named.map_or_else(|| USUAL_PATHS.to_vec(), |path| vec![path]) {
             if let Some(file) = self.file(forge, path).await? {
-                return self.ports.rules.read(config, pull, path, &file).map_err(invalid);
+                return self.accept(diffs::read(path, &file, &circumstances));
             }
         }
         if let Some(path) = named {
-            return Err(invalid(format!(
-                "the diffs file `{path}` is not in the pull request's tree"
-            )));
+            let text = format!("the diffs file `{path}` is not in the pull request's tree");
+            return Err(End::Over(Reason::InvalidDiffs, text));
         }
-        let mut files = Vec::new();
-        for path in written {
-            if self.ports.rules.is_searched(config, path)
-                && let Some(file) = self.file(forge, path).await?
-            {
-                files.push(((*path).to_owned(), file));
+        let Some(discovery) = &config.discovery else {
+            return Ok(Vec::new());
+        };
+        let texts = self.texts(forge, discovery, changed).await?;
+        self.accept(discovery::discover(discovery, changed, &texts, &circumstances))
+    }
+
+    /// The files that diffs are found in; one that is not there is told by the discovery.
+    async fn texts(
+        &self,
+        forge: &dyn Forge,
+        discovery: &Discovery,
+        changed: &[ChangedFile],
+    ) -> Result<BTreeMap<String, Vec<u8>>, End> {
+        let mut texts = BTreeMap::new();
+        // A glob that is none is told by the discovery too.
+        for path in discovery::files_to_read(discovery, changed).unwrap_or_default() {
+            if let Some(file) = self.file(forge, &path).await? {
+                texts.insert(path, file);
             }
         }
-        self.ports.rules.discover(config, pull, &files).map_err(invalid)
+        Ok(texts)
     }
 
     async fn file(&self, forge: &dyn Forge, path: &str) -> Result<Option<Vec<u8>>, End> {
         let (repository, sha) = (&self.config().repository, &self.record.key.sha);
-        self.waits
-            .read("read a file of the pull request", || forge.file(repository, sha, path))
-            .await
+        let read = || forge.file(repository, sha, path);
+        self.waits.read("read a file of the pull request", read).await
     }
-}
 
-fn skipped(word: &'static str, sentence: String) -> Verdict {
-    Verdict {
-        result: CiResult::Skipped,
-        reason: Some(Reason::Skipped(word)),
-        state: CommitState::Success,
-        description: sentence,
-        comment: None,
+    /// Keeps what there is to say; without an error the diffs stand.
+    fn accept(&mut self, asked: Asked) -> Result<Vec<DiffRequest>, End> {
+        let is_broken = asked.is_broken();
+        self.remarks = asked.diagnostics;
+        if !is_broken {
+            return Ok(asked.diffs);
+        }
+        let mut errors = self.remarks.iter().filter(|said| said.severity == Severity::Error);
+        let first = errors.next().map(|fault| match &fault.place {
+            Some(place) => format!("{place}: {}", fault.message),
+            None => fault.message.clone(),
+        });
+        let text = match errors.count() {
+            0 => first.unwrap_or_default(),
+            more => format!("{} (and {more} more)", first.unwrap_or_default()),
+        };
+        Err(End::Over(Reason::InvalidDiffs, text))
     }
 }

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use driftless_core::report::Failure;
 use tracing::{debug, warn};
 
+use crate::ci::report::{LONGEST_DESCRIPTION, shortened};
 use crate::ci::waits::{End, Waits};
 use crate::forge::{CommitState, CommitStatus, Forge, Repository};
 use crate::platform::data_diffs::PullRequestNumber;
-
-/// The longest description of a commit status that a forge takes, in characters: GitHub's limit.
-const LONGEST: usize = 140;
 
 /// Says how one commit is doing.
 pub(super) struct Voice {
@@ -20,6 +18,8 @@ pub(super) struct Voice {
     pub(super) sha: String,
     /// The CI configuration's name.
     pub(super) config: String,
+    /// What our comment is known by among others.
+    pub(super) marker: String,
     /// What was said last.
     pub(super) said: Option<CommitStatus>,
     /// What could not be said at the end.
@@ -64,9 +64,8 @@ impl Voice {
         let Some(forge) = self.forge.clone() else {
             return Ok(());
         };
-        let marker = marker(&self.config);
-        let (repository, number) = (&self.repository, self.number);
-        let set = || forge.comment(repository, number, &marker, body);
+        let (repository, number, marker) = (&self.repository, self.number, self.marker.as_str());
+        let set = || forge.comment(repository, number, marker, body);
         if let Err(failure) = waits.tried("write the comment", waits.options.tries, set).await? {
             self.note("the comment could not be written", &failure);
         }
@@ -83,22 +82,8 @@ impl Voice {
         CommitStatus {
             context: format!("driftless/{}", self.config),
             state,
-            description: shortened(description),
+            description: shortened(description, LONGEST_DESCRIPTION),
             url: None,
         }
-    }
-}
-
-/// What our comment is known by among others.
-pub(super) fn marker(config: &str) -> String {
-    format!("<!-- driftless:{config} -->")
-}
-
-/// The first line, as far as a forge takes it.
-fn shortened(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(LONGEST) {
-        None => line.to_owned(),
-        Some(_) => line.chars().take(LONGEST - 1).chain(['…']).collect(),
     }
 }

@@ -4,7 +4,7 @@ use driftless_core::report::Meaning;
 
 use super::*;
 use crate::ci::pipeline::tests::world::NEWER;
-use crate::platform::data_diffs::{Findings, RunStatus};
+use crate::platform::data_diffs::{Findings, RunStatus, Summary};
 
 fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -21,8 +21,8 @@ fn becomes(status: &RunStatus) -> Habits {
 async fn end_of(world: &Arc<World>, request: &Request) -> (CiResult, &'static str, Option<CommitState>) {
     let (outcome, _) = to_its_end(world, request).await;
     assert_exactly_once(world, "an end");
-    let reason = outcome.reason.map_or("", Reason::word);
-    (outcome.result, reason, world.status(SHA).map(|(state, _)| state))
+    let state = world.status(SHA).map(|(state, _)| state);
+    (outcome.result(), outcome.verdict.reason.leak(), state)
 }
 
 /// How many requests changed something on the platform.
@@ -42,7 +42,10 @@ async fn a_run_that_the_platform_starts_by_itself_is_awaited_and_no_second_one_i
         webhook: Some(at(40)),
         ..Habits::default()
     });
-    assert_eq!(end_of(&world, &request()).await, (CiResult::Passed, "", SUCCESS));
+    assert_eq!(
+        end_of(&world, &request()).await,
+        (CiResult::Passed, "no_differences", SUCCESS)
+    );
     assert_eq!(world.state().triggered, [] as [&str; 0]);
     assert_eq!(world.state().submitted.len(), 1);
 }
@@ -82,7 +85,7 @@ async fn a_run_that_is_started_and_never_listed_is_not_started_a_second_time() {
 async fn statuses_that_need_a_person_are_said_at_once_and_end_with_the_time() {
     let confirmation = World::new(becomes(&RunStatus::NeedsConfirmation));
     let end = end_of(&confirmation, &request()).await;
-    assert_eq!((end.0, end.1), (FAILED, "needs_confirmation"));
+    assert_eq!((end.0, end.1), (CiResult::TimedOut, "needs_confirmation"));
     let said = confirmation.state().statuses.clone();
     let pending = said
         .iter()
@@ -91,7 +94,7 @@ async fn statuses_that_need_a_person_are_said_at_once_and_end_with_the_time() {
 
     let authentication = World::new(becomes(&RunStatus::NeedsAuthentication));
     let end = end_of(&authentication, &request()).await;
-    assert_eq!(end, (FAILED, "needs_authentication", ERROR));
+    assert_eq!(end, (CiResult::TimedOut, "needs_authentication", ERROR));
     let said = authentication.state().statuses.clone();
     assert_eq!(
         said.iter()
@@ -112,7 +115,10 @@ async fn a_person_who_confirms_in_time_lets_it_go_on() {
         ],
         ..Habits::default()
     });
-    assert_eq!(end_of(&world, &request()).await, (CiResult::Passed, "", SUCCESS));
+    assert_eq!(
+        end_of(&world, &request()).await,
+        (CiResult::Passed, "no_differences", SUCCESS)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +140,10 @@ async fn a_status_that_is_not_known_is_one_of_work_under_way() {
         course: vec![(at(0), word.clone()), (at(100), RunStatus::Done)],
         ..Habits::default()
     });
-    assert_eq!(end_of(&world, &request()).await, (CiResult::Passed, "", SUCCESS));
+    assert_eq!(
+        end_of(&world, &request()).await,
+        (CiResult::Passed, "no_differences", SUCCESS)
+    );
     let world = World::new(becomes(&word));
     assert_eq!(
         end_of(&world, &request()).await,
@@ -154,14 +163,10 @@ async fn done_says_nothing_of_the_data() {
             9,
             (FAILED, "differences", FAILURE),
         ),
-        (
-            Summary::Failed("no such table".into()),
-            9,
-            (FAILED, "diff_failed", ERROR),
-        ),
-        (Summary::Running, 9, (FAILED, "diff_failed", ERROR)),
-        (Summary::Finished(Box::default()), 1, (FAILED, "diff_failed", ERROR)),
-        (Summary::Finished(Box::default()), 0, (FAILED, "diff_failed", ERROR)),
+        (Summary::Failed("no such table".into()), 9, (FAILED, "errors", FAILURE)),
+        (Summary::Running, 9, (FAILED, "errors", FAILURE)),
+        (Summary::Finished(Box::default()), 1, (FAILED, "errors", FAILURE)),
+        (Summary::Finished(Box::default()), 0, (FAILED, "errors", FAILURE)),
     ] {
         let world = World::new(Habits {
             summary: summary.clone(),
@@ -239,7 +244,7 @@ async fn a_run_of_another_commit_never_gets_the_diffs() {
     slow.config.name = "shop".into();
     world.state().habits.takes = false;
     let (outcome, _) = to_its_end(&world, &slow).await;
-    assert_eq!(outcome.reason, Some(Reason::OtherCommitWaits));
+    assert_eq!(outcome.verdict.reason, Reason::OtherCommitWaits.word());
     assert_exactly_once(&world, "another commit's run");
     assert_eq!(world.status(NEWER), None);
 }
@@ -252,11 +257,11 @@ async fn diffs_that_another_run_took_in_between_are_told_as_that() {
         state.start(NEWER);
     }));
     let (outcome, _) = to_its_end(&world, &request()).await;
-    assert_eq!(outcome.reason, Some(Reason::TakenElsewhere));
+    assert_eq!(outcome.verdict.reason, Reason::TakenElsewhere.word());
     assert!(
-        outcome.message.contains("run 9002 of commit 22222222"),
+        outcome.verdict.description.contains("run 9002 of commit 22222222"),
         "{}",
-        outcome.message
+        outcome.verdict.description
     );
     assert_eq!(world.state().submitted.len(), 1, "and they are not handed over again");
 }
@@ -267,7 +272,7 @@ async fn the_head_that_moves_ends_it_wherever_it_is() {
         let world = World::new(Habits::default());
         world.state().events.push((name, 1, |state| state.push(NEWER)));
         let (outcome, _) = to_its_end(&world, &request()).await;
-        assert_eq!(outcome.result, CiResult::Superseded, "{name}");
+        assert_eq!(outcome.result(), CiResult::Superseded, "{name}");
         assert_eq!(world.status(NEWER), None, "{name}");
         assert!(world.state().comments.is_empty(), "{name}");
         let row = world.state().rows.values().next().cloned();
@@ -278,7 +283,7 @@ async fn the_head_that_moves_ends_it_wherever_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_ended_without_us_is_reported_and_there_is_no_second_one() {
     for (status, reason) in [
-        (RunStatus::Done, "diff_failed"),
+        (RunStatus::Done, "nothing_compared"),
         (RunStatus::Failed, "run_failed"),
         (RunStatus::Cancelled, "cancelled"),
     ] {
@@ -298,7 +303,7 @@ async fn a_status_that_cannot_be_set_is_in_the_outcome() {
         world.state().broken.insert(name, Meaning::Forbidden);
     }
     let outcome = ended(&world).await;
-    assert_eq!(outcome.result, CiResult::Passed);
+    assert_eq!(outcome.result(), CiResult::Passed);
     assert_eq!(
         outcome.unsaid,
         [
@@ -316,7 +321,7 @@ async fn without_a_forge_the_diffs_are_given_and_nothing_is_said_anywhere() {
     let mut request = request();
     let stop = CancellationToken::new();
     let outcome = run_once(&ports, &request, &stop).await.unwrap().unwrap();
-    assert_eq!(outcome.reason, Some(Reason::InvalidDiffs));
+    assert_eq!(outcome.verdict.reason, Reason::InvalidDiffs.word());
     request.diffs = Some(vec![DiffRequest {
         production: "DB.CORE.A".into(),
         pull_request: "DB.PR_6.A".into(),
@@ -325,7 +330,7 @@ async fn without_a_forge_the_diffs_are_given_and_nothing_is_said_anywhere() {
         exclude_columns: Vec::new(),
     }]);
     let outcome = run_once(&ports, &request, &stop).await.unwrap().unwrap();
-    assert_eq!((outcome.result, outcome.submitted), (CiResult::Passed, 1));
+    assert_eq!((outcome.result(), outcome.submitted), (CiResult::Passed, 1));
     assert!(world.state().statuses.is_empty());
 }
 
@@ -350,6 +355,6 @@ async fn asking_to_stop_leaves_it_open_for_the_next_start() {
     assert_eq!(run_once(&ports, &request(), &stop).await.unwrap(), None);
     let row = world.state().rows.values().next().cloned().unwrap();
     assert_eq!((row.finished, row.phase.as_str()), (None, "following"));
-    assert_eq!(ended(&world).await.result, CiResult::Passed);
+    assert_eq!(ended(&world).await.result(), CiResult::Passed);
     assert_exactly_once(&world, "after the stop");
 }

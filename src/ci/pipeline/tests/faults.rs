@@ -6,7 +6,7 @@ use driftless_core::report::Meaning;
 
 use super::world::Fault;
 use super::*;
-use crate::platform::data_diffs::Findings;
+use crate::platform::data_diffs::{Findings, Summary};
 
 fn differing() -> Summary {
     Summary::Finished(Box::new(Findings {
@@ -20,7 +20,7 @@ fn worlds() -> Vec<(&'static str, Habits, CommitState, &'static str)> {
     let usual = Habits::default();
     let of = Duration::from_millis;
     vec![
-        ("identical", usual.clone(), CommitState::Success, ""),
+        ("identical", usual.clone(), CommitState::Success, "no_differences"),
         (
             "different",
             Habits {
@@ -38,7 +38,7 @@ fn worlds() -> Vec<(&'static str, Habits, CommitState, &'static str)> {
                 ..usual.clone()
             },
             CommitState::Success,
-            "",
+            "no_differences",
         ),
         (
             "slow to show",
@@ -47,7 +47,7 @@ fn worlds() -> Vec<(&'static str, Habits, CommitState, &'static str)> {
                 ..usual
             },
             CommitState::Success,
-            "",
+            "no_differences",
         ),
     ]
 }
@@ -104,7 +104,7 @@ async fn one_fault_anywhere_ends_in_a_truthful_status_and_never_in_two_runs_or_t
                 if is_survived(fault, request_name) {
                     let found = (
                         world.status(SHA).map(|(state, _)| state),
-                        outcome.reason.map_or("", Reason::word),
+                        outcome.verdict.reason.as_str(),
                     );
                     assert_eq!(found, (Some(state), reason), "{what}: {:?}", world.state().asked);
                     *counts.entry(format!("{request_name}: survived")).or_default() += 1;
@@ -121,18 +121,26 @@ async fn one_fault_anywhere_ends_in_a_truthful_status_and_never_in_two_runs_or_t
 #[track_caller]
 fn assert_truthful(world: &World, outcome: &CiOutcome, state: CommitState, reason: &str, what: &str) {
     let said = world.status(SHA);
-    let word = outcome.reason.map_or("", Reason::word);
+    let word = outcome.verdict.reason.as_str();
     match said {
+        // A summary that cannot be read is no finding.
+        Some((CommitState::Failure, text)) if word == "errors" => {
+            let unread = |diff: &Compared| matches!(diff.summary, Some(Summary::Failed(_)));
+            assert!(outcome.diffs.iter().any(unread), "{what}: {text}");
+        }
         Some((CommitState::Success | CommitState::Failure, text)) => {
             assert_eq!(
-                (outcome.reason.map_or("", Reason::word), said_state(world)),
+                (outcome.verdict.reason.as_str(), said_state(world)),
                 (reason, state),
                 "{what}: {text}"
             );
             assert_eq!(world.state().submitted.len(), 1, "{what}: {text}");
         }
         Some((CommitState::Error, text)) => {
-            assert!(!word.is_empty() && outcome.result != CiResult::Passed, "{what}: {text}");
+            assert!(
+                !word.is_empty() && outcome.result() != CiResult::Passed,
+                "{what}: {text}"
+            );
         }
         // The forge took no status: then the outcome says so.
         Some((CommitState::Pending, _)) | None => assert!(!outcome.unsaid.is_empty(), "{what}"),
@@ -171,7 +179,7 @@ async fn two_deaths_anywhere_end_as_none_does() {
                     let (outcome, _) = to_its_end(&world, &request()).await;
                     assert_exactly_once(&world, &what);
                     // A store that says that it did not write ends it there, as an error.
-                    if outcome.reason != Some(Reason::Store) {
+                    if outcome.verdict.reason != Reason::Store.word() {
                         assert_eq!(world.status(SHA).map(|said| said.0), Some(state), "{what}");
                     }
                     count += 1;

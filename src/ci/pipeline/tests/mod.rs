@@ -12,7 +12,7 @@ use self::world::{Habits, NUMBER, SHA, World};
 use super::*;
 use crate::ci::config::{Consequence, Label};
 use crate::engine::backoff::Backoff;
-use crate::forge::{ChangedFile, PullRequest, Repository};
+use crate::forge::Repository;
 use crate::platform::data_diffs::CiConfigId;
 
 pub(in crate::ci) fn options() -> Options {
@@ -65,7 +65,6 @@ pub(in crate::ci) fn ports(world: &Arc<World>) -> Ports {
         metrics: Metrics::new().unwrap(),
         recent: Recent::default(),
         options: options(),
-        rules: Arc::new(rules::TestRules),
     }
 }
 
@@ -116,103 +115,18 @@ pub(in crate::ci) fn assert_exactly_once(world: &World, what: &str) {
     }
 }
 
-/// Pure rules that are enough to see what the orchestration does with them.
-mod rules {
-    use super::*;
-    use crate::ci::pipeline::{Found, Rules, Verdict};
-    use crate::platform::data_diffs::RunStatus;
-
-    pub(in crate::ci) struct TestRules;
-
-    impl Rules for TestRules {
-        fn gate(&self, config: &CiConfig, pull: &PullRequest, _: &[ChangedFile]) -> Option<(&'static str, String)> {
-            let lacks = config.label == Label::Required && pull.labels.is_empty();
-            lacks.then(|| ("label_missing", "Skipped: the label datafold is missing.".to_owned()))
-        }
-
-        fn read(&self, _: &CiConfig, _: &PullRequest, _: &str, file: &[u8]) -> Result<Vec<DiffRequest>, String> {
-            let diffs: Vec<serde_json::Value> = serde_json::from_slice(file).map_err(|error| error.to_string())?;
-            let text = |diff: &serde_json::Value, key: &str| diff[key].as_str().unwrap().to_owned();
-            let request = |diff: &serde_json::Value| DiffRequest {
-                production: text(diff, "prod"),
-                pull_request: text(diff, "pr"),
-                primary_key: vec!["ID".into()],
-                include_columns: Vec::new(),
-                exclude_columns: Vec::new(),
-            };
-            Ok(diffs.iter().map(request).collect())
-        }
-
-        fn is_searched(&self, _: &CiConfig, path: &str) -> bool {
-            path.ends_with(".sql")
-        }
-
-        fn discover(
-            &self,
-            _: &CiConfig,
-            _: &PullRequest,
-            files: &[(String, Vec<u8>)],
-        ) -> Result<Vec<DiffRequest>, String> {
-            assert_eq!(files, []);
-            Ok(Vec::new())
-        }
-
-        fn judge(&self, config: &CiConfig, found: &Found<'_>) -> Verdict {
-            let failed = |summary: &Summary| matches!(summary, Summary::Failed(_) | Summary::Running);
-            let differs = |summary: &Summary| match summary {
-                Summary::Finished(findings) => findings.values_with_differences.is_some_and(|count| count > 0),
-                Summary::Running | Summary::Failed(_) => false,
-            };
-            let lacks = found.diffs.len() < found.asked.unwrap_or(1);
-            if found.run.status == RunStatus::Failed {
-                return self.give_up(config, Reason::RunFailed, "the run failed");
-            }
-            if lacks || found.diffs.iter().any(|(_, summary)| failed(summary)) {
-                return self.give_up(config, Reason::DiffFailed, "a diff failed");
-            }
-            match found.diffs.iter().any(|(_, summary)| differs(summary)) {
-                true => Verdict {
-                    result: CiResult::Failed,
-                    reason: Some(Reason::Differences),
-                    state: CommitState::Failure,
-                    description: "differences".into(),
-                    comment: Some("a table".into()),
-                },
-                false => Verdict {
-                    result: CiResult::Passed,
-                    reason: None,
-                    state: CommitState::Success,
-                    description: "no differences".into(),
-                    comment: Some("a table".into()),
-                },
-            }
-        }
-
-        fn give_up(&self, config: &CiConfig, reason: Reason, message: &str) -> Verdict {
-            let (result, state) = match (config.errors, reason) {
-                (Consequence::Passes, _) => (CiResult::Passed, CommitState::Success),
-                (Consequence::Fails, Reason::TimedOut) => (CiResult::TimedOut, CommitState::Error),
-                (Consequence::Fails, Reason::RunFailed) => (CiResult::Failed, CommitState::Failure),
-                (Consequence::Fails, _) => (CiResult::Failed, CommitState::Error),
-            };
-            Verdict {
-                result,
-                reason: Some(reason),
-                state,
-                description: message.to_owned(),
-                comment: Some(message.to_owned()),
-            }
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_run_is_started_given_its_diffs_followed_and_reported() {
     let world = World::new(Habits::default());
     let outcome = ended(&world).await;
     assert_eq!(
-        (outcome.result, outcome.reason, outcome.submitted, outcome.diffs.len()),
-        (CiResult::Passed, None, 2, 2)
+        (
+            outcome.result(),
+            outcome.verdict.reason.as_str(),
+            outcome.submitted,
+            outcome.diffs.len()
+        ),
+        (CiResult::Passed, "no_differences", 2, 2)
     );
     assert_exactly_once(&world, "as it goes");
     let state = world.state();
@@ -227,7 +141,7 @@ async fn a_run_is_started_given_its_diffs_followed_and_reported() {
             (CommitState::Pending, "waiting for the run of this commit"),
             (CommitState::Pending, "run 9001 is queued"),
             (CommitState::Pending, "run 9001: 0 of 2 diffs finished"),
-            (CommitState::Success, "no differences"),
+            (CommitState::Success, "2 tables: no differences."),
         ]
     );
     assert!(
@@ -236,7 +150,13 @@ async fn a_run_is_started_given_its_diffs_followed_and_reported() {
             .iter()
             .all(|(sha, status)| sha == SHA && status.context == "driftless/shop")
     );
-    assert_eq!(state.comments, ["<!-- driftless:shop -->\na table"]);
+    assert_eq!(state.comments.len(), 1);
+    assert!(
+        state.comments[0].starts_with("<!-- driftless:shop -->\n"),
+        "{:?}",
+        state.comments
+    );
+    assert!(state.comments[0].contains("https://datafold.example.com/datadiffs/900100/overview"));
     let row = state.rows.values().next().unwrap();
     assert_eq!((row.outcome.as_deref(), row.run), (Some("passed"), Some(9001)));
     assert!(row.finished.is_some() && row.submitted.is_some());
