@@ -40,7 +40,7 @@ async fn pull_request_runs_outlive_the_process_and_there_is_one_a_head_commit() 
     store.shutdown().await;
     drop(store);
     let store = place.open().await;
-    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), [open.clone()]);
+    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), std::slice::from_ref(&open));
     let newest = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap();
     assert_eq!(newest, [ended.clone(), open.clone()]);
     let further = PullRun {
@@ -50,7 +50,7 @@ async fn pull_request_runs_outlive_the_process_and_there_is_one_a_head_commit() 
     };
     store.put_pull_run(&further).await.unwrap();
     let of = PullRunsOf::Key(open.key.clone());
-    assert_eq!(store.pull_runs(&of).await.unwrap(), [further.clone()]);
+    assert_eq!(store.pull_runs(&of).await.unwrap(), std::slice::from_ref(&further));
     assert_eq!(store.pull_runs(&PullRunsOf::Newest(1)).await.unwrap(), [further]);
     let other = PullRunKey {
         sha: "f".repeat(40),
