@@ -1,5 +1,7 @@
 //! The fault matrix: every request of the sequence, each fault, and death at every point.
 
+#![expect(clippy::print_stdout, reason = "says how many cases there were")]
+
 use std::collections::BTreeMap;
 
 use driftless_core::report::Meaning;

@@ -98,6 +98,8 @@ pub(in crate::ci) struct FakeRun {
     pub(in crate::ci) fixed: Option<RunStatus>,
 }
 
+type Event = (&'static str, usize, fn(&mut State));
+
 pub(in crate::ci) struct State {
     pub(in crate::ci) habits: Habits,
     pub(in crate::ci) runs: Vec<FakeRun>,
@@ -115,7 +117,7 @@ pub(in crate::ci) struct State {
     /// What goes wrong with every request of a name.
     pub(in crate::ci) broken: BTreeMap<&'static str, Meaning>,
     /// What happens when a request of a name is asked for the so manieth time.
-    pub(in crate::ci) events: Vec<(&'static str, usize, fn(&mut State))>,
+    pub(in crate::ci) events: Vec<Event>,
     head_came: Instant,
 }
 

@@ -40,7 +40,8 @@ async fn pull_request_runs_outlive_the_process_and_there_is_one_a_head_commit() 
     store.shutdown().await;
     drop(store);
     let store = place.open().await;
-    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), std::slice::from_ref(&open));
+    let left = store.pull_runs(&PullRunsOf::Open).await.unwrap();
+    assert_eq!(left, std::slice::from_ref(&open));
     let newest = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap();
     assert_eq!(newest, [ended.clone(), open.clone()]);
     let further = PullRun {
