@@ -8,7 +8,7 @@ use driftless_core::report::Meaning;
 
 use super::world::Fault;
 use super::*;
-use crate::platform::data_diffs::{Findings, Summary};
+use crate::platform::data_diffs::{Findings, RunStatus, Summary};
 
 fn differing() -> Summary {
     Summary::Finished(Box::new(Findings {
@@ -37,6 +37,19 @@ fn worlds() -> Vec<(&'static str, Habits, CommitState, &'static str)> {
             Habits {
                 webhook: Some(of(20)),
                 hidden: of(10),
+                ..usual.clone()
+            },
+            CommitState::Success,
+            "no_differences",
+        ),
+        (
+            "slow to leave waiting",
+            Habits {
+                course: vec![
+                    (of(0), RunStatus::Waiting),
+                    (of(150), RunStatus::Processing),
+                    (of(300), RunStatus::Done),
+                ],
                 ..usual.clone()
             },
             CommitState::Success,
@@ -102,6 +115,12 @@ async fn one_fault_anywhere_ends_in_a_truthful_status_and_never_in_two_runs_or_t
                 let request_name = world.state().asked[index];
                 let what = format!("{name}: {fault:?} at {index} ({request_name})");
                 assert_exactly_once(&world, &what);
+                let has_effect = matches!(fault, Fault::After(_) | Fault::KillAfter);
+                if has_effect && ["trigger", "submit"].contains(&request_name) {
+                    let state = world.state();
+                    let times = state.asked.iter().filter(|asked| **asked == request_name).count();
+                    assert_eq!(times, 1, "{what}: it is not even asked for twice: {:?}", state.asked);
+                }
                 assert_truthful(&world, &outcome, state, reason, &what);
                 if is_survived(fault, request_name) {
                     let found = (
