@@ -10,6 +10,7 @@ use super::platforms::{self, BuiltIn, Way};
 use super::wire::failed;
 use crate::config::{ClientCertificate, ProxyConfig, TargetConfig, TimeoutsConfig};
 use crate::engine::pace::{Limiter, LimiterOptions};
+use crate::platform::datafold::Desk;
 use crate::platform::http::{Identity, Network, Proxy, Timeouts};
 use crate::platform::{Gate, Platform, TargetId};
 
@@ -31,9 +32,29 @@ pub(crate) fn address(target: &TargetConfig) -> anyhow::Result<(&'static str, Ta
     Ok((platform.name(), address.with_context(|| named(target))?))
 }
 
+/// What all environments on one target have together.
+pub(crate) struct Shared {
+    /// What is asked of it at the same time, and in a second.
+    pub(crate) limiter: Arc<Limiter>,
+    desk: Arc<Desk>,
+}
+
+impl Shared {
+    pub(crate) fn of(target: &TargetConfig) -> Self {
+        Self {
+            limiter: limiter(target),
+            desk: Arc::default(),
+        }
+    }
+}
+
 /// The adapter of a target; nothing is sent.
-pub(crate) fn open(target: &TargetConfig, gate: Arc<dyn Gate>) -> anyhow::Result<Arc<dyn Platform>> {
-    let made = (platform(target)?.open)(way(target)?, gate).map_err(failed);
+pub(crate) fn open(target: &TargetConfig, shared: &Shared, gate: Arc<dyn Gate>) -> anyhow::Result<Arc<dyn Platform>> {
+    let way = Way {
+        desk: shared.desk.clone(),
+        ..way(target)?
+    };
+    let made = (platform(target)?.open)(way, gate).map_err(failed);
     made.with_context(|| named(target))
 }
 
@@ -54,6 +75,7 @@ pub(crate) fn way(target: &TargetConfig) -> anyhow::Result<Way> {
             target.client_certificate.as_ref(),
             target.proxy.as_ref(),
         )?,
+        desk: Arc::default(),
     })
 }
 

@@ -7,6 +7,7 @@ use driftless_core::schema::Schema;
 use driftless_core::value::Secret;
 
 use crate::config::KnownPlatform;
+use crate::platform::datafold::{self, Datafold, DatafoldOptions, Desk};
 use crate::platform::document_schema::DocumentSchema;
 use crate::platform::http::Network;
 use crate::platform::qualytics::{self, Qualytics, QualyticsOptions};
@@ -39,6 +40,8 @@ pub(crate) struct Way {
     pub(crate) url: String,
     pub(crate) token: Secret,
     pub(crate) network: Network,
+    /// What writes Datafold's monitors: one provisioning at a time, whoever it is for.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// How the resources of an instance become files.
@@ -46,22 +49,57 @@ pub(crate) struct Way {
 pub(crate) enum Export {
     /// `driftless export` writes them.
     Files(Open<Qualytics>),
+    /// The platform itself does, better than its API lets us; where.
+    Elsewhere(&'static str),
 }
 
 /// The platforms, the one that is meant when none is named first.
-pub(crate) static PLATFORMS: &[BuiltIn] = &[BuiltIn {
-    schema: || qualytics::schema(),
-    documents: qualytics::document_schemas,
-    target: qualytics::target,
-    open: |way, gate| Ok(Arc::new(qualytics(way, gate)?)),
-    export: Export::Files(qualytics),
-    url_variable: "QUALYTICS_URL",
-    token_variable: "QUALYTICS_TOKEN",
-}];
+pub(crate) static PLATFORMS: &[BuiltIn] = &[
+    BuiltIn {
+        schema: || qualytics::schema(),
+        documents: qualytics::document_schemas,
+        target: qualytics::target,
+        open: |way, gate| Ok(Arc::new(qualytics(way, gate)?)),
+        export: Export::Files(qualytics),
+        url_variable: "QUALYTICS_URL",
+        token_variable: "QUALYTICS_TOKEN",
+    },
+    BuiltIn {
+        schema: || datafold::schema(),
+        documents: datafold::document_schemas,
+        target: datafold::target,
+        open: |way, gate| Ok(Arc::new(datafold(way, gate)?)),
+        export: Export::Elsewhere(
+            "the API of datafold does not return all that a monitor is (its slug, primary keys, tolerances and lists of columns are \
+             missing), and nothing of a CI configuration: an export would say less than what is live. Open the monitors in Datafold \
+             and take \"View as Code\", for one or for all, and put that file below monitors/",
+        ),
+        url_variable: "DATAFOLD_HOST",
+        token_variable: "DATAFOLD_API_KEY",
+    },
+];
 
 fn qualytics(way: Way, gate: Arc<dyn Gate>) -> Result<Qualytics, Failure> {
-    let Way { url, token, network } = way;
+    let Way {
+        url, token, network, ..
+    } = way;
     Qualytics::new(QualyticsOptions { url, token, network }, gate)
+}
+
+fn datafold(way: Way, gate: Arc<dyn Gate>) -> Result<Datafold, Failure> {
+    let Way {
+        url,
+        token: key,
+        network,
+        desk,
+    } = way;
+    let options = DatafoldOptions {
+        url,
+        key,
+        network,
+        desk,
+    };
+    Datafold::new(options, gate)
 }
 
 impl BuiltIn {

@@ -269,6 +269,7 @@ impl Instance {
                     proxy: Proxy::OfTheProcess,
                     ..Network::default()
                 },
+                desk: Arc::default(),
             },
             gate: Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND))),
             target: None,

@@ -9,7 +9,7 @@ use driftless_core::diagnostic::Diagnostic;
 use driftless_core::key::EnvironmentName;
 use driftless_core::report::Failure;
 
-use super::instances::{self, limiter};
+use super::instances::{self, Shared};
 use super::platforms;
 use crate::clock::SystemClock;
 use crate::config::{
@@ -18,7 +18,7 @@ use crate::config::{
 use crate::engine::driver::{EnvironmentSetup, SourceSetup};
 use crate::engine::lineage::{Branch, Rewriting};
 use crate::engine::metrics::Metrics;
-use crate::engine::pace::{Limiter, Pace};
+use crate::engine::pace::Pace;
 use crate::engine::reconcile::{Environment, Memory, introduce};
 use crate::platform::Platform;
 use crate::server::{self, Webhook};
@@ -76,7 +76,7 @@ pub(crate) struct Assembly {
     pub(crate) environments: Vec<EnvironmentSetup>,
 }
 
-/// Builds sources, instances and environments. Environments on one target share its limits.
+/// Builds sources, instances and environments. Environments on one target share its limits and its desk.
 pub(crate) fn assemble(
     config: &Config,
     process: &BTreeMap<String, String>,
@@ -94,34 +94,27 @@ pub(crate) fn assemble(
         });
         sources.insert(&source.name, opened);
     }
-    let limiters: BTreeMap<&str, Arc<Limiter>> = config
-        .targets
-        .iter()
-        .map(|target| (target.name.as_str(), limiter(target)))
-        .collect();
+    let mut shared: BTreeMap<&str, Shared> = BTreeMap::new();
     let mut environments = Vec::new();
     for environment in &config.environments {
         let (source, target) = (sources.get(environment.source.as_str()), target(config, environment)?);
         let source = source
             .with_context(|| format!("there is no source `{}`", environment.source))?
             .clone();
-        let limiter = limiters
-            .get(target.name.as_str())
-            .cloned()
-            .unwrap_or_else(|| limiter(target));
+        let shared = shared.entry(&target.name).or_insert_with(|| Shared::of(target));
         let gate = Pace::counted(
-            limiter.clone(),
+            shared.limiter.clone(),
             metrics.clone(),
             EnvironmentName(environment.name.clone()),
         );
-        let platform = instances::open(target, Arc::new(gate))?;
+        let platform = instances::open(target, shared, Arc::new(gate))?;
         environments.push(EnvironmentSetup {
             name: EnvironmentName(environment.name.clone()),
             environment: bare_environment(config, environment, process, source, platform)?,
             target: target.name.clone(),
             url: target.url.clone(),
             drift_interval: environment.drift.interval.0,
-            limiter,
+            limiter: shared.limiter.clone(),
         });
     }
     Ok(Assembly {
@@ -156,7 +149,9 @@ pub(crate) async fn one_environment(
             }
         };
         sources.insert(&environment.source, source.clone());
-        let platform = instances::open(target, Arc::new(Pace::uncounted(limiter(target))))?;
+        let shared = Shared::of(target);
+        let gate = Arc::new(Pace::uncounted(shared.limiter.clone()));
+        let platform = instances::open(target, &shared, gate)?;
         let name = EnvironmentName(environment.name.clone());
         environments.push(Environment {
             memory: Some(Memory::new(store.clone(), Some(&name), platform.target())),

@@ -14,6 +14,7 @@ mod bad_instance;
 mod client;
 mod config_file;
 mod daemon;
+mod datafold;
 mod export;
 mod export_folder;
 mod plan;

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use super::*;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 17] = [
     "check",
     "check-overlay",
+    "ci_config",
+    "ci_config-overlay",
     "computed_field",
     "computed_field-overlay",
     "config",
@@ -15,8 +17,12 @@ const NAMES: [&str; 11] = [
     "connection-overlay",
     "container",
     "container-overlay",
+    "data_source",
+    "data_source-overlay",
     "datastore",
     "datastore-overlay",
+    "monitor",
+    "monitor-overlay",
 ];
 
 fn files(folder: &Path) -> BTreeMap<String, String> {

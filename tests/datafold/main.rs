@@ -43,6 +43,7 @@ fn datafold(server: &Server, patience: u32) -> Datafold {
             },
             ..Network::default()
         },
+        desk: Arc::default(),
     };
     Datafold::new(options, Arc::new(Patience(patience))).unwrap()
 }

@@ -332,6 +332,7 @@ pub(crate) fn adapter(server: &Server, key: &str) -> Datafold {
             },
             ..Network::default()
         },
+        desk: std::sync::Arc::default(),
     };
     Datafold::new(options, std::sync::Arc::new(Patience(3))).unwrap()
 }

@@ -8,7 +8,7 @@ mod names;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use driftless_core::key::Key;
 use driftless_core::load::Declared;
@@ -18,12 +18,12 @@ use driftless_core::substitute::Variables;
 
 use self::folder::{Folder, Target};
 use self::merge::{Outcome, Rewritten, merge};
-use super::platforms::Export;
+use super::platforms::{BuiltIn, Export, Open};
 use super::progress::Bar;
 use super::scope::{Instance, InstanceArgs};
 use super::{Exit, out, wire};
-use crate::platform::qualytics;
 use crate::platform::qualytics::files::{ExportOptions, Exported, ExportedFile, export};
+use crate::platform::qualytics::{self, Qualytics};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -53,12 +53,23 @@ struct Read<'a> {
     every_connection: bool,
 }
 
+/// What opens an instance whose resources this command can write as files.
+fn opener(platform: &BuiltIn) -> anyhow::Result<Open<Qualytics>> {
+    match platform.export {
+        Export::Files(open) => Ok(open),
+        Export::Elsewhere(why) => bail!("{why}; nothing was written"),
+    }
+}
+
 pub(crate) async fn run(args: ExportArgs) -> anyhow::Result<Exit> {
+    // Refused before an instance is asked for that would be of no use.
+    if args.instance.config.is_none() {
+        opener(args.instance.platform)?;
+    }
     let Some(instance) = Instance::open(&args.instance).await? else {
         return Ok(Exit::Error);
     };
-    let Export::Files(open) = instance.platform.export;
-    let platform = instance.made(open)?;
+    let platform = instance.made(opener(instance.platform)?)?;
     let bar = Bar::new();
     bar.say("reading");
     let kinds = qualytics::schema().kinds().iter().map(|spec| spec.kind);

@@ -28,7 +28,7 @@ const COURTESY: usize = 8;
 
 /// The monitors that are to be written, and the provisioning that is under way.
 #[derive(Default)]
-pub(super) struct Desk {
+pub struct Desk {
     papers: Mutex<Papers>,
     turn: tokio::sync::Mutex<Turn>,
 }

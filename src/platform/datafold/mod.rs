@@ -47,7 +47,6 @@ use driftless_core::snapshot::{Desired, Live, Scope};
 use driftless_core::value::Secret;
 
 use self::calls::GET_ORGANIZATION;
-use self::desk::Desk;
 use super::address::address;
 use super::http::{Http, HttpOptions, Network, Request, Scheme};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
@@ -55,6 +54,7 @@ use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 #[cfg(test)]
 use super::testing;
 
+pub use desk::Desk;
 pub use editor::document_schemas;
 pub use schema::{DatafoldSchema, schema};
 
@@ -66,6 +66,8 @@ pub struct DatafoldOptions {
     pub key: Secret,
     /// The way to it.
     pub network: Network,
+    /// What writes its monitors: one for all adapters of one organization, which has one provisioning at a time.
+    pub desk: Arc<Desk>,
 }
 
 /// What of a URL names no other instance.
@@ -83,7 +85,7 @@ pub fn target(url: &str) -> Result<TargetId, Failure> {
 pub struct Datafold {
     target: TargetId,
     http: Http,
-    desk: Desk,
+    desk: Arc<Desk>,
 }
 
 impl Datafold {
@@ -102,7 +104,7 @@ impl Datafold {
         Ok(Self {
             target,
             http: Http::new(http, gate)?,
-            desk: Desk::default(),
+            desk: options.desk,
         })
     }
 

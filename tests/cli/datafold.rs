@@ -1,0 +1,115 @@
+//! A bare instance of Datafold: its own variables, its own kinds, and what cannot be done.
+
+use super::*;
+
+/// The binary in the rig's folder, with these variables and nothing else.
+async fn with(rig: &Rig, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let mut command = rig.bare(arguments);
+    command.envs(variables.iter().copied());
+    Ran::of(command).await
+}
+
+const PLAN: [&str; 5] = ["plan", "--platform", "datafold", "--input", "cfg"];
+
+#[tokio::test]
+async fn each_platform_takes_its_instance_from_its_own_variables() {
+    let rig = Rig::empty().await;
+    let host = ("DATAFOLD_HOST", "http://127.0.0.1:9");
+    let of_qualytics = [("QUALYTICS_URL", "http://127.0.0.1:9"), ("QUALYTICS_TOKEN", "t")];
+    for variables in [&[][..], &of_qualytics] {
+        with(&rig, variables, &PLAN)
+            .await
+            .exits(1)
+            .says(&["no instance is given", "set DATAFOLD_HOST", "--url"]);
+    }
+    with(&rig, &[host], &PLAN)
+        .await
+        .exits(1)
+        .says(&["no token is given", "set DATAFOLD_API_KEY", "--token"]);
+    let key = ("DATAFOLD_API_KEY", "recognisable-5d1e\n");
+    let ran = with(&rig, &[("DATAFOLD_HOST", "ftp://x"), key], &PLAN).await;
+    ran.exits(1).says(&["DATAFOLD_HOST or --url", "https://"]);
+    assert!(!ran.err.contains("recognisable-5d1e"), "{}", ran.err);
+    let ran = rig.run(&["plan", "--platform", "datafolt", "--input", "cfg"]).await;
+    ran.exits(1).says(&["datafolt", "qualytics, datafold"]);
+}
+
+#[tokio::test]
+async fn the_kinds_of_include_are_those_of_the_platform() {
+    let rig = Rig::empty().await;
+    let variables = [("DATAFOLD_HOST", "http://127.0.0.1:9"), ("DATAFOLD_API_KEY", "key")];
+    let plan = [&PLAN[..], &["--include", "checks"]].concat();
+    with(&rig, &variables, &plan).await.exits(1).says(&[
+        "does not know `checks`",
+        "for datafold it takes data_sources, monitors, ci_configs",
+    ]);
+    rig.run(&["plan", "--input", "cfg", "--include", "monitors"])
+        .await
+        .exits(1)
+        .says(&["does not know `monitors`", "for qualytics it takes connections,"]);
+}
+
+#[tokio::test]
+async fn an_export_that_could_not_be_true_is_refused_before_anything_is_asked_or_written() {
+    let rig = Rig::empty().await;
+    let bare = with(&rig, &[], &["export", "--platform", "datafold", "--output", "out"]).await;
+    bare.exits(1).says(&["datafold", "View as Code"]);
+    rig.write(
+        "driftless.yaml",
+        "sources: [{ name: git, url: repo }]\n\
+         targets: [{ name: here, platform: datafold, url: 'http://127.0.0.1:9', token: key }]\n\
+         environments: [{ name: prod, source: git, target: here }]\n",
+    );
+    let scope = [
+        "export",
+        "--config",
+        "driftless.yaml",
+        "--environment",
+        "prod",
+        "--output",
+        "out",
+    ];
+    with(&rig, &[], &scope)
+        .await
+        .exits(1)
+        .says(&["datafold", "View as Code"]);
+    assert!(!rig.path("out").exists());
+}
+
+const MONITORS: &str = "monitors:\n  orders:\n    type: metric\n    name: Orders\n    connection_id: warehouse\n    \
+                        schedule: { interval: { every: hour } }\n    metric: { type: table, table: SHOP.CORE.ORDERS, metric: row_count }\n";
+
+#[tokio::test]
+async fn a_folder_is_validated_planned_and_applied_and_is_in_sync_then() {
+    let rig = Rig::empty().await;
+    let seed = json!({ "data_sources": [
+        { "id": 7, "name": "warehouse", "type": "pg", "options": { "host": "db.example", "dbname": "shop", "user": "reader", "password": "swordfish" } },
+    ]});
+    let options = driftless::sandbox::datafold::Options {
+        seed: Some(seed),
+        ..Default::default()
+    };
+    let server = driftless::sandbox::datafold::Server::start(options).await.unwrap();
+    rig.write("mon/monitors/shop/orders.yaml", MONITORS);
+    let validate = ["validate", "mon", "--platform", "datafold"];
+    with(&rig, &[], &validate)
+        .await
+        .exits(0)
+        .shows(&["1 document: no errors"]);
+
+    let (url, key) = (server.url(), server.key().to_owned());
+    let variables = [("DATAFOLD_HOST", url.as_str()), ("DATAFOLD_API_KEY", key.as_str())];
+    let on = |command: &'static str, further: &'static [&'static str]| {
+        [&[command, "--platform", "datafold", "--input", "mon"][..], further].concat()
+    };
+    let changes = on("plan", &["--detailed-exitcode"]);
+    let ran = with(&rig, &variables, &changes).await;
+    ran.exits(2).shows(&["monitor/orders"]);
+    assert!(!ran.out.contains(&key) && !ran.err.contains(&key));
+    with(&rig, &variables, &on("apply", &["--yes"])).await.exits(0);
+    with(&rig, &variables, &changes).await.exits(0);
+
+    rig.edit("mon/monitors/shop/orders.yaml", "type: metric\n", "type: metrik\n");
+    let ran = with(&rig, &[], &validate).await;
+    ran.exits(1).shows(&["monitors/shop/orders.yaml:3:", "metrik"]);
+}
