@@ -18,6 +18,8 @@ pub struct CiConfig {
     pub id: CiConfigId,
     /// The repository whose pull requests it is for.
     pub repository: Repository,
+    /// Where that repository lives, by the forge's name in the config file; `None`: at the one that there is.
+    pub forge: Option<String>,
     /// The data source in which both tables of a diff are read, by name.
     pub data_connection: String,
     /// Patterns of files whose changes start nothing, from top to bottom: `.gitignore` lines.
@@ -94,6 +96,7 @@ impl CiConfig {
             name: name.to_owned(),
             id: CiConfigId(id.unwrap_or_default()),
             repository: Repository(repository.unwrap_or_default()),
+            forge: fields.get("forge", "a text", named),
             data_connection: data_connection.unwrap_or_default(),
             files_to_ignore: fields
                 .get("files_to_ignore", "a text or a list of texts", lines)

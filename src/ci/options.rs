@@ -22,7 +22,7 @@ pub struct Options {
     pub starts: Duration,
     /// How long diffs are offered while no run waits for them.
     pub submits: Duration,
-    /// How long a run may take from its first look on, in one life of the process.
+    /// How long a head commit may take, in one life of the process, until its run has ended; what is then read and said comes on top.
     pub limit: Duration,
     /// How long the diffs and summaries of a run that is done are awaited.
     pub collects: Duration,
@@ -30,6 +30,17 @@ pub struct Options {
     pub head: Duration,
     /// Summaries that are read at the same time.
     pub summaries: usize,
+    /// What the commit's status is while a person must confirm the run.
+    pub unconfirmed: Unconfirmed,
+}
+
+/// What a commit's status is while a run waits for a person's confirmation. The run is followed either way: the person may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unconfirmed {
+    /// Not known yet.
+    Pending,
+    /// Bad.
+    Failure,
 }
 
 impl Default for Options {
@@ -53,6 +64,7 @@ impl Default for Options {
             collects: Duration::from_secs(300),
             head: Duration::from_secs(30),
             summaries: 4,
+            unconfirmed: Unconfirmed::Pending,
         }
     }
 }

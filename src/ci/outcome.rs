@@ -75,7 +75,7 @@ impl CiResult {
     ];
 
     /// That of a verdict.
-    pub(super) fn of(outcome: &Outcome, verdict: &Verdict) -> Self {
+    pub fn of(outcome: &Outcome, verdict: &Verdict) -> Self {
         match (outcome, verdict.result) {
             (Outcome::Superseded, _) => CiResult::Superseded,
             (_, Some(RunResult::Passed)) => CiResult::Passed,

@@ -164,12 +164,12 @@ impl Verdict {
                 "run_failed",
                 format!("The run failed: {}", said(why)),
             ),
-            Outcome::NotStarted(why) => failed(
-                errors,
-                CommitState::Error,
-                "not_started",
-                format!("Not compared: {}", said(why)),
-            ),
+            Outcome::NotStarted(why) => {
+                let text = format!("Not compared: {}", said(why));
+                let (_, state, reason, text) = failed(errors, CommitState::Error, "not_started", text);
+                // The check may be good all the same; that nothing was compared is no success.
+                (Some(RunResult::Failed), state, reason, text)
+            }
             Outcome::Cancelled => failed(
                 errors,
                 CommitState::Error,
@@ -371,7 +371,6 @@ pub fn json(facts: &Facts<'_>, verdict: &Verdict) -> Value {
         "version": 1,
         "result": verdict.result.map_or("pending", RunResult::word),
         "reason": verdict.reason,
-        "description": verdict.description,
         "run_id": facts.run.map(|run| run.0),
         "pr_sha": facts.sha,
         "submitted": facts.submitted,

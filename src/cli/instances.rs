@@ -92,7 +92,7 @@ pub(crate) fn limiter(target: &TargetConfig) -> Arc<Limiter> {
 
 /// The way to an instance or a forge, as the config file says; the process's environment has no part in it. `whose` is how errors
 /// call it.
-fn network(
+pub(crate) fn network(
     whose: &str,
     timeouts: TimeoutsConfig,
     ca_file: Option<&Path>,

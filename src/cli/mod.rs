@@ -3,17 +3,22 @@
 
 mod apply;
 mod audit;
+mod ci;
+mod ci_configs;
 mod client;
 mod completions;
+mod data_diffs;
 pub mod demo;
 mod diagnostics;
 mod export;
+mod forges;
 mod healthcheck;
 mod instances;
 mod out;
 mod plan;
 mod platforms;
 mod progress;
+mod pull_requests;
 mod run;
 mod sandbox;
 mod schema;
@@ -111,6 +116,9 @@ enum Command {
     Validate(validate::ValidateArgs),
     #[command(flatten)]
     Client(client::ClientCommand),
+    /// The data diffs of a pull request, for CI systems that start them themselves.
+    #[command(subcommand)]
+    Ci(ci::CiCommand),
     /// The record of every write: hands it out, and verifies that nobody changed it.
     Audit(audit::AuditArgs),
     /// The store's file: looks it over, and puts a damaged one together again.
@@ -175,6 +183,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Export(args) => export::run(args).await,
         Command::Validate(args) => validate::run(args).await,
         Command::Client(command) => client::run(command).await,
+        Command::Ci(command) => ci::main(command).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Store(args) => store::run(args).await,
         Command::Schema(args) => schema::run(&args),

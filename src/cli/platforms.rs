@@ -86,7 +86,7 @@ fn qualytics(way: Way, gate: Arc<dyn Gate>) -> Result<Qualytics, Failure> {
     Qualytics::new(QualyticsOptions { url, token, network }, gate)
 }
 
-fn datafold(way: Way, gate: Arc<dyn Gate>) -> Result<Datafold, Failure> {
+pub(crate) fn datafold(way: Way, gate: Arc<dyn Gate>) -> Result<Datafold, Failure> {
     let Way {
         url,
         token: key,

@@ -142,11 +142,7 @@ pub(crate) async fn one_environment(
         }
         let source = match sources.get(environment.source.as_str()) {
             Some(source) => source.clone(),
-            None => {
-                let source = config.sources.iter().find(|source| source.name == environment.source);
-                let source = source.with_context(|| format!("there is no source `{}`", environment.source))?;
-                Arc::new(GitSource::open(git_options(source, config)?)?)
-            }
+            None => Arc::new(self::source(config, environment)?),
         };
         sources.insert(&environment.source, source.clone());
         let shared = Shared::of(target);
@@ -165,6 +161,13 @@ pub(crate) async fn one_environment(
         .into_iter()
         .find(is_it)
         .with_context(|| format!("there is no environment `{name}` in the config file"))
+}
+
+/// The source of one environment.
+pub(crate) fn source(config: &Config, environment: &EnvironmentConfig) -> anyhow::Result<GitSource> {
+    let source = config.sources.iter().find(|source| source.name == environment.source);
+    let source = source.with_context(|| format!("there is no source `{}`", environment.source))?;
+    Ok(GitSource::open(git_options(source, config)?)?)
 }
 
 /// The target of one environment.

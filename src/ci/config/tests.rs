@@ -32,7 +32,7 @@ fn what_is_not_said_has_the_vendors_defaults() {
 fn every_field_is_read() {
     let config = read(&format!(
         "{LEAST}files_to_ignore: |\n  *\n  !dbt/*\nfail_on_errors: false\nfail_on_differences: true\nfail_on_primary_key_issues: true\n\
-         require_label: true\nbase_branch: main\ndiff_threshold: 20\ndiffs: ci/diffs.yaml\nschema: PR_${{PR_NUMBER}}\n\
+         require_label: true\nbase_branch: main\nforge: hub\ndiff_threshold: 20\ndiffs: ci/diffs.yaml\nschema: PR_${{PR_NUMBER}}\n\
          columns_to_ignore: [updated_at]\nsampling: {{ tolerance: 0.1 }}\n\
          discovery:\n  files: [models/**/*.sql]\n  production: {{ schema: CORE, year: 2026 }}\n  pull_request: {{ schema: 'PR_${{PR_NUMBER}}' }}\n"
     ))
@@ -44,7 +44,10 @@ fn every_field_is_read() {
         (Consequence::Fails, Consequence::Fails)
     );
     assert_eq!((config.label, config.diff_threshold), (Label::Required, Some(20)));
-    assert_eq!(config.base_branch.as_deref(), Some("main"));
+    assert_eq!(
+        (config.base_branch.as_deref(), config.forge.as_deref()),
+        (Some("main"), Some("hub"))
+    );
     assert_eq!(
         (config.diffs.as_deref(), config.schema.as_deref()),
         (Some("ci/diffs.yaml"), Some("PR_${PR_NUMBER}"))

@@ -10,6 +10,7 @@ pub(crate) fn config() -> CiConfig {
         name: "shop".to_owned(),
         id: CiConfigId(286),
         repository: Repository("acme/shop".to_owned()),
+        forge: None,
         data_connection: "warehouse".to_owned(),
         files_to_ignore: Vec::new(),
         errors: Consequence::Fails,

@@ -13,7 +13,7 @@ use crate::platform::data_diffs::{CiRun, CiRunId, PullRequestNumber, RunStatus, 
 impl Orchestration<'_> {
     /// The run of our commit: at most one is ever asked for, and none while there is one, or may be.
     pub(super) async fn find(&mut self) -> Result<CiRun, End> {
-        let until = Instant::now() + self.waits.options.appears + self.waits.options.starts;
+        let until = (Instant::now() + self.waits.options.appears + self.waits.options.starts).min(self.until);
         let mut patience = match self.record.phase {
             Phase::Triggering => self.waits.options.settles,
             Phase::Looking | Phase::Found | Phase::Submitting | Phase::Following => self.waits.options.appears,
@@ -40,6 +40,10 @@ impl Orchestration<'_> {
             if Instant::now() >= until {
                 return Err(match failure {
                     Some(failure) => self.not_started(&failure),
+                    None if until == self.until => {
+                        let limit = humantime::format_duration(self.waits.options.limit);
+                        End::Over(Reason::TimedOut, format!("{limit}: there is no run of this commit"))
+                    }
                     None => End::Over(
                         Reason::NotStarted,
                         "the platform starts no run for this commit: see whether its CI configuration is of this repository"
@@ -110,7 +114,7 @@ impl Orchestration<'_> {
 
     /// Looks for a run of our commit, at least once.
     async fn look_for(&mut self, patience: std::time::Duration) -> Result<Option<CiRun>, End> {
-        let until = Instant::now() + patience;
+        let until = (Instant::now() + patience).min(self.until);
         let mut attempt = 1;
         loop {
             let runs = self.runs_of_commit().await?;

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::Orchestration;
 use crate::ci::config::Consequence;
+use crate::ci::options::Unconfirmed;
 use crate::ci::outcome::Reason;
 use crate::ci::waits::End;
 use crate::forge::CommitState;
@@ -61,7 +62,13 @@ impl Orchestration<'_> {
             return (CommitState::Pending, text);
         };
         match &run.status {
-            RunStatus::NeedsConfirmation => (CommitState::Pending, self.confirmation(id)),
+            RunStatus::NeedsConfirmation => {
+                let state = match self.waits.options.unconfirmed {
+                    Unconfirmed::Pending => CommitState::Pending,
+                    Unconfirmed::Failure => CommitState::Failure,
+                };
+                (state, self.confirmation(id))
+            }
             RunStatus::NeedsAuthentication => {
                 let state = match self.config().errors {
                     Consequence::Fails => CommitState::Error,
@@ -104,7 +111,7 @@ impl Orchestration<'_> {
 }
 
 /// Why a run did not end within the limit, as far as its last status says.
-fn timed_out(limit: Duration, run: Option<&CiRun>) -> End {
+pub(super) fn timed_out(limit: Duration, run: Option<&CiRun>) -> End {
     let (reason, text) = match run.map(|run| &run.status) {
         Some(RunStatus::NeedsConfirmation) => (Reason::NeedsConfirmation, "nobody confirmed it".to_owned()),
         Some(RunStatus::NeedsAuthentication) => (

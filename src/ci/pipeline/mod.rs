@@ -137,7 +137,7 @@ struct Orchestration<'a> {
     voice: Voice,
     record: Record,
     began: Instant,
-    /// When following the run ends, whatever it does.
+    /// When waiting for the run ends, whatever it does.
     until: Instant,
     /// When the head is looked at next.
     head_due: Instant,

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Orchestration;
+use super::follow::timed_out;
 use crate::ci::metrics::Submitted;
 use crate::ci::outcome::Reason;
 use crate::ci::record::{Phase, Whose};
@@ -56,7 +57,7 @@ fn has_started(status: &RunStatus) -> bool {
 impl Orchestration<'_> {
     /// Hands the diffs over. Ends when our run has them, from us or from somebody else.
     pub(super) async fn submit(&mut self) -> Result<(), End> {
-        let until = Instant::now() + self.waits.options.submits;
+        let until = (Instant::now() + self.waits.options.submits).min(self.until);
         let mut attempt = 0;
         let mut failure: Option<Failure> = None;
         loop {
@@ -88,9 +89,14 @@ impl Orchestration<'_> {
                         ));
                     }
                 }
-                Guard::NoneWaits if ended => return Err(failure.as_ref().map_or_else(no_run_waiting, refused)),
+                Guard::NoneWaits | Guard::Waits(_) if ended => {
+                    let nobody = || match until == self.until {
+                        true => timed_out(self.waits.options.limit, self.own(&runs)),
+                        false => no_run_waiting(),
+                    };
+                    return Err(failure.as_ref().map_or_else(nobody, refused));
+                }
                 Guard::NoneWaits => {}
-                Guard::Waits(_) if ended => return Err(failure.as_ref().map_or_else(no_run_waiting, refused)),
                 Guard::Waits(run) => {
                     self.assert_head().await?;
                     failure = match self.hand_over(run, attempt).await? {
@@ -106,6 +112,10 @@ impl Orchestration<'_> {
             self.assert_head_when_due().await?;
             self.waits.pause_before_look(attempt, until).await?;
         }
+    }
+
+    fn own<'a>(&self, runs: &'a [CiRun]) -> Option<&'a CiRun> {
+        runs.iter().find(|run| Some(run.id) == self.record.run)
     }
 
     async fn hand_over(&mut self, run: CiRunId, attempt: u32) -> Result<Handed, End> {

@@ -25,6 +25,11 @@ pub(super) static CI_CONFIG_FORM: Object = Object {
             Form::Repository,
             "The repository whose pull requests are checked: `owner/name`.",
         ),
+        optional(
+            "forge",
+            Form::Name,
+            "Where that repository lives: the name of one of the config file's `forges`. Needed where there are several.",
+        ),
         required(
             "data_connection",
             Form::Connection,

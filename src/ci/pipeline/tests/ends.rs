@@ -106,6 +106,49 @@ async fn statuses_that_need_a_person_are_said_at_once_and_end_with_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_that_waits_for_confirmation_may_be_bad_at_once_and_good_again() {
+    let world = World::new(Habits {
+        course: vec![(at(0), RunStatus::NeedsConfirmation), (at(900), RunStatus::Done)],
+        ..Habits::default()
+    });
+    let ports = Ports {
+        options: Options {
+            unconfirmed: Unconfirmed::Failure,
+            ..options()
+        },
+        ..ports(&world)
+    };
+    let end = run_once(&ports, &request(), &CancellationToken::new()).await;
+    assert_eq!(end.unwrap().unwrap().result(), CiResult::Passed);
+    let said = world.state().statuses.clone();
+    let waiting = said
+        .iter()
+        .find(|(_, status)| status.description.contains("confirmation"));
+    assert_eq!(waiting.unwrap().1.state, CommitState::Failure, "{said:?}");
+    assert_eq!(world.status(SHA).map(|(state, _)| state), SUCCESS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wait_goes_beyond_the_limit() {
+    let hidden = Habits {
+        hidden: Duration::from_secs(99),
+        ..Habits::default()
+    };
+    for habits in [hidden, becomes(&RunStatus::Waiting)] {
+        let world = World::new(habits);
+        let limit = Duration::from_millis(40);
+        let ports = Ports {
+            options: Options { limit, ..options() },
+            ..ports(&world)
+        };
+        let began = Instant::now();
+        let end = run_once(&ports, &request(), &CancellationToken::new()).await;
+        assert!(end.unwrap().unwrap().result() != CiResult::Passed);
+        assert!(began.elapsed() <= limit * 2, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_person_who_confirms_in_time_lets_it_go_on() {
     let world = World::new(Habits {
         course: vec![

@@ -11,6 +11,7 @@ use std::time::Duration;
 use self::world::{Habits, NUMBER, SHA, World};
 use super::*;
 use crate::ci::config::{Consequence, Label};
+use crate::ci::options::Unconfirmed;
 use crate::engine::backoff::Backoff;
 use crate::forge::Repository;
 use crate::platform::data_diffs::CiConfigId;
@@ -33,6 +34,7 @@ pub(in crate::ci) fn options() -> Options {
         collects: of(100),
         head: of(30),
         summaries: 2,
+        unconfirmed: Unconfirmed::Pending,
     }
 }
 
@@ -41,6 +43,7 @@ pub(in crate::ci) fn config() -> CiConfig {
         name: "shop".into(),
         id: CiConfigId(286),
         repository: Repository("acme/shop".into()),
+        forge: None,
         data_connection: "warehouse".into(),
         files_to_ignore: vec!["*.md".into()],
         errors: Consequence::Fails,
