@@ -2,10 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
+use super::report::{self, Compared};
 use crate::platform::data_diffs::{CiRunId, DiffRequest, Head, PullRequestNumber};
 use crate::store::pull_runs::{PullRun, PullRunKey};
+
+/// Comparisons whose findings are kept.
+const MOST_FOUND: usize = 200;
 
 /// The step that an orchestration is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,9 @@ pub(super) struct State {
     requests: Vec<RequestState>,
     pub(super) whose: Whose,
     pub(super) attempts: Attempts,
+    /// What was found, as `ci run` tells it, for whoever shows it; the orchestration does not go on from it.
+    #[serde(default)]
+    pub(super) found: Vec<Json>,
 }
 
 impl State {
@@ -127,6 +135,7 @@ impl Record {
                 requests: Vec::new(),
                 whose: Whose::Ours,
                 attempts: Attempts::default(),
+                found: Vec::new(),
             },
             started,
         }
@@ -217,6 +226,20 @@ impl Record {
             }
         };
         self.state.requests.iter().map(request).collect()
+    }
+
+    /// Keeps what was found, the worst first; the columns one by one are on the instance.
+    pub(super) fn keep_found(&mut self, found: &[Compared]) {
+        let mut found: Vec<&Compared> = found.iter().collect();
+        found.sort_by_key(|diff| report::ending(diff, true));
+        let told = found.into_iter().take(MOST_FOUND).map(|diff| {
+            let mut told = report::diff_json(diff);
+            if let Json::Object(told) = &mut told {
+                told.remove("columns");
+            }
+            told
+        });
+        self.state.found = told.collect();
     }
 
     /// The digest of the diffs that are to be handed over.

@@ -378,7 +378,8 @@ pub fn json(facts: &Facts<'_>, verdict: &Verdict) -> Value {
     })
 }
 
-fn diff_json(diff: &Compared) -> Value {
+/// One of the `diffs` of [`json`].
+pub(super) fn diff_json(diff: &Compared) -> Value {
     let (status, error, found) = match &diff.summary {
         Some(Summary::Finished(found)) => ("finished", None, Some(found.as_ref())),
         Some(Summary::Failed(why)) => ("failed", Some(why), None),

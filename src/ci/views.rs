@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use tokio::sync::watch;
 
+use super::record::Record;
+use super::report::{self, Compared};
 use crate::store::pull_runs::PullRun;
 
 /// Runs that pages show at most.
@@ -51,5 +54,51 @@ impl Recent {
             }
             shown.truncate(SHOWN);
         });
+    }
+}
+
+/// What a run's row holds beside its columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details {
+    /// The branch that is to be merged.
+    pub branch: String,
+    /// The branch that is merged into.
+    pub base_branch: String,
+    /// The comparisons, each as one of `diffs` in [`report::json`] without `columns`; the worst first. Of a run that has not come to
+    /// its findings: what it is to compare, with `status` `asked`.
+    pub diffs: Vec<Json>,
+}
+
+impl Details {
+    /// Those of a run; `None` where a later version of the program has written it.
+    pub fn of(run: &PullRun) -> Option<Self> {
+        let record = Record::read(run)?;
+        let head = record.head();
+        let diffs = match record.state.found.is_empty() {
+            false => record.state.found,
+            true => {
+                let asked = record.requests().into_iter().map(|request| {
+                    let mut told = report::diff_json(&Compared {
+                        production: request.production,
+                        pull_request: request.pull_request,
+                        primary_key: request.primary_key,
+                        id: None,
+                        page: None,
+                        summary: None,
+                    });
+                    told["status"] = "asked".into();
+                    if let Json::Object(told) = &mut told {
+                        told.remove("columns");
+                    }
+                    told
+                });
+                asked.collect()
+            }
+        };
+        Some(Self {
+            branch: head.branch,
+            base_branch: head.base_branch,
+            diffs,
+        })
     }
 }

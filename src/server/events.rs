@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: an event whenever the overview changes. Events say *that* something changed; what it is now, the reader
+//! `GET /api/v1/events`: an event whenever the overview changes, or a run of a pull request is written. Events say *that* something changed; what it is now, the reader
 //! asks for. So none has to be replayed, and `Last-Event-ID` is of no consequence.
 
 use std::convert::Infallible;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::{Stream, StreamExt, future};
+use futures::{Stream, StreamExt, future, stream};
 use serde_json::{Map, Value as Json, json};
 use tokio_stream::wrappers::WatchStream;
 
@@ -17,6 +17,7 @@ use super::listen::Stopping;
 use super::problem::Problem;
 use super::standing::Standing;
 use crate::engine::Overview;
+use crate::store::pull_runs::PullRun;
 
 /// How many readers may listen at once: far more than a team has tabs, far fewer than the process has file descriptors.
 pub(super) const STREAMS: usize = 256;
@@ -45,10 +46,18 @@ pub(super) async fn events(
             None => future::pending().await,
         }
     };
-    let stream = WatchStream::new(shell.app.control.overview())
-        .map(move |overview| {
+    let overviews = WatchStream::new(shell.app.control.overview()).map(|overview| event(&overview));
+    // Whoever begins to listen asks for all anew at the first event: what was written before it need not be told.
+    let pulls = match &shell.app.pulls {
+        Some(pulls) => WatchStream::from_changes(pulls.recent())
+            .map(|runs| written(&runs))
+            .boxed(),
+        None => stream::empty().boxed(),
+    };
+    let stream = stream::select(overviews, pulls)
+        .map(move |event| {
             let _held = &place;
-            Ok(event(&overview))
+            Ok(event)
         })
         .take_until(stopped);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
@@ -71,4 +80,19 @@ fn event(overview: &Arc<Overview>) -> Event {
         .event("overview")
         .retry(RECONNECT)
         .data(json!({"environments": environments}).to_string())
+}
+
+/// Runs of pull requests that an event names: those that were written last.
+const NAMED: usize = 20;
+
+fn written(runs: &[PullRun]) -> Event {
+    let runs: Vec<Json> = runs
+        .iter()
+        .take(NAMED)
+        .map(|run| json!({"id": run.key.id(), "phase": run.phase, "result": run.outcome}))
+        .collect();
+    Event::default()
+        .event("pull_requests")
+        .retry(RECONNECT)
+        .data(json!({"pull_requests": runs}).to_string())
 }

@@ -11,6 +11,7 @@ mod health;
 mod listen;
 mod metrics;
 mod problem;
+mod pull_requests;
 mod requests;
 mod standing;
 mod webhook;
@@ -27,7 +28,7 @@ use crate::store::Store;
 
 pub use guard::Access;
 pub use listen::serve;
-pub use webhook::{OUTCOMES, Provider, PullRequests, Watch, Webhook};
+pub use webhook::{OUTCOMES, Provider, PullRequests, Watch, Watching, Webhook};
 
 /// Counts a delivery: the webhook's name, and what became of it.
 pub type CountDelivery = dyn Fn(&str, &'static str) + Send + Sync;
@@ -67,6 +68,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Shell>>)> {
         ("GET", "/environments/{name}", get(dashboard::environment)),
         ("POST", "/environments/{name}/reconcile", post(dashboard::reconcile)),
         ("GET", "/runs/{id}", get(dashboard::run)),
+        ("GET", "/pull-requests/{id}", get(dashboard::pull_request)),
         ("GET", "/assets/app.css", get(dashboard::style)),
         ("GET", "/assets/app.js", get(dashboard::script)),
         ("GET", "/healthz", get(health::alive)),
@@ -84,6 +86,8 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Shell>>)> {
         ("GET", "/api/v1/runs", get(api::runs)),
         ("GET", "/api/v1/runs/{id}", get(api::run)),
         ("POST", "/api/v1/runs/{id}/approve", post(requests::approve)),
+        ("GET", "/api/v1/pull-requests", get(pull_requests::list)),
+        ("GET", "/api/v1/pull-requests/{id}", get(pull_requests::one)),
         ("GET", "/api/v1/events", get(events::events)),
     ]
 }

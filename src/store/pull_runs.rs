@@ -2,6 +2,7 @@
 //! must not be repeated.
 
 use chrono::{DateTime, Utc};
+use driftless_core::key::Digest;
 
 /// What one orchestration is of: there is at most one for each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +17,26 @@ pub struct PullRunKey {
     pub number: u64,
     /// The head commit.
     pub sha: String,
+}
+
+/// Characters of an id: far more than the runs that a store holds need to differ.
+const ID: usize = 16;
+
+impl PullRunKey {
+    /// What addresses call it: the same for the same key, whatever stands in it.
+    pub fn id(&self) -> String {
+        let Self {
+            target,
+            config,
+            repository,
+            number,
+            sha,
+        } = self;
+        let number = number.to_string();
+        // A length before each part: no two keys read alike.
+        let parts = [target, config, repository, &number, sha].map(|part| format!("{}:{part}", part.len()));
+        Digest::of(&parts.concat()).0.chars().take(ID).collect()
+    }
 }
 
 /// How far an orchestration came.

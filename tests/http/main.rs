@@ -8,6 +8,7 @@ mod api;
 mod live;
 mod openapi;
 mod pages;
+mod pull_requests;
 mod requests;
 #[path = "../support/server.rs"]
 mod support;

@@ -3,6 +3,7 @@
 use driftless::server::route_names;
 use serde_json::Value as Json;
 
+use crate::support::{open_pull_run, pull_run};
 use crate::{get, plain};
 
 #[tokio::test]
@@ -41,6 +42,9 @@ async fn openapi_describes_every_route_and_no_other() {
 #[tokio::test]
 async fn answers_hold_what_openapi_requires_of_them() {
     let rig = plain();
+    let pull = pull_run(7, "shop");
+    let id = pull.key.id();
+    *rig.store.pull_runs.lock().unwrap() = vec![pull, open_pull_run(8)];
     let document = get(&rig, "/api/openapi.json").await.json();
     for path in [
         "/api/v1/environments",
@@ -49,17 +53,21 @@ async fn answers_hold_what_openapi_requires_of_them() {
         "/api/v1/environments/{name}/drift",
         "/api/v1/runs",
         "/api/v1/runs/{id}",
+        "/api/v1/pull-requests",
+        "/api/v1/pull-requests/{id}",
         "/healthz",
         "/readyz",
     ] {
         let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
         assert!(schema.is_object(), "{path}");
-        let actual = get(
-            &rig,
-            &path.replace("{name}", "prod").replace("{id}", "20261122T0940-prod"),
-        )
-        .await
-        .json();
+        let id = if path.contains("pull-requests") {
+            &id
+        } else {
+            "20261122T0940-prod"
+        };
+        let actual = get(&rig, &path.replace("{name}", "prod").replace("{id}", id))
+            .await
+            .json();
         fits(&document, schema, &actual, path);
     }
 }

@@ -10,13 +10,13 @@ use driftless::engine::{
 };
 use driftless::forge::Repository;
 use driftless::platform::data_diffs::PullRequestNumber;
-use driftless::server::{Access, App, Provider, PullRequests, Watch, Webhook, router};
+use driftless::server::{Access, App, Provider, PullRequests, Watch, Watching, Webhook, router};
 use driftless::source::Commit;
 use driftless::source::reference::Reference;
 use driftless::store::audit::Note;
 use driftless::store::drifts::DriftRecord;
 use driftless::store::facts::Suspension;
-use driftless::store::pull_runs::{PullRun, PullRunsOf};
+use driftless::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
 use driftless::store::{Intent, RunId, RunRecord, Settled, Store, StoreError, Trigger};
 use driftless_core::diagnostic::{Diagnostic, Place};
 use driftless_core::field::FieldPath;
@@ -123,6 +123,7 @@ impl FakeEngine {
 pub(crate) struct FakePulls {
     /// Webhook, repository and number of each.
     pub(crate) moved: Mutex<Vec<(String, String, u64)>>,
+    pub(crate) recent: watch::Sender<Arc<Vec<PullRun>>>,
 }
 
 impl PullRequests for FakePulls {
@@ -134,11 +135,27 @@ impl PullRequests for FakePulls {
         self.moved.lock().unwrap().push(moved);
         Watch::Accepted
     }
+
+    fn recent(&self) -> watch::Receiver<Arc<Vec<PullRun>>> {
+        self.recent.subscribe()
+    }
+
+    fn watching(&self) -> Watching {
+        Watching::Some
+    }
+
+    fn page(&self, run: &PullRunKey) -> Option<String> {
+        Some(format!(
+            "https://git.example.com/{}/pull/{}",
+            run.repository, run.number
+        ))
+    }
 }
 
 /// History, or a store that does not answer.
 pub(crate) struct FakeStore {
     pub(crate) runs: Mutex<Result<Vec<RunRecord>, String>>,
+    pub(crate) pull_runs: Mutex<Vec<PullRun>>,
     fingerprints: FingerprintKey,
 }
 
@@ -213,8 +230,13 @@ impl Store for FakeStore {
         unreachable!("the server reads runs only")
     }
 
-    async fn pull_runs(&self, _: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
-        unreachable!("the server reads runs only")
+    async fn pull_runs(&self, of: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
+        self.read()?;
+        let PullRunsOf::Newest(limit) = of else {
+            unreachable!("the server reads the newest only")
+        };
+        let runs = self.pull_runs.lock().unwrap().clone();
+        Ok(runs.into_iter().take(*limit).collect())
     }
 
     async fn fact(&self, _: &EnvironmentName, _: &'static str) -> Result<Option<String>, StoreError> {
@@ -262,6 +284,7 @@ fn rig_of(overview: Overview, runs: Vec<RunRecord>, access: Access, watched: Pul
     });
     let store = Arc::new(FakeStore {
         runs: Mutex::new(Ok(runs)),
+        pull_runs: Mutex::default(),
         fingerprints: FingerprintKey::new(vec![7; 32]),
     });
     let deliveries: Arc<Mutex<Vec<(String, &'static str)>>> = Arc::default();
@@ -298,6 +321,53 @@ fn rig_of(overview: Overview, runs: Vec<RunRecord>, access: Access, watched: Pul
         metrics,
         pulls,
         router,
+    }
+}
+
+/// A run of a pull request that has ended, with one comparison found and its texts from outside.
+pub(crate) fn pull_run(number: u64, text: &str) -> PullRun {
+    let found = serde_json::json!({
+        "prod": format!("core.{text}"), "pr": "pr_7.orders", "pk": ["id"], "id": 11, "url": "https://datafold.example.com/datadiffs/11",
+        "status": "finished", "error": null, "differs": true, "key_issues": false, "rows": [3, 5], "added": 2, "removed": 0,
+        "null_keys": [0, 0], "duplicate_keys": null, "rows_with_differences": 0, "values_with_differences": 0,
+        "columns_added": [text], "columns_removed": [], "columns_retyped": [],
+    });
+    let at: DateTime<Utc> = "2026-11-22T09:40:00Z".parse().unwrap();
+    PullRun {
+        key: PullRunKey {
+            target: "datafold".to_owned(),
+            config: text.to_owned(),
+            repository: "acme/shop".to_owned(),
+            number,
+            sha: "4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned(),
+        },
+        phase: "following".to_owned(),
+        run: Some(41),
+        submitted: Some("d".to_owned()),
+        outcome: Some("passed".to_owned()),
+        message: format!("1 table: 1 differs. {text}"),
+        started: at,
+        updated: at + TimeDelta::seconds(90),
+        finished: Some(at + TimeDelta::seconds(90)),
+        state: serde_json::json!({
+            "head": {"branch": text, "base_branch": "main", "base_sha": "b"},
+            "requests": [{"prod": "core.orders", "pr": "pr_7.orders", "pk": ["id"], "include_columns": [], "exclude_columns": []}],
+            "whose": "ours", "attempts": {"trigger": 0, "submit": 1}, "found": [found],
+        })
+        .to_string(),
+    }
+}
+
+/// One that is under way: its diffs are asked for.
+pub(crate) fn open_pull_run(number: u64) -> PullRun {
+    let ended = pull_run(number, "shop");
+    let mut state: serde_json::Value = serde_json::from_str(&ended.state).unwrap();
+    state.as_object_mut().unwrap().remove("found");
+    PullRun {
+        outcome: None,
+        finished: None,
+        state: state.to_string(),
+        ..ended
     }
 }
 

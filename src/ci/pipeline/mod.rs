@@ -292,6 +292,7 @@ impl Orchestration<'_> {
 
     async fn end(mut self, outcome: Outcome, verdict: Verdict) -> CiOutcome {
         let (now, result) = (self.ports.clock.now(), CiResult::of(&outcome, &verdict));
+        self.record.keep_found(&self.found);
         let row = PullRun {
             outcome: Some(result.word().to_owned()),
             finished: Some(now),

@@ -62,6 +62,7 @@
 
   const events = new EventSource("/api/v1/events");
   events.addEventListener("overview", () => { say("live", true); refresh(); });
+  events.addEventListener("pull_requests", () => refresh());
   events.addEventListener("error", () => say("not connected", false));
   setInterval(refresh, 30000); // "3 min ago" grows old by itself
 })();

@@ -1,7 +1,8 @@
-//! The pages: the overview, one environment, one run. Plain HTML that works without a script; the script only asks again.
+//! The pages: the overview, one environment, one run, one run of a pull request. Plain HTML that works without a script; the script only asks again.
 
 mod changes;
 mod pages;
+mod pull_requests;
 mod runs;
 mod view;
 mod when;
@@ -15,10 +16,13 @@ use driftless_core::key::{Digest, EnvironmentName};
 
 pub(super) use pages::Pages;
 
-use super::Shared;
 use super::api::encode;
 use super::problem::{Problem, Segment};
+use super::pull_requests::{find, page, unknown};
+use super::webhook::Watching;
+use super::{Shared, Shell};
 use crate::clock::{Clock, SystemClock};
+use crate::store::pull_runs::{PullRun, PullRunsOf};
 use crate::store::{RunId, StoreError, Trigger};
 
 const STYLE: &str = include_str!("app.css");
@@ -27,16 +31,46 @@ const SCRIPT: &str = include_str!("app.js");
 /// How many runs a page reads: idle ones become one line.
 const RUNS: usize = 300;
 
+/// How many runs of pull requests the overview shows.
+const PULL_RUNS: usize = 15;
+
 /// `GET /`.
 pub(super) async fn overview(State(shell): Shared) -> Response {
     let overview = shell.app.control.overview().borrow().clone();
     let runs = shell.app.store.runs(None, RUNS).await;
-    let page = runs
-        .map_err(Problem::from)
-        .map(|runs| view::overview(&overview, &runs, SystemClock.now()));
+    let page = match (runs, pull_runs(&shell).await) {
+        (Ok(runs), Ok(pulls)) => Ok(view::overview(&overview, &runs, pulls.as_deref(), SystemClock.now())),
+        (Err(error), _) | (_, Err(error)) => Err(Problem::from(error)),
+    };
     match page {
         Ok(page) => shown(shell.pages.render("overview.html", &page)),
         Err(problem) => failed(&shell.pages, &problem),
+    }
+}
+
+/// The newest runs of pull requests; `None` where there is no CI configuration.
+async fn pull_runs(shell: &Shell) -> Result<Option<Vec<PullRun>>, StoreError> {
+    let pulls = shell.app.pulls.as_ref();
+    if pulls.is_none_or(|pulls| pulls.watching() == Watching::Nothing) {
+        return Ok(None);
+    }
+    shell
+        .app
+        .store
+        .pull_runs(&PullRunsOf::Newest(PULL_RUNS))
+        .await
+        .map(Some)
+}
+
+/// `GET /pull-requests/{id}`.
+pub(super) async fn pull_request(State(shell): Shared, Segment(id): Segment) -> Response {
+    match find(&shell, &id).await {
+        Ok(Some(run)) => {
+            let page = pull_requests::page(&run, page(&shell, &run), SystemClock.now());
+            shown(shell.pages.render("pull_request.html", &page))
+        }
+        Ok(None) => failed(&shell.pages, &unknown(&id)),
+        Err(error) => failed(&shell.pages, &error.into()),
     }
 }
 

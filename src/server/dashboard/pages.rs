@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::MARKS;
 
 /// The templates of all pages.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("overview.html", include_str!("templates/overview.html")),
     ("environment.html", include_str!("templates/environment.html")),
     ("run.html", include_str!("templates/run.html")),
+    ("pull_request.html", include_str!("templates/pull_request.html")),
     ("failed.html", include_str!("templates/failed.html")),
 ];
 

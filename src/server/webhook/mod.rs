@@ -4,7 +4,7 @@ mod payload;
 mod signature;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use driftless_core::value::Secret;
 use serde_json::{Value as Json, json};
+use tokio::sync::watch;
 
 use self::payload::News;
 use super::guard::one;
@@ -20,6 +21,7 @@ use super::{Shared, Shell};
 use crate::forge::Repository;
 use crate::platform::data_diffs::PullRequestNumber;
 use crate::store::Trigger;
+use crate::store::pull_runs::{PullRun, PullRunKey};
 
 /// The largest body; it is read into memory before it is trusted. A push of GitHub's is a few KiB to some tens, and so is what
 /// surrounds a pull request, whose description has up to 65,536 characters of four bytes and comes twice when it was edited: 512 KiB.
@@ -112,6 +114,24 @@ const GITLAB_EVENT_ID: HeaderName = HeaderName::from_static("x-gitlab-event-uuid
 pub trait PullRequests: Send + Sync {
     /// A delivery to `webhook` speaks of a pull request; it returns at once.
     fn moved(&self, webhook: &str, repository: &Repository, number: PullRequestNumber) -> Watch;
+
+    /// Told of each run that is written.
+    fn recent(&self) -> watch::Receiver<Arc<Vec<PullRun>>>;
+
+    /// Whether there is any CI configuration now.
+    fn watching(&self) -> Watching;
+
+    /// The pull request's page on its forge, for people.
+    fn page(&self, run: &PullRunKey) -> Option<String>;
+}
+
+/// Whether there is any CI configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// There is.
+    Some,
+    /// There is none, or none is known yet.
+    Nothing,
 }
 
 /// Whether a pull request is looked at.
