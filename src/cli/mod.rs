@@ -19,6 +19,7 @@ mod plan;
 mod platforms;
 mod progress;
 mod pull_requests;
+mod pulls;
 mod run;
 mod sandbox;
 mod schema;
