@@ -7,12 +7,19 @@
     reason = "a test fails where it stands"
 )]
 
+#[path = "../support/instance.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod instance;
 #[path = "../loopback/mod.rs"]
 #[allow(dead_code, reason = "each test uses its part")]
 mod loopback;
+#[path = "../support/pipeline.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod pipeline;
 
 mod diffs;
 mod monitors;
+mod passes;
 mod resources;
 mod rig;
 mod steps;

@@ -127,7 +127,7 @@ impl Instance {
 }
 
 /// A client for the side door, which speaks no TLS: reading the machine's certificates takes longer than most tests.
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only([]).build().unwrap()
 }
 
