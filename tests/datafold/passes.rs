@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::Utc;
+use driftless::clock::{Clock as _, SystemClock};
 use driftless::engine::apply::Unfollowed;
 use driftless::engine::circumstances::gather;
 use driftless::engine::reconcile::{Environment, Memory, Prepared, introduce, prepare};
@@ -107,7 +107,7 @@ impl World {
         )
         .await;
         let environment = world.environment("a");
-        world.clean(&environment).await;
+        let _ = world.clean(&environment).await;
         (world, environment)
     }
 
@@ -149,7 +149,7 @@ impl World {
     }
 
     async fn planned(&self, environment: &Environment, approved: Option<Digest>) -> Prepared {
-        let circumstances = gather(environment, None, Utc::now(), approved).await.unwrap();
+        let circumstances = gather(environment, None, SystemClock.now(), approved).await.unwrap();
         let prepared = prepare(environment, None, &circumstances, &Unfollowed).await.unwrap();
         assert_eq!(prepared.gaps, []);
         prepared
@@ -450,7 +450,7 @@ async fn one_slug_of_two_environments_of_one_organization_belongs_to_the_first()
         assert_eq!(keys, &["monitor/orders"]);
         assert!(message.contains("`a`"), "{message}");
         assert!(carried_out(&b, contested).await.outcomes.is_empty());
-        world.clean(&a).await;
+        let _ = world.clean(&a).await;
     }
     world.assert_in_sync(&a).await;
     assert_eq!(world.provisioned().await, [json!(["orders"])]);
@@ -476,7 +476,7 @@ async fn while_one_environment_of_an_organization_cannot_be_read_none_provisions
     let other = "monitors:\n  items:\n    type: metric\n    connection_id: lake\n    schedule: { interval: { every: hour } }\n    \
                  metric: { type: table, table: SHOP.CORE.ITEMS, metric: row_count }\n";
     world.files.put("b/monitors/items.yaml", other);
-    world.clean(&a).await;
+    let _ = world.clean(&a).await;
     world.assert_in_sync(&a).await;
 }
 
