@@ -11,6 +11,8 @@ mod apply;
 mod audit;
 mod bad_files;
 mod bad_instance;
+mod ci;
+mod ci_config;
 mod client;
 mod config_file;
 mod daemon;

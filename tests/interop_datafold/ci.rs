@@ -147,3 +147,53 @@ async fn what_is_refused_ends_it_with_an_error() {
     bench.trigger("286", "a1").await.ends(1, &["503"]);
     assert_eq!(bench.state().await["ci_runs"], Value::Array(Vec::new()));
 }
+
+#[tokio::test]
+async fn driftless_takes_the_clients_flags_and_goes_on_with_the_run_that_the_client_triggered() {
+    let (head, base) = ("a1".repeat(20), "b0".repeat(20));
+    let triggers = [
+        "--ci-config-id",
+        "286",
+        "--pr-num",
+        "6",
+        "--base-branch",
+        "main",
+        "--base-sha",
+        &base,
+        "--pr-branch",
+        "feat",
+        "--pr-sha",
+        &head,
+    ];
+    let submits = ["--diffs", "diffs.json"];
+    // What both of the client's commands leave behind is the measure.
+    let measure = Bench::start(Switches::default()).await;
+    measure.write("diffs.json", DIFFS);
+    measure
+        .official(&[&["ci", "trigger"][..], &triggers].concat())
+        .await
+        .ends(0, &["CI run: 1"]);
+    measure
+        .official(&[&["ci", "submit"][..], &triggers[..4], &submits].concat())
+        .await
+        .ends(0, &["Run ID"]);
+
+    let bench = Bench::start(Switches::default()).await;
+    bench.write("diffs.json", DIFFS);
+    bench
+        .official(&[&["ci", "trigger"][..], &triggers].concat())
+        .await
+        .ends(0, &["CI run: 1"]);
+    let run = [&["ci", "run"][..], &triggers, &submits, &["--format", "json"]].concat();
+    let said = bench.driftless(&run).await.ends(0, &[]);
+    let document: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&document["run_id"], &document["submitted"]), (&json!(1), &json!(2)));
+    let (ours, theirs) = (bench.state().await, measure.state().await);
+    assert_eq!(ours["ci_runs"][0]["diffs"], theirs["ci_runs"][0]["diffs"]);
+    // Once more: the commit has its run, and is given no second one.
+    bench
+        .driftless(&run)
+        .await
+        .ends(0, &["was not given its diffs by driftless"]);
+    assert_eq!(bench.state().await["ci_runs"].as_array().map(Vec::len), Some(1));
+}

@@ -108,10 +108,30 @@ impl Bench {
             .env("HOME", self.folder.path())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        Said::by(command).await
+    }
+
+    /// Ours, with the same environment variables.
+    pub(crate) async fn driftless(&self, arguments: &[&str]) -> Said {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_driftless"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("DATAFOLD_HOST", self.server.url())
+            .env("DATAFOLD_API_KEY", self.server.key())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        Said::by(command).await
+    }
+}
+
+impl Said {
+    async fn by(mut command: tokio::process::Command) -> Self {
         let output = tokio::time::timeout(PATIENCE, command.output()).await;
         let output = output
-            .unwrap_or_else(|_| panic!("{program} {arguments:?} does not end"))
-            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+            .unwrap_or_else(|_| panic!("{command:?} does not end"))
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         Said {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),

@@ -147,7 +147,7 @@ fn pull_request(args: &RunArgs) -> PullRequest {
 }
 
 /// The gate without a forge: the base branch, and what the repository tells where there is one. Labels are the forge's; whoever starts
-/// a run by hand has asked for it, as with the vendor's own trigger (`reference` 8 of its findings).
+/// a run by hand has asked for it, as with the vendor's own trigger (`reference` 0).
 fn skipped(config: &CiConfig, pull: &PullRequest, tree: Option<&WorkTree>) -> Option<Skip> {
     let config = CiConfig {
         label: Label::Optional,

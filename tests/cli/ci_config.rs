@@ -1,0 +1,306 @@
+//! `driftless ci run --config FILE`: the rules of the CI configuration in Git, its forge, and the work tree's own changes.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use driftless::sandbox::datafold::{self, Server};
+use driftless::sandbox::forge;
+use serde_json::{Value as Json, json};
+
+use super::Ran;
+use super::repo::Repo;
+
+const DOCUMENT: &str = "name: shop\nci_config_id: 286\nrepository: acme/shop\ndata_connection: 1\nbase_branch: main\n\
+                        files_to_ignore: ['docs/**']\nschema: PR\n";
+
+const DIFFS: &str = r#"[{ "prod": "SHOP.CORE.ORDERS", "pr": "SHOP.${PR_SCHEMA}.ORDERS", "pk": ["ID"] }]"#;
+
+/// A Datafold sandbox, a forge sandbox, the repository with the CI configuration, and a config file.
+struct Bench {
+    server: Server,
+    forge: forge::Server,
+    repo: Repo,
+    folder: tempfile::TempDir,
+    client: reqwest::Client,
+}
+
+/// The head commit of a pull request.
+struct Pull {
+    number: u64,
+    sha: String,
+    base: String,
+}
+
+impl Bench {
+    async fn new(document: &str, forges: &[&str], outcome: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let options = datafold::Options {
+            seed: Some(json!({
+                "data_sources": [{ "id": 1, "name": "warehouse", "type": "duckdb" }],
+                "ci_configs": [{ "id": 286, "name": "shop", "repository": "acme/shop", "data_source": "warehouse" }],
+                "comparisons": [{ "prod": "SHOP.CORE.ORDERS", "pr": "SHOP.PR.ORDERS", "outcome": outcome }],
+            })),
+            ..datafold::Options::default()
+        };
+        let forge_options = forge::Options {
+            seed: Some(
+                json!({ "repositories": [{ "path": "acme/shop", "files": { "models/orders.sql": "select 1" } }] }),
+            ),
+            ..forge::Options::default()
+        };
+        let bench = Self {
+            server: Server::start(options).await.unwrap(),
+            forge: forge::Server::start(forge_options).await.unwrap(),
+            repo: Repo::with(&[("datafold/ci/shop.yaml", document.as_bytes())]),
+            folder: tempfile::tempdir().unwrap(),
+            client: reqwest::Client::new(),
+        };
+        let forges: String = forges
+            .iter()
+            .map(|name| {
+                let (url, token) = (bench.forge.url(), bench.forge.token());
+                format!("  - {{ name: {name}, provider: github, url: \"{url}\", token: {token} }}\n")
+            })
+            .collect();
+        let forges = if forges.is_empty() {
+            String::new()
+        } else {
+            format!("forges:\n{forges}")
+        };
+        let config = format!(
+            "server: {{ listen: 127.0.0.1:0 }}\nstore: {{ url: sqlite://driftless.db }}\n\
+             sources:\n  - {{ name: config, url: {repo}, branch: main, interval: 1h }}\n\
+             targets:\n  - {{ name: here, platform: datafold, url: \"{url}\", token: {key} }}\n{forges}\
+             pull_requests: {{ wait_for_run: 1s, timeout: 60s, poll: {{ from: 1s, to: 1s }} }}\n\
+             environments:\n  - {{ name: prod, source: config, target: here, path: datafold }}\n",
+            repo = bench.repo.bare().display(),
+            url = bench.server.url(),
+            key = bench.server.key(),
+        );
+        std::fs::write(bench.folder.path().join("driftless.yaml"), config).unwrap();
+        bench
+    }
+
+    /// Opens a pull request on the forge.
+    async fn pull(&self, mut body: Json) -> Pull {
+        body["repository"] = json!("acme/shop");
+        body["branch"] = json!("feat");
+        let url = format!("{}/_sandbox/pull_requests", self.forge.url());
+        let request = self.client.post(url).json(&body);
+        let made: Json = request
+            .send()
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let number = made["number"].as_u64().unwrap();
+        let sha = made["sha"].as_str().unwrap().to_owned();
+        let base = self.forge_state().await["pull_requests"][0]["base_sha"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        Pull { number, sha, base }
+    }
+
+    async fn forge_state(&self) -> Json {
+        let url = format!("{}/_sandbox/state?full=1", self.forge.url());
+        let state: Json = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        state["repositories"][0].clone()
+    }
+
+    /// What was asked of the platform.
+    async fn requests(&self) -> Json {
+        let url = format!("{}/_sandbox/requests", self.server.url());
+        let log: Json = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        log["requests"].clone()
+    }
+
+    async fn run(&self, pull: &Pull, further: &[&str]) -> Ran {
+        self.run_in(self.folder.path(), pull, "main", further).await
+    }
+
+    async fn run_in(&self, folder: &Path, pull: &Pull, base_branch: &str, further: &[&str]) -> Ran {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_driftless"));
+        command
+            .args([
+                "ci",
+                "run",
+                "--ci-config-id",
+                "286",
+                "--pr-num",
+                &pull.number.to_string(),
+            ])
+            .args(["--base-branch", base_branch, "--base-sha", &pull.base])
+            .args([
+                "--pr-branch",
+                "feat",
+                "--pr-sha",
+                &pull.sha,
+                "--format",
+                "json",
+                "--config",
+            ])
+            .arg(self.folder.path().join("driftless.yaml"))
+            .args(further)
+            .current_dir(folder)
+            .env_clear()
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        Ran::of(command).await
+    }
+}
+
+fn of_flags(sha: &str) -> Pull {
+    Pull {
+        number: 1,
+        sha: sha.to_owned(),
+        base: "b0".repeat(20),
+    }
+}
+
+#[tokio::test]
+async fn the_pull_requests_own_diffs_file_is_compared_and_the_forge_is_told() {
+    let bench = Bench::new(&format!("{DOCUMENT}fail_on_differences: true\n"), &["hub"], "different").await;
+    let files = json!({ "datafold/diffs.json": DIFFS, "models/orders.sql": "select 2" });
+    let pull = bench.pull(json!({ "files": files })).await;
+    let ran = bench.run(&pull, &[]).await;
+    let json = ran.exits(1).json();
+    assert_eq!(
+        (&json["result"], &json["reason"]),
+        (&json!("failed"), &json!("differences"))
+    );
+    let state = bench.forge_state().await;
+    let last = state["statuses"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&last["context"], &last["state"]),
+        (&json!("driftless/shop"), &json!("failure"))
+    );
+    let body = state["comments"][0]["body"].as_str().unwrap();
+    assert!(
+        body.contains("<!-- driftless:shop -->") && body.contains("SHOP.CORE.ORDERS"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn each_gate_of_the_forge_skips_and_says_which() {
+    let label = format!("{DOCUMENT}require_label: true\n");
+    let files = json!({ "models/orders.sql": "select 2" });
+    let gates = [
+        (DOCUMENT, json!({ "files": { "docs/a.md": "x" } }), "files_ignored"),
+        (DOCUMENT, json!({ "files": files, "draft": true }), "draft"),
+        (
+            DOCUMENT,
+            json!({ "files": files, "message": "x datafold-skip-ci" }),
+            "skip_requested",
+        ),
+        (label.as_str(), json!({ "files": files }), "label_missing"),
+        (DOCUMENT, json!({ "files": files }), "nothing_to_diff"),
+    ];
+    for (document, body, reason) in gates {
+        let bench = Bench::new(document, &["hub"], "identical").await;
+        let pull = bench.pull(body).await;
+        let json = bench.run(&pull, &[]).await.exits(0).json();
+        assert_eq!((&json["result"], &json["reason"]), (&json!("skipped"), &json!(reason)));
+        assert_eq!(bench.requests().await, json!([]), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_forge_the_flags_and_the_work_tree_are_what_the_gate_knows() {
+    let document = format!(
+        "{DOCUMENT}discovery:\n  files: ['models/**/*.sql']\n  production: {{ schema: CORE }}\n  \
+         pull_request: {{ schema: '${{PR_SCHEMA}}_${{PR_NUMBER}}' }}\n"
+    );
+    let bench = Bench::new(&document, &[], "identical").await;
+    let json = bench
+        .run_in(bench.folder.path(), &of_flags(&"a1".repeat(20)), "release", &[])
+        .await
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&json["result"], &json["reason"]),
+        (&json!("skipped"), &json!("base_branch"))
+    );
+    bench
+        .run(&of_flags(&"a1".repeat(20)), &[])
+        .await
+        .exits(1)
+        .says(&["the changed SQL files cannot be told", "pass --diffs FILE"]);
+    let work = Repo::with(&[("models/old.sql", b"select 1")]);
+    let base = work.head();
+    work.write("docs/a.md", b"x");
+    let sha = work.push("Words");
+    let pull = Pull { number: 1, sha, base };
+    let json = bench.run_in(&work.work(), &pull, "main", &[]).await.exits(0).json();
+    assert_eq!(json["reason"], "files_ignored");
+    let model = b"-- datafold: pk=ID\ncreate table SHOP.${schema}.ORDERS as select 1 as ID;\n";
+    work.write("models/orders.sql", model);
+    let sha = work.push("A model");
+    // The base moved on: what it has since is none of the pull request's.
+    let git = |arguments: &[&str]| {
+        let done = Command::new("git")
+            .args(arguments)
+            .current_dir(work.work())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    git(&["checkout", "-q", "-b", "base", &pull.base]);
+    work.write("models/old.sql", b"create table SHOP.CORE.OLD as select 1 as ID;");
+    let base = work.push("On main");
+    assert_eq!(bench.requests().await, json!([]));
+    let pull = Pull { number: 1, sha, base };
+    let ran = bench.run_in(&work.work(), &pull, "main", &[]).await;
+    let json = ran.exits(0).json();
+    assert_eq!(
+        (&json["result"], &json["submitted"]),
+        (&json!("passed"), &json!(1)),
+        "{json}"
+    );
+    assert_eq!(json["diffs"][0]["pr"], "SHOP.PR_1.ORDERS");
+}
+
+#[tokio::test]
+async fn a_forge_that_cannot_be_told_and_a_number_that_nobody_declares_are_errors() {
+    let pull = of_flags(&"a1".repeat(20));
+    let bench = Bench::new(DOCUMENT, &["hub", "lab"], "identical").await;
+    bench
+        .run(&pull, &[])
+        .await
+        .exits(1)
+        .says(&["`shop` does not say which one", "add `forge:`", "one of hub, lab"]);
+    let bench = Bench::new(&format!("{DOCUMENT}forge: club\n"), &["hub", "lab"], "identical").await;
+    bench
+        .run(&pull, &[])
+        .await
+        .exits(1)
+        .says(&["of the forge `club`, which the config file does not have; it has: hub, lab"]);
+    let other = DOCUMENT.replace("286", "7");
+    let bench = Bench::new(&other, &["hub"], "identical").await;
+    bench
+        .run(&pull, &[])
+        .await
+        .exits(1)
+        .says(&["declares a CI configuration with `ci_config_id: 286`; declared are 7 (shop)"]);
+    let broken = DOCUMENT.replace("base_branch: main", "base_branch: [main]");
+    let bench = Bench::new(&broken, &["hub"], "identical").await;
+    bench
+        .run(&pull, &[])
+        .await
+        .exits(1)
+        .says(&["shop.yaml:5:", "base_branch"]);
+    assert_eq!(bench.requests().await, json!([]));
+}
+
+#[tokio::test]
+async fn several_forges_are_told_apart_by_the_document() {
+    let bench = Bench::new(&format!("{DOCUMENT}forge: lab\n"), &["hub", "lab"], "identical").await;
+    let files = json!({ "datafold/diffs.json": DIFFS, "models/orders.sql": "select 2" });
+    let pull = bench.pull(json!({ "files": files })).await;
+    let json = bench.run(&pull, &[]).await.exits(0).json();
+    assert_eq!(json["result"], "passed");
+}
