@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use driftless_core::key::{Digest, EnvironmentName};
 
+use self::pull_requests::WithPulls;
 pub(super) use pages::Pages;
 
 use super::api::encode;
@@ -39,7 +40,12 @@ pub(super) async fn overview(State(shell): Shared) -> Response {
     let overview = shell.app.control.overview().borrow().clone();
     let runs = shell.app.store.runs(None, RUNS).await;
     let page = match (runs, pull_runs(&shell).await) {
-        (Ok(runs), Ok(pulls)) => Ok(view::overview(&overview, &runs, pulls.as_deref(), SystemClock.now())),
+        (Ok(runs), Ok(pulls)) => {
+            let now = SystemClock.now();
+            let page = view::overview(&overview, &runs, now);
+            let pulls = pulls.map(|runs| runs.iter().map(|run| pull_requests::row(run, now)).collect());
+            Ok(WithPulls { page, pulls })
+        }
         (Err(error), _) | (_, Err(error)) => Err(Problem::from(error)),
     };
     match page {

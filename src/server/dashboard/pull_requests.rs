@@ -27,6 +27,16 @@ pub(super) struct PullRow {
     took: Option<String>,
 }
 
+/// The overview with its section of pull requests.
+#[derive(Serialize)]
+pub(super) struct WithPulls<T> {
+    /// The page.
+    #[serde(flatten)]
+    pub(super) page: T,
+    /// The newest runs; `None` where there is no CI configuration.
+    pub(super) pulls: Option<Vec<PullRow>>,
+}
+
 /// `GET /pull-requests/{id}`.
 #[derive(Serialize)]
 pub(super) struct PullPage {

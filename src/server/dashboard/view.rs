@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::changes::{self, PlanRows};
-use super::pull_requests::{self, PullRow};
 use super::runs::{RunRow, run_row, run_rows};
 use super::when::{When, span};
 use crate::engine::{Activity, EnvironmentView, KindView, Overview, SourceView};
@@ -19,7 +18,6 @@ use crate::server::standing::{Standing, faults, totals};
 use crate::source::Commit;
 use crate::store::RunRecord;
 use crate::store::drifts::DriftRecord;
-use crate::store::pull_runs::PullRun;
 
 /// A word for the style sheet and the text for people.
 #[derive(Serialize)]
@@ -46,8 +44,6 @@ pub(super) struct OverviewPage {
     attention: Vec<Attention>,
     sources: Vec<SourceRow>,
     runs: Vec<RunRow>,
-    /// `None` where there is no CI configuration.
-    pulls: Option<Vec<PullRow>>,
 }
 
 /// Why somebody should look at an environment.
@@ -175,12 +171,7 @@ pub(super) struct Failed<'a> {
 }
 
 /// The overview.
-pub(super) fn overview(
-    overview: &Overview,
-    runs: &[RunRecord],
-    pulls: Option<&[PullRun]>,
-    now: DateTime<Utc>,
-) -> OverviewPage {
+pub(super) fn overview(overview: &Overview, runs: &[RunRecord], now: DateTime<Utc>) -> OverviewPage {
     let mut environments: Vec<(Standing, &EnvironmentName, &EnvironmentView)> = overview
         .environments
         .iter()
@@ -217,7 +208,6 @@ pub(super) fn overview(
             .map(|(name, source)| source_row(name, source, now))
             .collect(),
         runs: run_rows(runs, overview, now),
-        pulls: pulls.map(|pulls| pulls.iter().map(|run| pull_requests::row(run, now)).collect()),
     }
 }
 
