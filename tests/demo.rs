@@ -31,7 +31,8 @@ struct Demo {
     tree: PathBuf,
     folder: PathBuf,
     sandboxes: BTreeMap<String, String>,
-    /// The commands of each of the four suggestions.
+    datafold: String,
+    /// The commands of each of the suggestions.
     suggestions: Vec<Vec<String>>,
 }
 
@@ -59,6 +60,7 @@ impl Demo {
             rest.split_whitespace().next().unwrap().to_owned()
         };
         let sandboxes = ["dev", "staging", "prod"].map(|name| (name.to_owned(), after(&format!("Sandbox {name}:"))));
+        let datafold = after("Sandbox datafold:");
         let demo = Self {
             process,
             client: reqwest::blocking::Client::builder()
@@ -70,6 +72,7 @@ impl Demo {
             tree: after("The work tree:").into(),
             folder: after("Everything is in:").into(),
             sandboxes: sandboxes.into(),
+            datafold,
             suggestions: suggestions(&printed),
         };
         demo.until("all three are in sync", PATIENCE, || {
@@ -77,7 +80,25 @@ impl Demo {
                 .iter()
                 .all(|name| demo.standing(name) == "in_sync")
         });
+        demo.until("of Datafold, only what a person sets is not", PATIENCE, || {
+            demo.states("datafold", "in_sync") == 6 && demo.states("datafold", "blocked") == 1
+        });
         demo
+    }
+
+    /// How many resources of an environment are in a state.
+    fn states(&self, environment: &str, state: &str) -> u64 {
+        let found = self.get(&format!("/api/v1/environments/{environment}"));
+        found["totals"][state].as_u64().unwrap()
+    }
+
+    /// A monitor of Datafold's, as it is live.
+    fn monitor(&self, slug: &str) -> Json {
+        let url = format!("{}/_sandbox/state?full=1", self.datafold);
+        let state: Json = serde_json::from_str(&self.client.get(url).send().unwrap().text().unwrap()).unwrap();
+        let monitors = state["monitors"].as_array().unwrap();
+        let found = monitors.iter().find(|monitor| monitor["slug"] == slug);
+        found.unwrap_or_else(|| panic!("no such monitor in {state:#}")).clone()
     }
 
     #[track_caller]
@@ -207,7 +228,7 @@ fn suggestions(printed: &[String]) -> Vec<Vec<String>> {
             goes_on = command.ends_with('\\');
         }
     }
-    assert_eq!(found.len(), 4, "{printed:#?}");
+    assert_eq!(found.len(), 7, "{printed:#?}");
     found
 }
 
@@ -312,7 +333,7 @@ fn what_the_demo_suggests_does_what_it_says_and_ctrl_c_leaves_nothing() {
     let answer: Json = serde_json::from_str(&run(&demo.folder, &suggested(4).join("\n"))).unwrap();
     let runs = answer["runs"].as_array().unwrap();
     let names: Vec<&str> = runs.iter().map(|run| run["environment"].as_str().unwrap()).collect();
-    assert_eq!(names, ["dev", "prod", "staging"]);
+    assert_eq!(names, ["datafold", "dev", "prod", "staging"]);
     for answered in runs {
         let path = format!("/api/v1/runs/{}", answered["run"].as_str().unwrap());
         demo.until("the run of the webhook is in history", PATIENCE, || {
@@ -321,6 +342,45 @@ fn what_the_demo_suggests_does_what_it_says_and_ctrl_c_leaves_nothing() {
         });
         assert_eq!(demo.get(&path)["trigger"], "webhook push");
     }
+
+    // 5: shown with its field, and left.
+    run(&demo.folder, &suggested(5).join("\n"));
+    demo.until("the change on Datafold shows", PATIENCE, || {
+        demo.get("/api/v1/environments/datafold/drift")["open"] == json!(1)
+    });
+    let drift = demo.get("/api/v1/environments/datafold/drift");
+    assert_eq!(drift["resources"][0]["key"], "monitor/orders_freshness");
+    assert_eq!(
+        drift["resources"][0]["fields"],
+        json!([{"path": "alert.sensitivity", "class": "drift", "before": 10, "after": 80}])
+    );
+    assert_eq!(demo.monitor("orders_freshness")["alert"]["sensitivity"], json!(10));
+
+    // 6: let through, and nothing waits for a person any more.
+    run(&demo.folder, &suggested(6).join("\n"));
+    demo.until("nothing waits for a person", PATIENCE, || {
+        demo.states("datafold", "blocked") == 0
+    });
+
+    // 7: compared, and said on the page and on the forge.
+    let [open, look] = suggested(7).as_slice() else {
+        panic!("{:?}", suggested(7));
+    };
+    run(&demo.folder, open);
+    let shown = || run(&demo.folder, look);
+    demo.until("the run has ended", PATIENCE, || {
+        shown().contains(r#""state":"success""#)
+    });
+    let shown = shown();
+    for part in [
+        r#""context":"driftless/shop""#,
+        "<!-- driftless:shop -->",
+        "1 table: 1 differs.",
+        "312",
+    ] {
+        assert!(shown.contains(part), "no {part} in {shown}");
+    }
+    assert!(demo.text("/").replace("&#x2f;", "/").contains("acme/shop #"));
 
     // Ctrl-C.
     run(&demo.folder, &format!("kill -INT {}", demo.process.id()));
@@ -381,5 +441,10 @@ fn a_change_for_prod_alone_is_written_on_prod_alone_and_the_metrics_count_it() {
     let said = String::from_utf8_lossy(&verdict.stderr).into_owned() + &String::from_utf8_lossy(&verdict.stdout);
     assert!(verdict.status.success(), "promtool: {said}");
     assert!(said.is_empty(), "promtool: {said}");
-    assert!(demo.text("/").contains("All 3 environments are in sync"));
+    assert!(demo.text("/").contains("1 of 4 environments needs attention"));
+    run(&demo.folder, &demo.suggestions[5].join("\n"));
+    demo.until("the fourth is in sync too", PATIENCE, || {
+        demo.standing("datafold") == "in_sync"
+    });
+    assert!(demo.text("/").contains("All 4 environments are in sync"));
 }

@@ -105,7 +105,7 @@ enum LogFormat {
 enum Command {
     /// Runs the daemon: watches the sources and keeps the instances like them.
     Run(run::RunArgs),
-    /// Tries everything out on this machine: three sandbox instances, a Git repository, the daemon and its dashboard.
+    /// Tries everything out on this machine: sandboxes of Qualytics, Datafold and a forge, a Git repository, the daemon and its dashboard.
     Demo(demo::DemoArgs),
     /// Shows what apply would do, field by field.
     Plan(plan::PlanArgs),

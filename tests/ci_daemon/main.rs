@@ -1,9 +1,5 @@
 //! Pull requests as a team has them: the real daemon between a forge and Datafold, both on loopback, told by signed deliveries.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test has its own clock, files and environment"
-)]
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 #[path = "../support/git_repo.rs"]
@@ -120,7 +116,7 @@ async fn what_was_killed_in_the_middle_is_finished_by_the_next_start_and_asked_f
             rig.asked().await.contains(&"submit".to_owned())
         })
         .await;
-        daemon.is_killed().await;
+        daemon.killed().await;
         rig.datafold("PUT", "switches", json!({"runs": "instant"})).await;
         // Nothing is delivered: the store alone knows of it.
         let daemon = rig.daemon().await;

@@ -329,7 +329,7 @@ impl Daemon {
     }
 
     /// Kills it as it is.
-    pub(crate) async fn is_killed(mut self) {
+    pub(crate) async fn killed(mut self) {
         self.child.kill().await.unwrap();
     }
 }

@@ -14,9 +14,12 @@ mod bad_instance;
 mod ci;
 mod ci_config;
 mod client;
+#[path = "../support/page.rs"]
+mod commands;
 mod config_file;
 mod daemon;
 mod datafold;
+mod datafold_page;
 mod export;
 mod export_folder;
 mod plan;

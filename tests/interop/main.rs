@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test has its own clock and environment")]
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+#[path = "../support/page.rs"]
+mod commands;
 mod exports;
 mod hostile;
 mod imports;

@@ -217,6 +217,8 @@ impl Orchestration<'_> {
     /// Goes on from the step that the record is at.
     async fn advance(&mut self) -> Result<Outcome, End> {
         if self.record.phase == Phase::Looking {
+            // A delivery comes once: a process that ends in the first requests is to be found open by the next one.
+            self.step(Phase::Looking, "reading the pull request").await?;
             match self.prepare().await? {
                 Prepared::Skipped(skip) => return Ok(Outcome::Skipped(skip)),
                 Prepared::Diffs(requests) => self.record.keep(&requests),

@@ -1,4 +1,4 @@
-//! The demo's three environments: what each instance holds at the start, and the variables its folders are read with.
+//! The demo's three environments of Qualytics: what each instance holds at the start, and the variables its folders are read with.
 
 /// One environment of the demo.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,10 @@ pub const SCHEMAS: &str = ".driftless/schemas";
 /// Path in the repository (with `/`) and content, in the order of the paths.
 pub const FILES: &[(&str, &str)] = &[
     file!("README.md"),
+    file!("datafold/ci/shop.yaml"),
+    file!("datafold/data_sources/warehouse.yaml"),
+    file!("datafold/monitors/freshness.yaml"),
+    file!("datafold/monitors/orders.yaml"),
     file!("overrides/dev/datastores/lake/_datastore.yaml"),
     file!("overrides/dev/datastores/lake/checks/web_events_parquet/existsin__customer_id.yaml"),
     file!("overrides/dev/datastores/warehouse/_datastore.yaml"),

@@ -1,8 +1,10 @@
-//! `driftless demo`: three sandbox instances, a Git repository with a realistic configuration, and the daemon between them, all
-//! in one folder that goes when it ends.
+//! `driftless demo`: three sandbox instances of Qualytics, one of Datafold and a forge, a Git repository with a realistic
+//! configuration, and the daemon between them, all in one folder that goes when it ends.
 
+pub mod datafold;
 pub mod environments;
 pub mod files;
+mod forge;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -15,7 +17,7 @@ use tokio::net::TcpListener;
 use self::environments::{BASE, ENVIRONMENTS};
 use self::files::{FILES, SCHEMAS};
 use super::{Exit, out, process_environment, run, schema, stop_on_signals, wire};
-use crate::sandbox::{Options, Sandbox};
+use crate::sandbox::{Options, Sandbox, datafold as of_datafold, forge as of_forge};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -27,13 +29,21 @@ pub(crate) struct DemoArgs {
 /// What a push is signed with: the demo's webhook is on loopback and guards nothing.
 const WEBHOOK_SECRET: &str = "demo-webhook-secret";
 
+/// What runs beside the daemon.
+struct Instances {
+    /// In the order of [`ENVIRONMENTS`].
+    qualytics: Vec<Sandbox>,
+    datafold: of_datafold::Server,
+    forge: of_forge::Server,
+}
+
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let stop = stop_on_signals()?;
     let folder = tempfile::Builder::new().prefix("driftless-demo-").tempdir()?;
-    let mut instances = Vec::new();
+    let mut qualytics = Vec::new();
     for environment in ENVIRONMENTS {
         let seed = serde_json::from_str(environment.seed).context("a seed of the demo is no JSON")?;
-        instances.push(
+        qualytics.push(
             Sandbox::start(Options {
                 seed: Some(seed),
                 ..Options::default()
@@ -51,14 +61,21 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         Err(error) => return Err(error).with_context(|| format!("cannot listen on {}", args.listen)),
     };
     let address = listener.local_addr()?;
+    let instances = Instances {
+        qualytics,
+        datafold: datafold::start().await?,
+        forge: forge::start(address).await?,
+    };
     let config_path = folder.path().join("driftless.yaml");
     std::fs::write(&config_path, config_text(&origin, folder.path(), address, &instances))?;
     let config = wire::read_config(&config_path, &process_environment()).map_err(|found| wire::faults(&found))?;
-    out::result(&introduction(address, folder.path(), &tree, &instances));
+    out::result(&introduction(address, folder.path(), &tree, &instances)?);
     let exit = run::daemon(&config, &process_environment(), listener, stop).await;
-    for instance in instances {
+    for instance in instances.qualytics {
         instance.stop().await;
     }
+    instances.datafold.stop().await;
+    instances.forge.stop().await;
     let path = folder.path().to_owned();
     folder
         .close()
@@ -110,7 +127,7 @@ fn make_repository(origin: &Path, tree: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config_text(origin: &Path, folder: &Path, address: SocketAddr, instances: &[Sandbox]) -> String {
+fn config_text(origin: &Path, folder: &Path, address: SocketAddr, instances: &Instances) -> String {
     let mut text = format!(
         "server: {{ listen: \"{address}\" }}\n\
          store: {{ url: \"sqlite://{store}\" }}\n\
@@ -118,11 +135,13 @@ fn config_text(origin: &Path, folder: &Path, address: SocketAddr, instances: &[S
          - name: dq-config\n  url: \"{origin}\"\n  branch: main\n  interval: 2s\n\
          webhooks:\n\
          - {{ name: push, provider: generic-hmac, secret: {WEBHOOK_SECRET}, sources: [dq-config] }}\n\
-         targets:\n",
+         {hook}{forge}targets:\n",
+        hook = forge::webhook(),
+        forge = forge::sections(&instances.forge),
         store = folder.join("driftless.db").display(),
         origin = origin.display(),
     );
-    for (environment, instance) in ENVIRONMENTS.iter().zip(instances) {
+    for (environment, instance) in ENVIRONMENTS.iter().zip(&instances.qualytics) {
         let _ = writeln!(
             text,
             "- {{ name: qualytics-{}, platform: qualytics, url: \"{}\", token: \"{}\" }}",
@@ -131,6 +150,7 @@ fn config_text(origin: &Path, folder: &Path, address: SocketAddr, instances: &[S
             instance.token()
         );
     }
+    text.push_str(&datafold::target(&instances.datafold));
     text.push_str("environments:\n");
     for environment in ENVIRONMENTS {
         let _ = write!(
@@ -145,10 +165,11 @@ fn config_text(origin: &Path, folder: &Path, address: SocketAddr, instances: &[S
             let _ = writeln!(text, "    {name}: \"{value}\"");
         }
     }
+    text.push_str(&datafold::environment());
     text
 }
 
-fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &[Sandbox]) -> String {
+fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &Instances) -> anyhow::Result<String> {
     let shown = |path: PathBuf| path.display().to_string();
     let check = shown(
         tree.join(BASE)
@@ -159,7 +180,7 @@ fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &[Sa
         tree = tree.display(),
         folder = folder.display(),
     );
-    for (environment, instance) in ENVIRONMENTS.iter().zip(instances) {
+    for (environment, instance) in ENVIRONMENTS.iter().zip(&instances.qualytics) {
         let _ = writeln!(
             text,
             "{:<20}{}  (drift: {})",
@@ -168,14 +189,19 @@ fn introduction(address: SocketAddr, folder: &Path, tree: &Path, instances: &[Sa
             environment.drift
         );
     }
-    let [.., staging, prod] = instances else { return text };
+    text.push_str(&datafold::line(&instances.datafold));
+    text.push_str(&forge::line(&instances.forge));
+    let [.., staging, prod] = instances.qualytics.as_slice() else {
+        return Ok(text);
+    };
     let (staging, prod) = (staging.url(), prod.url());
+    let driftless = std::env::current_exe().context("cannot tell where this program is")?;
     let _ = write!(
         text,
         r#"
-Four things to try, each in another terminal:
+Seven things to try, each in another terminal:
 
-1. Push a change, and watch it become live on all three:
+1. Push a change, and watch it become live on dev, staging and prod:
      cd {tree} && sed -i 's/^coverage: .*/coverage: 0.9/' {relative} && git commit -qam 'Allow a few odd totals' && git push -q
 
 2. Change something by hand on prod, as somebody in the UI would: it is put back, and the run says what it was. The same on
@@ -190,12 +216,14 @@ Four things to try, each in another terminal:
 4. Send the webhook that a Git host would send, and get the ids of the runs:
      body='{{}}'; sum=$(printf %s "$body" | openssl dgst -sha256 -hmac {WEBHOOK_SECRET} | sed 's/.* //')
      curl -s http://{address}/webhooks/push -H "X-Signature: sha256=$sum" -d "$body"
-
+{datafold}{forge}
 Stop it with Ctrl-C.
 
 "#,
         tree = tree.display(),
         relative = check.strip_prefix(&format!("{}/", tree.display())).unwrap_or(&check),
+        datafold = datafold::suggestions(&instances.datafold, &driftless, &format!("http://{address}")),
+        forge = forge::suggestions(&instances.forge, &format!("http://{address}")),
     );
-    text
+    Ok(text)
 }
