@@ -314,6 +314,26 @@ async fn all_that_the_api_can_write_is_made_from_files_and_another_pass_writes_n
 }
 
 #[tokio::test]
+async fn a_schedule_that_changes_converges_however_it_is_spelled() {
+    let (world, environment) = World::applied().await;
+    let mut before = "{ interval: { every: day, hour: 3 } }";
+    for after in [
+        "{ interval: { every: hour, type: hourly } }",
+        "{ interval: { every: day, hour: 6 } }",
+        "{ interval: { every: day, utc_at: \"7:30\" } }",
+        "{ interval: { every: day, hour: 8 } }",
+        "{ cron: \"0 6 * * 1\" }",
+        "{ interval: { every: day, utc_at: \"09:00\" } }",
+    ] {
+        world.files.edit("a/monitors/shop.yaml", before, after);
+        let report = world.clean(&environment).await;
+        assert_eq!(report.outcomes.len(), 1, "{after}");
+        world.assert_in_sync(&environment).await;
+        before = after;
+    }
+}
+
+#[tokio::test]
 async fn a_ci_configuration_that_is_not_there_fails_although_it_was_approved() {
     let absent = CI.replace("286", "287").replace("warehouse", "lake");
     let world = World::new(Switches::default(), &[("a/ci/shop.yaml", &absent)]).await;

@@ -15,9 +15,11 @@ impl Orchestration<'_> {
     pub(super) async fn collect(&self, run: &CiRun) -> Result<Vec<Compared>, End> {
         let until = Instant::now() + self.waits.options.collects;
         let platform = self.platform();
-        let asked = match self.record.state.whose {
-            Whose::Ours => self.record.requests(),
-            Whose::Others => Vec::new(),
+        let asked = self.record.requests();
+        // What somebody else asked for need not be awaited until it is as much as we would have asked for.
+        let awaited = match self.record.state.whose {
+            Whose::Ours => asked.len(),
+            Whose::Others => 0,
         };
         let mut attempt = 1;
         loop {
@@ -28,7 +30,7 @@ impl Orchestration<'_> {
             diffs.sort_by_key(|diff| diff.id);
             let count = diffs.len();
             let found = self.summaries(diffs).await?;
-            let is_whole = count >= asked.len() && !found.iter().any(|(_, summary)| *summary == Summary::Running);
+            let is_whole = count >= awaited && !found.iter().any(|(_, summary)| *summary == Summary::Running);
             if is_whole || run.status != RunStatus::Done || Instant::now() >= until {
                 return Ok(self.compared(found, asked));
             }
@@ -44,8 +46,13 @@ impl Orchestration<'_> {
             diff.production.eq_ignore_ascii_case(&request.production)
                 && diff.pull_request.eq_ignore_ascii_case(&request.pull_request)
         };
-        // By their number: names come back as a warehouse has them.
-        let lacking = asked.len().saturating_sub(found.len());
+        let lacking = match self.record.state.whose {
+            Whose::Others if found.is_empty() => 0,
+            // By their number: names come back as a warehouse has them.
+            Whose::Ours => asked.len().saturating_sub(found.len()),
+            // As many comparisons of other tables are none of these.
+            Whose::Others => asked.len(),
+        };
         let missing: Vec<Compared> = asked
             .into_iter()
             .filter(|request| !found.iter().any(|(diff, _)| is_of(request, diff)))

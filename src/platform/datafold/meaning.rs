@@ -54,17 +54,8 @@ fn one_schedule(schedule: &mut Map) {
         return;
     };
     interval.shift_remove("type");
-    let said = match (interval.get("hour"), text(interval, "utc_at")) {
-        (Some(Value::Number(_)), Some(_)) => None, // one too many: told
-        (Some(hour @ Value::Number(_)), None) => hour
-            .as_i64()
-            .filter(|hour| (0..24).contains(hour))
-            .map(|hour| (hour, 0)),
-        (_, Some(time)) => clock(time).map(|(hour, minute)| (i64::from(hour), i64::from(minute))),
-        _ => None,
-    };
-    if let Some((hour, minute)) = said {
-        interval.shift_remove("hour");
+    let time = text(interval, "utc_at").and_then(clock);
+    if let Some((hour, minute)) = time {
         interval.insert("utc_at".to_owned(), Value::from(format!("{hour:02}:{minute:02}")));
     }
 }

@@ -4,7 +4,7 @@ use driftless_core::report::Meaning;
 
 use super::*;
 use crate::ci::pipeline::tests::world::NEWER;
-use crate::platform::data_diffs::{Findings, RunStatus, Summary};
+use crate::platform::data_diffs::{DiffRequest, Findings, RunStatus, Summary};
 
 fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -337,6 +337,25 @@ async fn a_run_that_ended_without_us_is_reported_and_there_is_no_second_one() {
         assert_eq!((end.0, end.1), (FAILED, reason), "{status:?}");
         assert_eq!(asked_for(&world), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_another_commit_filled_says_nothing_of_the_tables_of_this_one() {
+    let other = |name: &str| DiffRequest {
+        production: name.to_owned(),
+        pull_request: format!("pr_of_another_commit.{name}"),
+        primary_key: vec!["id".to_owned()],
+        include_columns: Vec::new(),
+        exclude_columns: Vec::new(),
+    };
+    let world = World::new(Habits::default());
+    world.state().start(SHA);
+    // As many as this commit asks for, so that their number tells nothing.
+    let asked = ["one", "two", "three", "four"].map(other).to_vec();
+    world.state().runs[0].given = Some((Instant::now(), asked));
+    let end = end_of(&world, &request()).await;
+    assert_eq!((end.0, end.2), (FAILED, FAILURE), "{}", end.1);
+    assert_eq!(asked_for(&world), 0);
 }
 
 #[tokio::test(start_paused = true)]
