@@ -161,21 +161,7 @@ fn kept_back(run: &Json) -> String {
     let plan = &run["plan"];
     let mut lines = format!("{} (digest {})\n", text(run, "environment"), text(plan, "digest"));
     lines += &show::blocked(plan);
-    for change in list(plan, "held") {
-        lines += &format!(
-            "  {} {}  {}\n",
-            text(change, "action"),
-            text(change, "key"),
-            text(change, "class")
-        );
-        for field in list(change, "fields") {
-            let (path, before, after) = (text(field, "path"), &field["before"], &field["after"]);
-            lines += &format!("      {path}: {before} -> {after}\n");
-        }
-        for key in list(change, "takes") {
-            lines += &format!("      takes along {}\n", key.as_str().unwrap_or_default());
-        }
-    }
+    lines += &show::changes(plan, "held");
     for key in list(plan, "unwatched") {
         lines += &format!("  no check is left on {}\n", key.as_str().unwrap_or_default());
     }

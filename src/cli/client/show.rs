@@ -155,6 +155,13 @@ fn standing(view: &Json, sources: &[Json]) -> String {
         let failure = plain_line(text(circuit, "failure"));
         lines += &format!("  the instance does not answer since {since}, the next probe is at {next}: {failure}\n");
     }
+    for gap in list(view, "gaps") {
+        lines += &format!("  not read whole: {}\n", plain_line(gap.as_str().unwrap_or_default()));
+    }
+    // The list of all environments does not say what is missing; one of them does.
+    if text(view, "standing") == "incomplete" && view.get("gaps").is_none() {
+        lines += &format!("  `driftless status {}` says what was not read\n", text(view, "name"));
+    }
     if text(view, "standing") == "blocked" {
         lines += &format!(
             "  `driftless runs {}` says what is kept back, and why\n",
@@ -212,12 +219,48 @@ fn whole(run: &Json) -> String {
             .map(|error| format!(": {}", plain_line(error)));
         let what = format!("{} {}", text(outcome, "action"), text(outcome, "key"));
         lines += &format!("  {} {what}{}\n", text(outcome, "result"), error.unwrap_or_default());
+        let is_its = |change: &&Json| change["key"] == outcome["key"] && change["action"] == outcome["action"];
+        for change in list(&run["plan"], "changes").iter().filter(is_its) {
+            lines += &fields(change);
+        }
     }
+    lines += &changes(&run["plan"], "reported");
     lines += &blocked(&run["plan"]);
+    lines += &changes(&run["plan"], "held");
     for fault in list(run, "diagnostics") {
         lines += &format!("  {}\n", fault.as_str().unwrap_or_default());
     }
     lines
+}
+
+/// The changes that a plan has under `member`, field by field.
+pub(super) fn changes(plan: &Json, member: &str) -> String {
+    let mut lines = String::new();
+    for change in list(plan, member) {
+        let (action, key, class) = (text(change, "action"), text(change, "key"), text(change, "class"));
+        lines += &format!("  {action} {key}  {class}\n{}", fields(change));
+        for key in list(change, "takes") {
+            lines += &format!("      takes along {}\n", key.as_str().unwrap_or_default());
+        }
+    }
+    lines
+}
+
+/// What a change makes of each field.
+fn fields(change: &Json) -> String {
+    let line = |field: &Json| {
+        let (path, after) = (text(field, "path"), shown(field, "after"));
+        match field.get("before") {
+            None => format!("      {path}: {after}\n"),
+            Some(before) => format!("      {path}: {before} -> {after}\n"),
+        }
+    };
+    list(change, "fields").iter().map(line).collect()
+}
+
+/// One side of a field.
+fn shown(field: &Json, side: &str) -> String {
+    field.get(side).map_or_else(|| "(none)".to_owned(), Json::to_string)
 }
 
 /// What a plan does not do, and why.
@@ -276,12 +319,11 @@ fn drifted(resource: &Json) -> String {
     }
     let mut lines = format!("{}\n", plain_line(&head));
     for field in list(resource, "fields") {
-        let shown = |side: &str| field.get(side).map_or_else(|| "(none)".to_owned(), Json::to_string);
         lines += &format!(
             "    {}: {} live, {} in Git\n",
             text(field, "path"),
-            shown("before"),
-            shown("after")
+            shown(field, "before"),
+            shown(field, "after")
         );
     }
     lines
@@ -333,6 +375,7 @@ pub(super) fn json(document: &Json) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use serde_json::json;
 
@@ -357,5 +400,41 @@ mod tests {
         view["standing"] = json!("blocked");
         let shown = standing(&view, &[]);
         assert!(shown.contains("`driftless runs r7` says what is kept back"), "{shown}");
+    }
+
+    #[test]
+    fn status_says_what_was_not_read_or_where_that_is_said() {
+        let mut view = json!({"name": "prod", "standing": "incomplete"});
+        let asked = standing(&view, &[]);
+        assert!(
+            asked.contains("`driftless status prod` says what was not read"),
+            "{asked}"
+        );
+        view["gaps"] = json!(["monitor: a page is missing"]);
+        let told = standing(&view, &[]);
+        assert_eq!(told, "prod: incomplete\n  not read whole: monitor: a page is missing\n");
+        view["gaps"] = json!([]);
+        assert_eq!(standing(&view, &[]), "prod: incomplete\n");
+    }
+
+    #[test]
+    fn a_run_is_shown_field_by_field_with_what_it_did_what_it_left_and_what_waits() {
+        let change =
+            |key: &str, fields: Json| json!({"key": key, "action": "update", "class": "drift", "fields": fields});
+        let run = json!({
+            "id": "r7",
+            "plan": {
+                "changes": [change("check/a", json!([{"path": "tags", "before": ["a"], "after": ["b"]}, {"path": "owner", "after": 5}]))],
+                "reported": [change("check/b", json!([{"path": "filter", "before": "x", "after": null}]))],
+                "blocked": [{"reason": "manual_step", "message": "set it by hand", "keys": ["ci_config/shop"]}],
+                "held": [change("ci_config/shop", json!([{"path": "require_label", "before": false}]))],
+            },
+            "report": {"outcomes": [{"result": "applied", "action": "update", "key": "check/a"}]},
+        });
+        let shown = whole(&run);
+        let (_, rest) = shown.split_once('\n').unwrap();
+        let wanted = "  applied update check/a\n      tags: [\"a\"] -> [\"b\"]\n      owner: 5\n  update check/b  drift\n      filter: \"x\" -> null\n  \
+                      blocked (manual_step): set it by hand\n    ! ci_config/shop\n  update ci_config/shop  drift\n      require_label: false -> (none)\n";
+        assert_eq!(rest, wanted);
     }
 }
