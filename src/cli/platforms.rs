@@ -7,6 +7,7 @@ use driftless_core::schema::Schema;
 use driftless_core::value::Secret;
 
 use crate::config::KnownPlatform;
+use crate::platform::datafold::kinds::PLATFORM_VERDICT;
 use crate::platform::datafold::{self, Datafold, DatafoldOptions, Desk};
 use crate::platform::document_schema::DocumentSchema;
 use crate::platform::http::Network;
@@ -25,6 +26,8 @@ pub(crate) struct BuiltIn {
     pub(crate) open: Open<Arc<dyn Platform>>,
     /// How its resources become files.
     pub(crate) export: Export,
+    /// Fields of a difference that are found out and that no document may say.
+    pub(crate) found_out: &'static [&'static str],
     /// The variable that stands in for `--url`.
     pub(crate) url_variable: &'static str,
     /// The variable that stands in for `--token`.
@@ -61,6 +64,7 @@ pub(crate) static PLATFORMS: &[BuiltIn] = &[
         target: qualytics::target,
         open: |way, gate| Ok(Arc::new(qualytics(way, gate)?)),
         export: Export::Files(qualytics),
+        found_out: &[],
         url_variable: "QUALYTICS_URL",
         token_variable: "QUALYTICS_TOKEN",
     },
@@ -74,6 +78,7 @@ pub(crate) static PLATFORMS: &[BuiltIn] = &[
              missing), and nothing of a CI configuration: an export would say less than what is live. Open the monitors in Datafold \
              and take \"View as Code\", for one or for all, and put that file below monitors/",
         ),
+        found_out: &[PLATFORM_VERDICT],
         url_variable: "DATAFOLD_HOST",
         token_variable: "DATAFOLD_API_KEY",
     },

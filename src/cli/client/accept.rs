@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::ServerArgs;
 use super::connection::{Connection, list, segment, text};
-use crate::cli::{Exit, out};
+use crate::cli::{Exit, out, platforms};
 use crate::codec;
 
 #[derive(Debug, Args)]
@@ -46,14 +46,15 @@ pub(crate) async fn accept(args: AcceptArgs) -> anyhow::Result<Exit> {
         let key = text(resource, "key");
         args.keys.is_empty() || args.keys.iter().any(|wanted| wanted == key)
     });
+    let found_out = platforms::named(text(&drift, "platform")).map_or(&[][..], |platform| platform.found_out);
     for resource in wanted {
-        out::result(&plain(&document(resource)));
+        out::result(&plain(&document(resource, found_out)));
     }
     Ok(Exit::Done)
 }
 
 /// The fields of a resource as they are live, under the file that says otherwise.
-fn document(resource: &Json) -> String {
+fn document(resource: &Json, found_out: &[&str]) -> String {
     let place = resource["place"]
         .as_str()
         .map(|place| format!(", {place}"))
@@ -67,7 +68,7 @@ fn document(resource: &Json) -> String {
     for field in list(resource, "fields") {
         let live = field.get("before").map_or(Value::Null, codec::from_json);
         // What the platform does not return is not known, and a mask is no value.
-        if live == Value::from(driftless_core::value::SECRET_TEXT) {
+        if live == Value::from(driftless_core::value::SECRET_TEXT) || found_out.contains(&text(field, "path")) {
             continue;
         }
         FieldPath::shown(text(field, "path")).set(&mut fields, live);
@@ -76,4 +77,25 @@ fn document(resource: &Json) -> String {
         return head + "# nothing that the platform shows\n\n";
     }
     head + &yaml::emit(&Value::Map(fields)) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_no_document_may_say_is_not_given_as_one() {
+        let resource = |path: &str| json!({"key": "monitor/a", "action": "update", "place": "m.yaml:2:3", "fields": [{"path": path, "before": "x", "after": "y"}]});
+        let datafold = platforms::named("datafold").map_or(&[][..], |platform| platform.found_out);
+        assert_eq!(
+            document(&resource("platform_verdict"), datafold),
+            "# monitor/a, m.yaml:2:3\n# nothing that the platform shows\n\n"
+        );
+        assert_eq!(
+            document(&resource("name"), datafold),
+            "# monitor/a, m.yaml:2:3\nname: x\n\n"
+        );
+    }
 }
