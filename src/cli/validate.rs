@@ -18,6 +18,9 @@ use crate::config::secret_file;
 use crate::source::Source as _;
 use crate::source::layers::LayeredSource;
 
+/// The code of the fault that a folder without documents is.
+const EMPTY: &str = "empty_folder";
+
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// The folder to check.
@@ -44,7 +47,7 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) async fn run(args: ValidateArgs) -> anyhow::Result<Exit> {
     let (diagnostics, checked) = match (&args.dir, &args.config) {
-        (Some(dir), None) => folder(dir, &args.overlays, (args.platform.schema)()).await?,
+        (Some(dir), None) => folder(dir, &args.overlays, args.platform).await?,
         (None, Some(path)) => match wire::read_config(path, &process_environment()) {
             Ok(config) => (
                 Vec::new(),
@@ -68,8 +71,9 @@ pub(crate) async fn run(args: ValidateArgs) -> anyhow::Result<Exit> {
 async fn folder(
     dir: &std::path::Path,
     overlays: &[PathBuf],
-    schema: &dyn Schema,
+    platform: &BuiltIn,
 ) -> anyhow::Result<(Vec<Diagnostic>, String)> {
+    let schema = (platform.schema)();
     let source = LayeredSource::open(dir, overlays)?;
     let (base, overlays) = source.folders();
     let tree = source.checkout(&source.head().await?, &[]).await?;
@@ -84,9 +88,22 @@ async fn folder(
     )
     .with_secrets(Secrets::Elsewhere)
     .with_files(secret_file::read_all(&files, |_| Ok(())));
-    let loaded = load(&tree, &layers, &variables, &[], schema);
+    let loaded_as = |schema: &dyn Schema| load(&tree, &layers, &variables, &[], schema);
+    let loaded = loaded_as(schema);
     let mut diagnostics = offline(&loaded, &tree, &layers, schema);
     diagnostics.extend(loaded.diagnostics);
+    if let Some(empty) = diagnostics.iter_mut().find(|fault| fault.code == EMPTY) {
+        let has_files_of = |other: &&BuiltIn| {
+            !loaded_as((other.schema)())
+                .diagnostics
+                .iter()
+                .any(|fault| fault.code == EMPTY)
+        };
+        if let Some(other) = PLATFORMS.iter().find(has_files_of) {
+            let name = other.name();
+            empty.help = Some(format!("its files are those of {name}: pass `--platform {name}`"));
+        }
+    }
     diagnostics.sort();
     let checked = match loaded.desired.documents.len() {
         1 => "1 document".to_owned(),

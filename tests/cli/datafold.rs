@@ -96,6 +96,10 @@ async fn a_folder_is_validated_planned_and_applied_and_is_in_sync_then() {
         .await
         .exits(0)
         .shows(&["1 document: no errors"]);
+    with(&rig, &[], &["validate", "mon"])
+        .await
+        .exits(1)
+        .shows(&["no document in mon", "pass `--platform datafold`"]);
 
     let (url, key) = (server.url(), server.key().to_owned());
     let variables = [("DATAFOLD_HOST", url.as_str()), ("DATAFOLD_API_KEY", key.as_str())];
