@@ -354,6 +354,9 @@ fn what_the_demo_suggests_does_what_it_says_and_ctrl_c_leaves_nothing() {
         drift["resources"][0]["fields"],
         json!([{"path": "alert.sensitivity", "class": "drift", "before": 10, "after": 80}])
     );
+    // The platform says when, and not who.
+    let edited = drift["resources"][0]["edited"].as_str().unwrap();
+    assert!(edited.starts_with("somebody at 20"), "{edited}");
     assert_eq!(demo.monitor("orders_freshness")["alert"]["sensitivity"], json!(10));
 
     // 6: let through, and nothing waits for a person any more.

@@ -274,8 +274,8 @@ fn drop_nulls(value: &mut Value) {
 pub(super) fn edited(raw: &Json) -> Option<String> {
     let moment = text(raw, "modified_at")?;
     Some(match text(raw, "owner") {
-        Some(owner) => format!("{moment}, owner {owner}"),
-        None => moment.to_owned(),
+        Some(owner) => format!("somebody at {moment}, owner {owner}"),
+        None => format!("somebody at {moment}"),
     })
 }
 
