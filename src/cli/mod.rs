@@ -68,7 +68,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// GitOps for data-quality platforms: keeps live Qualytics instances identical to what a Git branch says.
+/// GitOps for data-quality platforms: keeps live Qualytics and Datafold instances identical to what a Git branch says.
 #[derive(Debug, Parser)]
 #[command(name = "driftless", version, about, propagate_version = true, max_term_width = 100)]
 struct Cli {
@@ -128,7 +128,7 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Prints the script that completes commands and flags in a shell.
     Completions(completions::CompletionsArgs),
-    /// Runs a server that behaves like the Qualytics controlplane, for trying things out.
+    /// Runs servers that behave like Qualytics and Datafold, for trying things out.
     Sandbox(sandbox::SandboxArgs),
     /// Exits 0 when the daemon is alive: for container images without a shell.
     #[command(hide = true)]
