@@ -11,18 +11,18 @@ const PAGE: &str = "docs/coming-from-datafold-sdk.md";
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_the_page_for_datafold_does_what_the_page_says() {
     let rig = Rig::empty().await;
-    let seed = json!({
-        "data_sources": [{ "id": 7, "name": "warehouse", "type": "pg",
-            "options": { "host": "db.example.com", "dbname": "shop", "user": "reader", "password": "swordfish" } }],
-        "ci_configs": [{ "id": 286, "name": "shop", "repository": "acme/shop", "data_source": 7 }],
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
+    let acts = acts(&page);
+    let seed = acts.iter().find_map(|act| match act {
+        Act::File { path, text } if path == "sandbox.yaml" => Some(serde_yaml::from_str(text).unwrap()),
+        Act::File { .. } | Act::Command { .. } => None,
     });
+    assert!(seed.is_some(), "the page says what its sandbox begins with");
     let options = driftless::sandbox::datafold::Options {
-        seed: Some(seed),
+        seed,
         ..Default::default()
     };
     let server = driftless::sandbox::datafold::Server::start(options).await.unwrap();
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
-    let acts = acts(&page);
     assert!(acts.len() > 8, "the page has its commands");
     let program = Path::new(env!("CARGO_BIN_EXE_driftless")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());

@@ -81,6 +81,33 @@ async fn a_file_is_planned_applied_found_unchanged_and_changed() {
 }
 
 #[tokio::test]
+async fn what_either_provisions_is_in_sync_for_the_other() {
+    let monitors = MONITORS.replace("hour: 6", "utc_at: '06:00'");
+    let on =
+        |command: &'static str, flag: &'static str| [command, "--platform", "datafold", "--input", "datafold", flag];
+    let bench = Bench::start(Switches::default()).await;
+    bench.write("monitors.yaml", &monitors);
+    bench.write("datafold/monitors/shop.yaml", &monitors);
+    bench.provision(&[]).await.ends(0, &[&completed(5, 0, 0, 0, 0)]);
+    let writes = bench.writes().await;
+    bench
+        .driftless(&on("plan", "--detailed-exitcode"))
+        .await
+        .ends(0, &["4 in sync"]);
+    bench.driftless(&on("apply", "--yes")).await.ends(0, &["4 in sync"]);
+    assert_eq!(bench.writes().await, writes);
+
+    let bench = Bench::start(Switches::default()).await;
+    bench.write("monitors.yaml", &monitors);
+    bench.write("datafold/monitors/shop.yaml", &monitors);
+    bench.driftless(&on("apply", "--yes")).await.ends(0, &["4 created"]);
+    bench
+        .provision(&["--dry-run"])
+        .await
+        .ends(0, &[&planned(0, 0, 5, 0, 0)]);
+}
+
+#[tokio::test]
 async fn what_dangles_is_left_paused_or_deleted() {
     let bench = Bench::start(Switches::default()).await;
     bench.write("monitors.yaml", MONITORS);
