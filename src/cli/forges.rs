@@ -8,7 +8,7 @@ use super::instances::network;
 use super::wire::failed;
 use crate::ci::config::CiConfig;
 use crate::config::{ForgeConfig, ForgeProvider};
-use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
+use crate::engine::pace::{Limiter, LimiterOptions, Pace};
 use crate::forge::github::GitHub;
 use crate::forge::gitlab::GitLab;
 use crate::forge::{Forge, ForgeOptions};
@@ -64,7 +64,11 @@ pub(crate) fn open(forge: &ForgeConfig) -> anyhow::Result<Arc<dyn Forge>> {
             forge.proxy.as_ref(),
         )?,
     };
-    let gate = Arc::new(Pace::uncounted(Limiter::new(CONCURRENCY, PER_SECOND)));
+    let limits = LimiterOptions {
+        name: whose.clone(),
+        ..LimiterOptions::default()
+    };
+    let gate = Arc::new(Pace::uncounted(Limiter::of(limits)));
     let opened: Result<Arc<dyn Forge>, _> = match forge.provider {
         ForgeProvider::Github => GitHub::new(options, gate).map(|forge| Arc::new(forge) as _),
         ForgeProvider::Gitlab => GitLab::new(options, gate).map(|forge| Arc::new(forge) as _),

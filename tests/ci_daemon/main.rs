@@ -171,6 +171,26 @@ async fn a_configuration_that_breaks_stays_what_it_was_and_says_so() {
     );
 }
 
+#[tokio::test]
+async fn what_is_said_of_a_forge_that_refuses_names_the_forge() {
+    let rig = Rig::start(Host::GitHub).await;
+    let daemon = rig.daemon().await;
+    let (number, head) = rig.opened().await;
+    rig.forge(
+        "PUT",
+        "faults",
+        json!([{"kind": "status", "status": 429, "retry_after": 1, "to": 1}]),
+    )
+    .await;
+    assert_eq!(rig.deliver(&daemon, PATH, number, "1").await, (202, json!("looked")));
+    rig.until_state(&head, "success").await;
+    let told = daemon.ends().await;
+    assert!(
+        told.contains("the forge `hub` has more requests than it takes"),
+        "{told}"
+    );
+}
+
 fn of<'a>(json: &'a Json, key: &str) -> &'a [Json] {
     json[key].as_array().map_or(&[], Vec::as_slice)
 }
