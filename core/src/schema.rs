@@ -67,14 +67,6 @@ impl KindSpec {
         self.vault
             .is_some_and(|field| spec.get(field).is_some_and(|value| !value.is_null()))
     }
-
-    /// The operation that writes the field at `path`, where it is not written with its resource.
-    pub(crate) fn link(&self, path: &FieldPath) -> Option<&'static str> {
-        let mut linked = self.linked.iter();
-        linked
-            .find(|(field, _)| *field == path.head())
-            .map(|(_, operation)| *operation)
-    }
 }
 
 /// A default of a table.

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use driftless_core::key::{Digest, Key, Kind};
+use driftless_core::key::{Digest, Key};
 use driftless_core::plan::{Action, Plan, Step};
 use driftless_core::report::{Meaning, Outcome, Outcomes, SkipReason};
-use driftless_core::schema::Granularity;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
@@ -23,7 +22,7 @@ use crate::platform::{Ids, Platform};
 /// How hard and how long steps are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Steps under way at once, but for those that share requests. The requests they send are bounded apart, by the target's gate.
+    /// Steps under way at once. The requests they send are bounded apart, by the target's gate.
     pub concurrency: usize,
     /// How often a step is tried while its failures are transient.
     pub attempts: u32,
@@ -118,15 +117,9 @@ pub(super) struct Tools<'a> {
 pub(super) async fn apply(plan: &Plan, tools: &Tools<'_>) -> Vec<Outcome> {
     let mut board = Board::new(plan);
     let mut running = FuturesUnordered::new();
-    let kinds = tools.platform.schema().kinds().iter();
-    let sets = kinds.filter(|spec| spec.granularity == Granularity::Set);
-    let sets: Vec<Kind> = sets.map(|spec| spec.kind).collect();
     loop {
-        while !tools.brake.is_pulled() {
-            let has_room = running.len() < tools.limits.concurrency.max(1);
-            let Some(index) = board.start(has_room, &sets) else {
-                break;
-            };
+        while running.len() < tools.limits.concurrency.max(1) && !tools.brake.is_pulled() {
+            let Some(index) = board.ready.pop_first() else { break };
             running.push(async move {
                 let began = Instant::now();
                 // A fault in an adapter must not tear down the writes beside it.
@@ -183,19 +176,6 @@ impl<'a> Board<'a> {
             }
         }
         board
-    }
-
-    /// Takes the next step to start. Those of a kind that is written as a set share requests: they start without room, too, since one
-    /// that waited for room would wait for the very request that it is to be part of.
-    fn start(&mut self, has_room: bool, sets: &[Kind]) -> Option<usize> {
-        let mut ready = self.ready.iter().copied();
-        let index = match (has_room, sets) {
-            (true, _) => ready.next(),
-            (false, []) => None,
-            (false, sets) => ready.find(|index| sets.contains(&self.plan.steps[*index].change.key.kind)),
-        }?;
-        self.ready.remove(&index);
-        Some(index)
     }
 
     fn end(&mut self, index: usize, result: Outcomes, attempts: u32, elapsed: Duration, follower: &dyn Follower) {

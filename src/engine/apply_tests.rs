@@ -154,29 +154,6 @@ async fn no_more_steps_than_the_limit_are_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn steps_of_a_set_start_together_whatever_the_limit_and_leave_it_to_the_rest() {
-    // In seconds: boxes two by two, beside the cards or after them.
-    for (kinds, expected) in [(["box", "card"], 2), (["card", "box"], 3)] {
-        let bench = Bench::new();
-        let of = |kind| (0..4).map(move |number| format!("{kind}/{number}"));
-        let names: Vec<String> = kinds.into_iter().flat_map(of).collect();
-        for name in &names {
-            let slow = Script::Slow(Duration::from_secs(1));
-            bench.platform.script(&key(name), [slow]);
-        }
-        let limits = Limits {
-            concurrency: 2,
-            ..Limits::default()
-        };
-        let began = Instant::now();
-        let steps = names.iter().map(|name| create(name, &[])).collect();
-        let report = bench.carry_out(plan(steps), &limits).await;
-        assert_eq!(words(&report), ["applied"; 8]);
-        assert_eq!(began.elapsed(), Duration::from_secs(expected), "{kinds:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_is_gone_leaves_the_ledger_only_when_the_platform_says_so_by_number() {
     let bench = Bench::new();
     let _ = bench.run(vec![create("box/b", &[]), create("box/c", &[])]).await;

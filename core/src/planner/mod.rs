@@ -22,7 +22,7 @@ use crate::ledger::{FingerprintKey, Ledger, LedgerEntry};
 use crate::plan::{Action, BlockReason, Blocked, Change, Class, FieldChange, Note, Plan};
 use crate::policy::Policy;
 use crate::resolve::{Matched, Resolved, match_live, resolve};
-use crate::schema::Schema;
+use crate::schema::{KindSpec, Schema};
 use crate::sides::Sides;
 use crate::snapshot::{Broken, Desired, Live, LiveResource, Presence};
 use crate::value::Map;
@@ -380,7 +380,7 @@ impl<'a> Planner<'a> {
         let (linked, applied): (Vec<_>, Vec<_>) = comparison
             .applied
             .into_iter()
-            .partition(|change| terms.table.link(&change.path).is_some());
+            .partition(|change| link(terms.table, &change.path).is_some());
         if !comparison.reported.is_empty() {
             let edited = live.edited.as_ref();
             self.reported
@@ -388,7 +388,7 @@ impl<'a> Planner<'a> {
         }
         let nothing = applied.is_empty() && linked.is_empty();
         for change in linked {
-            if let Some(operation) = terms.table.link(&change.path) {
+            if let Some(operation) = link(terms.table, &change.path) {
                 let agreement = entry.clone();
                 self.links.push(Link {
                     document,
@@ -491,4 +491,9 @@ impl<'a> Planner<'a> {
             },
         );
     }
+}
+
+fn link(table: &KindSpec, path: &FieldPath) -> Option<&'static str> {
+    let linked = table.linked.iter().find(|(field, _)| *field == path.head());
+    linked.map(|(_, operation)| *operation)
 }

@@ -25,7 +25,6 @@ use super::windows::Windows;
 use crate::clock::Clock;
 
 pub(super) const BOX: Kind = Kind("box");
-pub(super) const CARD: Kind = Kind("card");
 pub(super) const ITEM: Kind = Kind("item");
 
 /// What the ports were asked, in order.
@@ -52,7 +51,7 @@ impl Log {
 }
 
 pub(super) fn key(text: &str) -> Key {
-    Key::parse(text, [BOX, ITEM, CARD]).unwrap()
+    Key::parse(text, [BOX, ITEM]).unwrap()
 }
 
 pub(super) fn failure(meaning: Meaning) -> Failure {

@@ -1,4 +1,4 @@
-//! A platform of three kinds.
+//! A platform of two kinds.
 
 use driftless_core::document::{Reference, Strength};
 use driftless_core::field::FieldPath;
@@ -8,9 +8,9 @@ use driftless_core::schema::{
 };
 use driftless_core::value::Map;
 
-use super::{BOX, CARD, ITEM};
+use super::{BOX, ITEM};
 
-/// Boxes (`boxes/<slug>/_box.yaml`) and the items in them (`boxes/<slug>/items/<slug>.yaml`); cards, which are written as a set.
+/// Boxes (`boxes/<slug>/_box.yaml`) and the items in them (`boxes/<slug>/items/<slug>.yaml`).
 pub(super) struct TestSchema;
 
 const fn kind(kind: Kind, include: &'static str, parents: &'static [Kind]) -> KindSpec {
@@ -37,14 +37,7 @@ const fn kind(kind: Kind, include: &'static str, parents: &'static [Kind]) -> Ki
     }
 }
 
-static KINDS: [KindSpec; 3] = [
-    kind(BOX, "boxes", &[]),
-    kind(ITEM, "items", &[BOX]),
-    KindSpec {
-        granularity: Granularity::Set,
-        ..kind(CARD, "cards", &[])
-    },
-];
+static KINDS: [KindSpec; 2] = [kind(BOX, "boxes", &[]), kind(ITEM, "items", &[BOX])];
 
 impl Schema for TestSchema {
     fn platform(&self) -> &'static str {
