@@ -136,7 +136,7 @@ impl Meaning {
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Conclusion {
-    /// All that was to be done was done.
+    /// All that was to be done was done, but for what a person does on the platform's own pages.
     Succeeded,
     /// Some steps, or some documents, or some kinds were not.
     Partial,
@@ -215,7 +215,8 @@ impl Report {
         failed + skipped + faults == 0 && blocked.all(|blocked| waits(blocked.reason))
     }
 
-    /// How the pass ended; `faults` is the number of documents that were left out because of errors.
+    /// How the pass ended; `faults` is the number of documents that were left out because of errors. What waits for a person's hand
+    /// on the platform's own pages is blocked, and no failure of the pass: it may wait for days.
     pub fn conclusion(&self, faults: usize) -> Conclusion {
         let Tally {
             created,
@@ -227,7 +228,9 @@ impl Report {
             skipped,
         } = self.tally();
         let applied = created + updated + replaced + deleted;
-        if failed + skipped + faults + self.plan.blocked.len() == 0 {
+        let mut blocked = self.plan.blocked.iter();
+        let is_manual = blocked.all(|blocked| blocked.reason == BlockReason::ManualStep);
+        if failed + skipped + faults == 0 && is_manual {
             Conclusion::Succeeded
         } else if failed > 0 && applied == 0 && failed + skipped == self.outcomes.len() {
             Conclusion::Failed

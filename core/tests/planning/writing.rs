@@ -7,6 +7,7 @@ use driftless_core::load::{Layers, load};
 use driftless_core::plan::{BlockReason, Plan};
 use driftless_core::policy::{Mode, OnAdopt, OnDrift, Prune};
 use driftless_core::render::{plan_json, plan_markdown, plan_text};
+use driftless_core::report::{Conclusion, Report};
 use driftless_core::snapshot::{Gap, GapReason, Presence};
 use driftless_core::substitute::Variables;
 
@@ -410,6 +411,30 @@ fn what_is_to_be_done_by_hand_is_shown_apart_from_what_else_is_held_back() {
     // Once it is there, nothing is to be done by hand, and the page of it is not spoken of.
     let (done, _) = with_keep(&files[..1]).live("rule/A", 1, "name: A\nx: 1").plan();
     assert!(!plan_text(&done).contains("by hand") && !plan_markdown(&done).contains("by hand"));
+}
+
+#[test]
+fn a_pass_that_leaves_nothing_but_manual_steps_undone_has_succeeded_and_still_says_what_is_blocked() {
+    let conclusion = |files: &[(&'static str, &'static str)], faults| {
+        let (plan, _) = with_keep(files).live("rule/A", 1, "name: A\nx: 1").plan();
+        assert_eq!(plan.states()[&RULE].blocked, 1, "it is never in sync");
+        let outcomes = Vec::new();
+        let report = Report { plan, outcomes };
+        assert!(report.only_waits(0));
+        report.conclusion(faults)
+    };
+    let manual = ("rules/a.yaml", "name: A\nx: 2");
+    assert_eq!(conclusion(&[manual], 0), Conclusion::Succeeded);
+    assert_eq!(conclusion(&[manual], 1), Conclusion::Partial);
+    // What driftless itself would do, once that is done, is not done.
+    let behind = [
+        manual,
+        ("rules/b.yaml", "name: B"),
+        ("lamps/l.yaml", "lamps: {one: {rule: B}}"),
+    ];
+    let (plan, _) = with_keep(&behind).live("rule/A", 1, "name: A\nx: 1").plan();
+    let outcomes = Vec::new();
+    assert_eq!(Report { plan, outcomes }.conclusion(0), Conclusion::Partial);
 }
 
 fn neighbour(precedence: Precedence, files: &[(&str, &str)], certainty: Certainty) -> Neighbour {
