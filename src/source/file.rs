@@ -1,5 +1,6 @@
 //! One file of a source on its way in: which files are of interest, how large they may be, what they hold.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use driftless_core::diagnostic::Severity;
@@ -65,7 +66,7 @@ pub(super) fn unreadable(code: &'static str, message: &str, help: &str) -> Conte
             help: Some(help.to_owned()),
             at: Mark { line: 1, column: 1 },
         }],
-        repeated: Vec::new(),
+        repeated: BTreeMap::new(),
     }))
 }
 

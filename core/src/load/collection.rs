@@ -2,6 +2,7 @@
 //! their file, so what could not be read of one is not known by its path either.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::successors;
 use std::sync::Arc;
 
 use super::lost::Lost;
@@ -67,6 +68,7 @@ impl Loader<'_> {
             return Vec::new();
         };
         let mut located = Vec::with_capacity(entries.len());
+        let mut told = BTreeSet::new();
         for (inner, entry) in entries.iter().enumerate() {
             let mut document = Located {
                 file,
@@ -82,7 +84,9 @@ impl Loader<'_> {
             document.spec.insert(shape.identity.to_owned(), identity);
             let origin = document.origin();
             let (said, mut faults) = self.said(entry, shape, &origin);
-            faults.extend(self.repeated(file, parsed, entry));
+            let places = Self::places(file, parsed, entry);
+            faults.extend(repeated(&entry.key, &places));
+            told.extend(places);
             if faults.is_empty() {
                 document.spec.extend(said.unwrap_or_default());
                 located.push(document);
@@ -90,6 +94,7 @@ impl Loader<'_> {
                 self.spoil(document, said, faults, layer);
             }
         }
+        self.retract(&told);
         located
     }
 
@@ -118,9 +123,11 @@ impl Loader<'_> {
             self.diagnostics.push(fault.help(help));
         }
         let found = root.entries().iter().enumerate().find(|(_, entry)| entry.key == field);
-        let repeated = found.map(|(_, entry)| self.repeated(file, parsed, entry));
-        if let Some(faults) = repeated.filter(|faults| !faults.is_empty()) {
-            faults.into_iter().for_each(|fault| self.fail(kind, None, fault));
+        let places = found.map_or_else(Vec::new, |(_, entry)| Self::places(file, parsed, entry));
+        if !places.is_empty() {
+            let faults = repeated(field, &places).into_iter();
+            faults.for_each(|fault| self.fail(kind, None, fault));
+            self.retract(&places.into_iter().collect());
             return None;
         }
         let fault = match found.map(|(outer, entry)| (outer, entry, &entry.value.data)) {
@@ -169,32 +176,23 @@ impl Loader<'_> {
         (Some(said), faults)
     }
 
-    /// The faults of a key that stands in its map more than once, one at each place. To the reader of YAML the last one counts; here
-    /// each means a document.
-    fn repeated(&mut self, file: &File, parsed: &Parsed, entry: &Entry) -> Vec<Diagnostic> {
-        let mut marks = vec![entry.at];
-        while let Some((before, _)) = parsed.repeated.iter().find(|(_, at)| marks.last() == Some(at)) {
-            marks.push(*before);
+    /// Every place of a key that stands in its map more than once, the last one first; none of any other. To the reader of YAML the
+    /// last one counts; here each means a document.
+    fn places(file: &File, parsed: &Parsed, entry: &Entry) -> Vec<Place> {
+        let before = |mark: &Mark| parsed.repeated.get(mark).copied();
+        let marks: Vec<Mark> = successors(Some(entry.at), before).collect();
+        match marks.as_slice() {
+            [_] => Vec::new(),
+            marks => marks.iter().map(|mark| at(file, *mark)).collect(),
         }
-        if marks.len() == 1 {
-            return Vec::new();
+    }
+
+    /// Takes back what the reader of YAML said of keys whose places are told as faults.
+    fn retract(&mut self, places: &BTreeSet<Place>) {
+        if !places.is_empty() {
+            self.diagnostics
+                .retain(|it| it.code != "yaml_duplicate_key" || !it.place.iter().any(|at| places.contains(at)));
         }
-        let places: Vec<Place> = marks.into_iter().map(|mark| at(file, mark)).collect();
-        self.diagnostics
-            .retain(|it| it.code != "yaml_duplicate_key" || !it.place.iter().any(|at| places.contains(at)));
-        let fault = |here: &Place| {
-            let others = places.iter().rev().filter(|place| *place != here);
-            let lines: Vec<String> = others.map(|place| place.line.to_string()).collect();
-            let message = format!(
-                "`{}` stands in this map more than once: also in line {}",
-                entry.key,
-                lines.join(", ")
-            );
-            Diagnostic::error("duplicate_identity", message)
-                .at(here.clone())
-                .help("keep one of them, or put them together; none of them is used")
-        };
-        places.iter().map(fault).collect()
     }
 
     /// Tells what is wrong with an entry that cannot be used. What other layers say of it is not used either.
@@ -266,6 +264,29 @@ impl Loader<'_> {
         }
     }
 }
+
+/// The faults of a key that stands at all of these places, one at each.
+fn repeated(key: &str, places: &[Place]) -> Vec<Diagnostic> {
+    let fault = |here: &Place| {
+        let others = places.iter().rev().filter(|place| *place != here);
+        let lines: Vec<String> = others.take(OTHERS).map(|place| place.line.to_string()).collect();
+        let more = match places.len().saturating_sub(1 + lines.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "`{key}` stands in this map more than once: also in line {}{more}",
+            lines.join(", ")
+        );
+        Diagnostic::error("duplicate_identity", message)
+            .at(here.clone())
+            .help("keep one of them, or put them together; none of them is used")
+    };
+    places.iter().map(fault).collect()
+}
+
+/// Other places that a fault of a repeated key names; more are counted, since each of them has a fault.
+const OTHERS: usize = 5;
 
 /// A place in `file`.
 fn at(file: &File, mark: Mark) -> Place {

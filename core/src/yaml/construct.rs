@@ -8,7 +8,7 @@ use super::{Data, Entry, Fault, Mark, Node, fault};
 use crate::value::{Number, Value};
 
 /// The tree of a graph; none where a cap or a circle ends it. Faults join `faults`, and keys that a map has twice `repeated`.
-pub(super) fn construct(graph: &Graph, faults: &mut Vec<Fault>, repeated: &mut Vec<(Mark, Mark)>) -> Option<Node> {
+pub(super) fn construct(graph: &Graph, faults: &mut Vec<Fault>, repeated: &mut BTreeMap<Mark, Mark>) -> Option<Node> {
     let mut builder = Builder {
         graph,
         under_way: vec![false; graph.nodes.len()],
@@ -32,7 +32,7 @@ struct Builder<'a> {
     /// Nodes made and pairs merged so far.
     made: usize,
     faults: &'a mut Vec<Fault>,
-    repeated: &'a mut Vec<(Mark, Mark)>,
+    repeated: &'a mut BTreeMap<Mark, Mark>,
 }
 
 impl Builder<'_> {
@@ -134,7 +134,7 @@ impl Builder<'_> {
                 && let Some(first) = own.insert(index, at)
             {
                 self.faults.push(fault::duplicate_key(first, at));
-                self.repeated.push((first, at));
+                self.repeated.insert(at, first);
             }
         }
         Ok(entries)

@@ -17,6 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use emit::emit;
@@ -118,7 +119,7 @@ pub struct Parsed {
     pub root: Option<Node>,
     /// Errors and warnings, in the order of the text.
     pub faults: Vec<Fault>,
-    /// Keys that stand in one map again: where the one before stands, which does not count, and where the later one does. All of
+    /// Keys that stand in one map again: where the later one stands, and where the one before does, which does not count. All of
     /// them, also where `faults` lists some.
-    pub repeated: Vec<(Mark, Mark)>,
+    pub repeated: BTreeMap<Mark, Mark>,
 }

@@ -1,5 +1,6 @@
 //! One text to one tree: the checks before the parser, then composing, then constructing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compose::compose;
@@ -26,7 +27,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         text: Arc::from(""),
         root: None,
         faults: vec![fault],
-        repeated: Vec::new(),
+        repeated: BTreeMap::new(),
     };
     if bytes.len() > MAX_BYTES {
         return nothing(fault::too_large(bytes.len()));
@@ -41,7 +42,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
     // A byte-order mark belongs to the encoding, not to the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut faults = Vec::new();
-    let mut repeated = Vec::new();
+    let mut repeated = BTreeMap::new();
     let root = match refused(text) {
         Some(fault) => {
             faults.push(fault);

@@ -227,6 +227,24 @@ fn an_identity_twice_is_a_fault_at_both_places() {
 }
 
 #[test]
+fn a_file_of_nothing_but_repeated_keys_is_told_in_little_time_and_space() {
+    let one = "  a: {}\n".repeat(2_000);
+    let each: String = (0..20_000).map(|at| format!("  a{at}: {{}}\n")).collect();
+    for text in [format!("lamps:\n{one}"), format!("lamps:\n{each}{each}")] {
+        let loaded = loaded(&[("lamps/one.yaml", text.as_str())], &[]);
+        let longest = loaded.diagnostics.iter().map(|it| it.message.len()).max();
+        assert!(longest < Some(200), "{longest:?}");
+        assert_eq!((loaded.diagnostics.len(), lamps(&loaded).len()), (202, 0));
+    }
+    let six = loaded(
+        &[("lamps/one.yaml", &format!("lamps:\n{}", "  a: {}\n".repeat(7)))],
+        &[],
+    );
+    let message = "`a` stands in this map more than once: also in line 3, 4, 5, 6, 7 and 1 more";
+    assert_eq!(six.diagnostics[0].message, message);
+}
+
+#[test]
 fn overlays_merge_by_identity_wherever_the_entry_lies() {
     let files = [
         (

@@ -110,7 +110,7 @@ pub(in crate::engine) fn file(path: &str, fields: Option<&[(&str, &str)]>) -> Fi
             text: "".into(),
             root,
             faults,
-            repeated: Vec::new(),
+            repeated: BTreeMap::new(),
         })),
     }
 }
