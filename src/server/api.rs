@@ -135,17 +135,32 @@ pub(super) struct Filter {
     limit: Option<usize>,
 }
 
+/// What a list's query says.
+pub(super) fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let read = query.map(|Query(filter)| filter);
+    read.map_err(|rejection| bad_query(format!("{}.", rejection.body_text())))
+}
+
+/// How many a list is asked to hold.
+pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(RUNS.0);
+    match (1..=RUNS.1).contains(&limit) {
+        true => Ok(limit),
+        false => Err(bad_query(format!("`limit` must lie between 1 and {}.", RUNS.1))),
+    }
+}
+
+fn bad_query(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail)
+}
+
 /// `GET /api/v1/runs`.
 pub(super) async fn runs(
     State(shell): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail);
-    let Query(filter) = filter.map_err(|rejection| bad(format!("{}.", rejection.body_text())))?;
-    let limit = filter.limit.unwrap_or(RUNS.0);
-    if !(1..=RUNS.1).contains(&limit) {
-        return Err(bad(format!("`limit` must lie between 1 and {}.", RUNS.1)));
-    }
+    let filter = asked(filter)?;
+    let limit = limit(filter.limit)?;
     let environment = filter.environment.map(EnvironmentName);
     let runs = shell.app.store.runs(environment.as_ref(), limit).await?;
     Ok(axum::Json(

@@ -7,15 +7,12 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::api::instant;
+use super::api::{asked, instant, limit};
 use super::problem::{Problem, Segment};
 use super::{Shared, Shell};
 use crate::ci::views::Details;
 use crate::store::StoreError;
 use crate::store::pull_runs::{PullRun, PullRunsOf};
-
-/// How many runs a list holds unless it is asked for another number, and at most.
-const RUNS: (usize, usize) = (20, 200);
 
 /// Runs among which one is looked for by its id: more than a store keeps.
 const ALL: usize = 10_000;
@@ -32,12 +29,7 @@ pub(super) async fn list(
     State(shell): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad-query", detail);
-    let Query(filter) = filter.map_err(|rejection| bad(format!("{}.", rejection.body_text())))?;
-    let limit = filter.limit.unwrap_or(RUNS.0);
-    if !(1..=RUNS.1).contains(&limit) {
-        return Err(bad(format!("`limit` must lie between 1 and {}.", RUNS.1)));
-    }
+    let limit = limit(asked(filter)?.limit)?;
     let runs = shell.app.store.pull_runs(&PullRunsOf::Newest(limit)).await?;
     let runs: Vec<Json> = runs.iter().map(|run| run_json(&shell, run)).collect();
     Ok(axum::Json(json!({"pull_requests": runs})))
