@@ -112,6 +112,34 @@ async fn a_store_of_a_newer_version_and_a_foreign_database_are_refused() {
 }
 
 #[tokio::test]
+async fn an_older_store_takes_each_step_whole_or_not_at_all_and_keeps_what_it_holds() {
+    let place = Place::new();
+    let store = place.open().await;
+    let run = a_run(&prod(), 1);
+    store.put_run(&run).await.unwrap();
+    store.shutdown().await;
+    drop(store);
+    // As the version before this one left it; something stands where the last step's table is to be.
+    place
+        .raw("DROP TABLE pull_runs; PRAGMA user_version = 5; CREATE VIEW pull_runs AS SELECT 1 AS one")
+        .await;
+    let message = place.fault().await;
+    assert!(message.contains("prepare the tables"), "{message}");
+    let said = async || {
+        let found = check_file(&place.url(), &[CHECK]).await.unwrap();
+        found.into_iter().map(|finding| finding.text).next().unwrap()
+    };
+    assert!(said().await.starts_with("it is of version 5"), "{}", said().await);
+    place.raw("DROP VIEW pull_runs").await;
+    let store = place.open().await;
+    assert_eq!(store.run(&run.id).await.unwrap(), Some(run));
+    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), []);
+    store.shutdown().await;
+    drop(store);
+    assert_eq!(said().await, "version 6");
+}
+
+#[tokio::test]
 async fn a_folder_that_is_missing_or_a_place_that_is_a_folder_is_named() {
     let place = Place::new();
     let open = async |path: PathBuf| {
