@@ -119,7 +119,14 @@ impl Pulls {
                 configs: Vec::new(),
             });
         }
-        if config.forges.is_empty() || environments.is_empty() {
+        if config.forges.is_empty() {
+            return Ok(None);
+        }
+        if environments.is_empty() {
+            warn!(
+                "the config file has `forges`, and no environment whose platform compares data: pull requests are ignored. Add an \
+                 environment on a target of `platform: datafold`"
+            );
             return Ok(None);
         }
         let mut opened = Vec::new();
