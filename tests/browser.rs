@@ -309,6 +309,10 @@ async fn a_page_follows_the_overview_without_a_reload() {
 async fn every_page_is_quiet_and_fits_a_desk_and_a_phone() {
     let (overview, runs) = troubled(Utc::now(), "Robin Example");
     let rig = rig(overview, runs, loopback());
+    let text = "a_table_of_a_long_name.".repeat(6);
+    let pull = pull_run(7, &text);
+    let pull_page = format!("/pull-requests/{}", pull.key.id());
+    *rig.store.pull_runs.lock().unwrap() = vec![open_pull_run(8), pull];
     let (address, _stop) = served(&rig).await;
     for (size, label) in [(DESK, "desk"), (PHONE, "phone")] {
         let browser = Browser::open(Scripts::On, size).await;
@@ -316,6 +320,7 @@ async fn every_page_is_quiet_and_fits_a_desk_and_a_phone() {
             ("/", "overview"),
             ("/environments/prod", "environment"),
             ("/runs/20261122T0940-prod", "run"),
+            (&pull_page, "pull_request"),
         ] {
             for scheme in ["light", "dark"] {
                 let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
@@ -471,6 +476,45 @@ async fn hostile_names_do_not_run() {
         HOSTILE
     );
     assert_eq!(browser.run("return window.hacked === undefined").await, true);
+    assert_eq!(browser.complaints().await, Vec::<Json>::new());
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_texts_of_a_pull_request_do_not_run_and_its_page_follows_its_run() {
+    let rig = rig(troubled(Utc::now(), "Robin Example").0, Vec::new(), loopback());
+    let mut run = pull_run(7, HOSTILE);
+    run.state = run.state.replace("https://datafold", "javascript://datafold");
+    *rig.store.pull_runs.lock().unwrap() = vec![run.clone()];
+    let (address, _stop) = served(&rig).await;
+    let browser = Browser::open(Scripts::On, DESK).await;
+    browser.go(&format!("http://{address}/")).await;
+    let live = "return document.getElementById('live').textContent";
+    browser.until(live, json!("live")).await;
+    browser.click("a[href^=\"/pull-requests/\"]").await;
+    browser
+        .until("return location.pathname.startsWith('/pull-requests/')", json!(true))
+        .await;
+    browser.until(live, json!("live")).await;
+    browser.run("window.stayed = true").await;
+    for message in ["", "It was written again. "] {
+        run.message = format!("{message}{HOSTILE}");
+        *rig.store.pull_runs.lock().unwrap() = vec![run.clone()];
+        rig.pulls.recent.send_replace(vec![run.clone()].into());
+        let shown = format!("return document.querySelector('.reasons').textContent.startsWith({message:?})");
+        browser.until(&shown, json!(true)).await;
+        let told = browser
+            .run("return ['tbody th', '.reasons', 'dd', 'dd:has(.rev)', '.wide'].map(e => document.querySelector(e).textContent.includes('window.hacked=1'))")
+            .await;
+        assert_eq!(
+            told,
+            json!([true, true, true, true, true]),
+            "the hostile text is shown as text"
+        );
+        let safe = "return [window.hacked === undefined, window.stayed, document.images.length + document.scripts.length, \
+                    [...document.links].every(link => link.protocol.startsWith('http'))]";
+        assert_eq!(browser.run(safe).await, json!([true, true, 1, true]));
+    }
     assert_eq!(browser.complaints().await, Vec::<Json>::new());
     browser.close().await;
 }
