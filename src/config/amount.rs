@@ -7,12 +7,14 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::engine::schedule::CronSchedule;
 
-/// A duration in humantime's words: `90s`, `10m`, `1h30m`. At least one second.
+/// A duration in humantime's words: `90s`, `10m`, `1h30m`. From one second to a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interval(pub Duration);
 
 /// The shortest interval: more often, a pass would only wait for the one before it.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// The longest: clocks cannot count on by much longer ones.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 impl<'de> Deserialize<'de> for Interval {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -21,6 +23,9 @@ impl<'de> Deserialize<'de> for Interval {
             .map_err(|_| Error::custom("should be a duration with its unit, such as `30s`, `10m` or `1h30m`"))?;
         if duration < SHORTEST {
             return Err(Error::custom("is too short: one second is the least"));
+        }
+        if duration > LONGEST {
+            return Err(Error::custom("is too long: a year (`366d`) is the most"));
         }
         Ok(Self(duration))
     }

@@ -93,10 +93,17 @@ pub(super) fn check(item: &Item<'_, WebhookConfig>, forges: &BTreeMap<String, Fo
     }
 }
 
-/// What each forge is, by name.
+/// What each forge is, by name; of those of one name nothing, since which one is meant is not known.
 pub(super) fn forges(forges: &[Item<'_, ForgeConfig>]) -> BTreeMap<String, ForgeProvider> {
-    let sound = forges.iter().filter(|forge| forge.is_sound(&["provider"]));
-    sound
-        .map(|forge| (forge.value.name.clone(), forge.value.provider))
+    let mut known: BTreeMap<&str, Vec<ForgeProvider>> = BTreeMap::new();
+    for forge in forges.iter().filter(|forge| forge.is_sound(&["provider"])) {
+        known.entry(&forge.value.name).or_default().push(forge.value.provider);
+    }
+    known
+        .into_iter()
+        .filter_map(|(name, providers)| match providers.as_slice() {
+            [one] => Some((name.to_owned(), *one)),
+            _ => None,
+        })
         .collect()
 }

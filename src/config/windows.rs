@@ -1,7 +1,5 @@
 //! `windows` of an environment: when it may be written to.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use super::amount::Interval;
@@ -30,9 +28,6 @@ fn timezone() -> String {
     "UTC".to_owned()
 }
 
-/// The longest window: for longer, `mode: observe` is meant.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-
 /// The windows of `item`, made ready; their faults are noted.
 pub(super) fn windows(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) -> Windows {
     // Of a list with a fault it is not known which item is which.
@@ -45,10 +40,6 @@ pub(super) fn windows(item: &Item<'_, EnvironmentConfig>, faults: &mut Faults) -
             let message = format!("`{}.windows[{index}]{what}", item.label);
             faults.add(at, "bad_value", message, help.map(str::to_owned));
         };
-        if config.duration.0 > LONGEST {
-            let help = "write at most `366d`; `mode: observe` never writes";
-            fault(".duration` is longer than a year".to_owned(), Some(help));
-        }
         let (rule, key, begins) = match (&config.deny, &config.allow) {
             (Some(begins), None) => (Rule::Deny, "deny", begins),
             (None, Some(begins)) => (Rule::Allow, "allow", begins),

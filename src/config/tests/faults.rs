@@ -255,7 +255,7 @@ fn each_fault_has_its_place_its_reason_and_what_to_do() {
         ),
         (
             environment("windows: [{ deny: '@daily', duration: 367d }]"),
-            "16:15: error[bad_value]: `environments[0].windows[0].duration` is longer than a year",
+            "16:43: error[bad_value]: `environments[0].windows.duration` is too long: a year (`366d`) is the most",
         ),
         (
             environment("path: ../other"),

@@ -103,6 +103,10 @@ fn each_fault_of_forges_and_pull_requests_has_its_place_its_reason_and_what_to_d
              2m at least)",
         ),
         (
+            patience("timeout: 300000y"),
+            "2:27: error[bad_value]: `pull_requests.timeout` is too long: a year (`366d`) is the most",
+        ),
+        (
             patience("poll: { from: 1m }"),
             "2:24: error[bad_value]: `pull_requests.poll.to` is shorter than `from` (help: make it 1m at least)",
         ),
@@ -137,6 +141,14 @@ fn each_fault_of_forges_and_pull_requests_has_its_place_its_reason_and_what_to_d
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn forges_of_one_name_are_told_once_and_make_no_fault_of_a_webhook() {
+    let text = with("webhooks: [{ name: a, provider: github, secret: s, forge: hub }]");
+    let shown = super::faults::shown(&text.replace("name: lab", "name: hub"));
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    assert!(shown[0].contains("duplicate_name"), "{shown:#?}");
 }
 
 #[test]
