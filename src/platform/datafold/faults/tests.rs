@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use driftless_core::normalize::normalize;
 use driftless_core::schema::Side;
 
+mod vocabulary;
+
 use super::super::kinds::DATA_SOURCE_SECRETS;
 use super::super::options::TYPES;
 use super::super::schema;
