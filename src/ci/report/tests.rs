@@ -180,6 +180,63 @@ fn a_finished_run_is_judged_by_the_configurations_consequences() {
 }
 
 #[test]
+fn each_finding_tells_by_itself() {
+    let columns = |lists: [&[&str]; 2]| lists.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    let differ = [
+        Findings {
+            rows: Some([1, 0]),
+            ..equal()
+        },
+        Findings {
+            exclusive_keys: Some([1, 0]),
+            ..equal()
+        },
+        Findings {
+            exclusive_keys: Some([0, 1]),
+            ..equal()
+        },
+        Findings {
+            rows_with_differences: Some(1),
+            ..equal()
+        },
+        Findings {
+            values_with_differences: Some(1),
+            ..equal()
+        },
+        Findings {
+            exclusive_columns: columns([&["OLD"], &[]]),
+            ..equal()
+        },
+        Findings {
+            exclusive_columns: columns([&[], &["NEW"]]),
+            ..equal()
+        },
+        Findings {
+            retyped_columns: vec!["T".to_owned()],
+            ..equal()
+        },
+    ];
+    for found in differ {
+        assert!(differs(&found) && !has_key_issues(&found), "{found:?}");
+    }
+    for pair in [[1, 0], [0, 1]] {
+        for found in [
+            Findings {
+                null_keys: Some(pair),
+                ..equal()
+            },
+            Findings {
+                duplicate_keys: Some(pair),
+                ..equal()
+            },
+        ] {
+            assert!(has_key_issues(&found) && !differs(&found), "{found:?}");
+        }
+    }
+    assert!(!differs(&equal()) && !has_key_issues(&equal()));
+}
+
+#[test]
 fn what_was_submitted_and_is_not_shown_is_an_error() {
     let (config, diffs) = (config(), [compared("T", finished(equal()))]);
     let verdict = Verdict::of(&Facts {
