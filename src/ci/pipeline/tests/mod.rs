@@ -4,6 +4,8 @@
 
 mod ends;
 mod faults;
+mod looking;
+mod pace;
 pub(in crate::ci) mod world;
 
 use std::time::Duration;
