@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod heads;
+
 use super::*;
 use crate::ci::pipeline::tests::world::{Fault, Habits, NEWER, NUMBER, SHA, World};
 use crate::ci::pipeline::tests::{assert_exactly_once, config, ports};
