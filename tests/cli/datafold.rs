@@ -117,3 +117,52 @@ async fn a_folder_is_validated_planned_and_applied_and_is_in_sync_then() {
     let ran = with(&rig, &[], &validate).await;
     ran.exits(1).shows(&["monitors/shop/orders.yaml:3:", "metrik"]);
 }
+
+#[tokio::test]
+async fn every_fault_of_monitors_files_is_told_at_its_line_and_a_slug_twice_at_both_places() {
+    let rig = Rig::empty().await;
+    let monitor = |slug: &str, body: &str| format!("  {slug}:\n    type: schema\n    connection_id: 7\n{body}");
+    let hourly = "    schedule: { interval: { every: hour } }\n";
+    rig.write(
+        "mon/monitors/shop.yaml",
+        [
+            "monitors:\n".to_owned(),
+            monitor("orders", hourly),
+            monitor("items", "    schedule: {}\n"),
+            monitor("days", "    schedule: { interval: { every: day, hour: 30 } }\n"),
+            monitor(
+                "weeks",
+                &format!("{hourly}    sampling: {{ rate: 5 }}\n    tabel: a.b.c\n"),
+            ),
+            monitor("orders", hourly),
+            "notes: mine\n".to_owned(),
+        ]
+        .concat(),
+    );
+    rig.write(
+        "mon/monitors/eu/more.yml",
+        format!("monitors:\n{}", monitor("months", hourly)),
+    );
+    rig.write(
+        "mon/monitors/us/more.yaml",
+        format!("monitors:\n{}", monitor("months", hourly)),
+    );
+    let ran = with(&rig, &[], &["validate", "mon", "--platform", "datafold"]).await;
+    ran.exits(1);
+    let told = format!("{}{}", ran.out, ran.err);
+    for (place, words) in [
+        ("monitors/shop.yaml:2:", "orders"),
+        ("monitors/shop.yaml:9:", "`schedule` says neither"),
+        ("monitors/shop.yaml:13:", "is 30"),
+        ("monitors/shop.yaml:18:", "`sampling`"),
+        ("monitors/shop.yaml:19:", "`tabel`"),
+        ("monitors/shop.yaml:20:", "orders"),
+        ("monitors/shop.yaml:24:", "notes"),
+        ("monitors/eu/more.yml:2:", "months"),
+        ("monitors/us/more.yaml:2:", "months"),
+    ] {
+        let lines: Vec<&str> = told.lines().collect();
+        let is_told = |pair: &[&str]| pair[0].contains(words) && pair[1].contains(place);
+        assert!(lines.windows(2).any(is_told), "{place} {words}:\n{told}");
+    }
+}
