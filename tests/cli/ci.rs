@@ -194,12 +194,17 @@ async fn diffs_come_from_standard_input_or_the_working_directory_too() {
     let file = std::fs::File::open(bench.folder.path().join("diffs.json")).unwrap();
     command.stdin(Stdio::from(file));
     Ran::of(command).await.exits(0);
+    const YAML: &str = "- prod: SHOP.CORE.ORDERS\n  pr: SHOP.PR_${PR_NUMBER}.ORDERS\n  pk: [ID]\n";
     let bench = Bench::alike().await;
     bench.pushed().await;
-    bench.write(
-        "datafold/diffs.yaml",
-        "- prod: SHOP.CORE.ORDERS\n  pr: SHOP.PR_${PR_NUMBER}.ORDERS\n  pk: [ID]\n",
-    );
+    bench.write("piped", YAML);
+    let mut command = bench.command(&["--diffs", "-"]);
+    let file = std::fs::File::open(bench.folder.path().join("piped")).unwrap();
+    command.stdin(Stdio::from(file));
+    Ran::of(command).await.exits(0);
+    let bench = Bench::alike().await;
+    bench.pushed().await;
+    bench.write("datafold/diffs.yaml", YAML);
     bench.run(&[]).await.exits(0);
     let bench = Bench::alike().await;
     bench

@@ -304,3 +304,16 @@ async fn several_forges_are_told_apart_by_the_document() {
     let json = bench.run(&pull, &[]).await.exits(0).json();
     assert_eq!(json["result"], "passed");
 }
+
+#[tokio::test]
+async fn who_starts_a_run_without_a_forge_needs_no_label() {
+    let bench = Bench::new(&format!("{DOCUMENT}require_label: true\n"), &[], "identical").await;
+    std::fs::write(bench.folder.path().join("diffs.json"), DIFFS).unwrap();
+    let pull = of_flags(&"a1".repeat(20));
+    let json = bench.run(&pull, &["--diffs", "diffs.json"]).await.exits(0).json();
+    assert_eq!(
+        (&json["result"], &json["submitted"]),
+        (&json!("passed"), &json!(1)),
+        "{json}"
+    );
+}
