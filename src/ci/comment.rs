@@ -45,7 +45,7 @@ pub fn comment(facts: &Facts<'_>, verdict: &Verdict) -> String {
         "{}\n### Data diffs: {}\n\n{}\n",
         marker(facts.config),
         code(&facts.config.name, LONGEST_NAME),
-        escaped(&verdict.description)
+        said(facts, verdict)
     );
     let remarks = remarks(facts);
     if !facts.diffs.is_empty() {
@@ -70,6 +70,16 @@ pub fn comment(facts: &Facts<'_>, verdict: &Verdict) -> String {
     let run = facts.run.map_or_else(String::new, |run| format!(", run {}", run.0));
     let _ = write!(text, "\nCommit {}{run}\n", code(facts.sha, LONGEST_NAME));
     text
+}
+
+/// The verdict's sentence. One that repeats what an instance, a forge or a file says is no prose of ours.
+fn said(facts: &Facts<'_>, verdict: &Verdict) -> String {
+    match facts.outcome {
+        Outcome::Failed(_) | Outcome::NotStarted(_) | Outcome::TimedOut(_) => code(&verdict.description, LONGEST_NAME),
+        Outcome::Skipped(_) | Outcome::UnderWay(_) | Outcome::Finished | Outcome::Cancelled | Outcome::Superseded => {
+            escaped(&verdict.description)
+        }
+    }
 }
 
 fn remarks(facts: &Facts<'_>) -> String {

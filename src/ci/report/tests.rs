@@ -456,6 +456,28 @@ fn names_and_errors_of_others_break_neither_the_table_nor_the_page() {
 }
 
 #[test]
+fn what_somebody_else_says_in_a_verdict_mentions_nobody_and_links_nowhere() {
+    // Forges look for mentions in what they have rendered, where an entity is a sign again; not in code.
+    let (config, why) = (config(), "the key `@acme/all` of www.example.com #12".to_owned());
+    for outcome in [
+        Outcome::NotStarted(why.clone()),
+        Outcome::Failed(why.clone()),
+        Outcome::TimedOut(why),
+    ] {
+        let facts = facts(&config, &outcome, &[]);
+        let text = comment(&facts, &Verdict::of(&facts));
+        let prose = text.split("<code>").enumerate().map(|(at, part)| match at {
+            0 => part,
+            _ => part.split_once("</code>").map_or(part, |(_, prose)| prose),
+        });
+        let prose: String = prose.collect();
+        for word in ["acme", "www", "12"] {
+            assert!(!prose.contains(word) && text.contains(word), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_configurations_marker_is_its_own_and_ends_where_it_ends() {
     let marked = |name: &str| {
         marker(&CiConfig {
