@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use driftless_core::report::{Failure, Meaning};
 use driftless_core::value::Secret;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::Repository;
+use super::comments::{Comment, Us, says};
 use crate::platform::Gate;
 use crate::platform::address::address;
-use crate::platform::http::{Advice, Http, HttpOptions, Network, Request, Scheme};
+use crate::platform::http::{Advice, Call, Http, HttpOptions, Network, Request, Scheme};
 
 /// Items of a page: the most that both forges give.
 const PAGE_SIZE: usize = 100;
@@ -66,11 +68,17 @@ pub(super) fn client(
 /// Where a list is at its end.
 #[derive(Clone, Copy)]
 pub(super) enum End {
-    /// At a page that is not full.
-    ShortPage,
+    /// At a page that is not full, or where the forge lists no more.
+    ShortPage {
+        /// The most items that it lists.
+        most: usize,
+    },
     /// At so many items, or where no more come: pages may be smaller than asked for.
     Items(usize),
 }
+
+/// Of a list that is as long as it is.
+pub(super) const WHOLE: End = End::ShortPage { most: usize::MAX };
 
 /// The items of a list, page by page.
 ///
@@ -84,7 +92,7 @@ pub(super) async fn list<T: DeserializeOwned>(http: &Http, request: &Request, en
         let count = given.len();
         items.extend(given);
         let is_last = match end {
-            End::ShortPage => count < PAGE_SIZE,
+            End::ShortPage { most } => count < PAGE_SIZE || items.len() >= most,
             End::Items(all) => count == 0 || items.len() >= all,
         };
         if is_last {
@@ -124,6 +132,51 @@ pub(super) fn unprepared(what: &str) -> Failure {
         retry_after: Some(UNPREPARED),
         ..failure(Meaning::Unavailable, what.to_owned())
     }
+}
+
+/// Who the token's holder is. A token of an installed app, and a deploy token, have no user: they are refused.
+///
+/// # Errors
+/// As [`Http::send`].
+pub(super) async fn who(http: &Http, call: &'static Call) -> Result<Us, Failure> {
+    match fetch::<User>(http, &Request::named(call, &[])).await {
+        Ok(user) => Ok(Us::User(user.id)),
+        Err(refused) if matches!(refused.meaning, Meaning::Forbidden | Meaning::NotFound) => Ok(Us::Unknown),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The little that is read of a user, of either forge.
+#[derive(Deserialize)]
+pub(super) struct User {
+    pub(super) id: u64,
+}
+
+/// Says `body`: edits `old`, or adds a comment where there is none.
+///
+/// # Errors
+/// As [`Http::send`].
+pub(super) async fn say(
+    http: &Http,
+    old: Option<Comment>,
+    edit: impl Fn(&str) -> Result<Request, Failure>,
+    add: Request,
+    body: &str,
+) -> Result<(), Failure> {
+    let with_text = |request: Request| request.body(json!({ "body": body }), Vec::new());
+    if let Some(old) = old {
+        if says(&old, body) {
+            return Ok(());
+        }
+        match http.send(&with_text(edit(&old.id.to_string())?)).await {
+            Ok(_) => return Ok(()),
+            // Somebody has just deleted it.
+            Err(gone) if gone.meaning == Meaning::NotFound => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    http.send(&with_text(add)).await?;
+    Ok(())
 }
 
 /// The segments of a repository's path: one that is empty or consists of dots would lead elsewhere.

@@ -13,8 +13,10 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
-use super::client::{End, ForgeOptions, client, clipped, failure, fetch, is_commit, is_file, list, page, segments};
-use super::comments::{Comment, Us, ours, says};
+use super::client::{
+    End, ForgeOptions, User, WHOLE, client, clipped, failure, fetch, is_commit, is_file, list, page, say, segments, who,
+};
+use super::comments::{Comment, Us, ours};
 use super::{
     ChangedFile, CommitState, CommitStatus, FileChange, Forge, PullRequest, PullRequestState, Readiness, Repository,
 };
@@ -109,16 +111,8 @@ impl GitHub {
         Ok(commit.commit)
     }
 
-    /// Who the token's holder is. A token of an installed app has no user.
     async fn us(&self) -> Result<Us, Failure> {
-        let ask = || async {
-            match fetch::<User>(&self.http, &Request::named(&WHO, &[])).await {
-                Ok(user) => Ok(Us::User(user.id)),
-                Err(refused) if matches!(refused.meaning, Meaning::Forbidden | Meaning::NotFound) => Ok(Us::Unknown),
-                Err(failure) => Err(failure),
-            }
-        };
-        self.us.get_or_try_init(ask).await.copied()
+        self.us.get_or_try_init(|| who(&self.http, &WHO)).await.copied()
     }
 }
 
@@ -160,11 +154,12 @@ impl Forge for GitHub {
             let said = self.pull(&place, number).await?.changed_files;
             if said > FILES_LISTED {
                 let message = format!(
-                    "the pull request changes {said} files and GitHub lists {FILES_LISTED} of them: split it, or name the diffs in a file"
+                    "the pull request changes {said} files and GitHub lists {FILES_LISTED} of them, so that nobody can tell which count: \
+                     split it"
                 );
-                return Err(request.broken(&message));
+                return Err(failure(Meaning::Invalid, message));
             }
-            let files: Vec<File> = list(&self.http, &request, End::ShortPage).await?;
+            let files: Vec<File> = list(&self.http, &request, End::ShortPage { most: FILES_LISTED }).await?;
             if files.len() == said {
                 return Ok(files.into_iter().map(File::meaning).collect());
             }
@@ -192,7 +187,13 @@ impl Forge for GitHub {
         }
     }
 
-    async fn set_status(&self, repository: &Repository, sha: &str, status: &CommitStatus) -> Result<(), Failure> {
+    async fn set_status(
+        &self,
+        repository: &Repository,
+        _number: PullRequestNumber,
+        sha: &str,
+        status: &CommitStatus,
+    ) -> Result<(), Failure> {
         let place = Place::of(repository)?;
         is_commit(sha)?;
         let mut body = json!({
@@ -222,24 +223,15 @@ impl Forge for GitHub {
     ) -> Result<(), Failure> {
         let place = Place::of(repository)?;
         let number = number.0.to_string();
-        let listed: Vec<Said> = list(&self.http, &place.request(&COMMENTS, &[&number]), End::ShortPage).await?;
-        let listed = listed.into_iter().map(Said::meaning).collect();
-        let text = json!({ "body": body });
-        if let Some(old) = ours(listed, marker, self.us().await?) {
-            if says(&old, body) {
-                return Ok(());
-            }
-            let edit = place.request(&EDIT_COMMENT, &[&old.id.to_string()]);
-            match self.http.send(&edit.body(text.clone(), Vec::new())).await {
-                Ok(_) => return Ok(()),
-                // Somebody has just deleted it.
-                Err(gone) if gone.meaning == Meaning::NotFound => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        let add = place.request(&ADD_COMMENT, &[&number]).body(text, Vec::new());
-        self.http.send(&add).await?;
-        Ok(())
+        let list_of = place.request(&COMMENTS, &[&number]);
+        let listed: Vec<Said> = list(&self.http, &list_of, WHOLE).await?;
+        let old = ours(
+            listed.into_iter().map(Said::meaning).collect(),
+            marker,
+            self.us().await?,
+        );
+        let edit = |id: &str| Ok(place.request(&EDIT_COMMENT, &[id]));
+        say(&self.http, old, edit, place.request(&ADD_COMMENT, &[&number]), body).await
     }
 }
 
@@ -358,11 +350,6 @@ impl File {
             },
         }
     }
-}
-
-#[derive(Deserialize)]
-struct User {
-    id: u64,
 }
 
 #[derive(Deserialize)]

@@ -10,8 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
-use super::client::{End, ForgeOptions, client, clipped, fetch, is_commit, is_file, list, page, segments, unprepared};
-use super::comments::{Comment, Us, ours, says};
+use super::client::{
+    End, ForgeOptions, User, WHOLE, client, clipped, failure, fetch, is_commit, is_file, list, page, say, segments,
+    unprepared, who,
+};
+use super::comments::{Comment, Us, ours};
 use super::{
     ChangedFile, CommitState, CommitStatus, FileChange, Forge, PullRequest, PullRequestState, Readiness, Repository,
 };
@@ -49,6 +52,10 @@ const WHO: Call = call(Method::Get, "/user");
 /// The longest description of a status, in characters, and the longest address: columns of 255.
 const LONGEST: usize = 255;
 
+/// The two states of what is under way.
+const PENDING: &str = "pending";
+const RUNNING: &str = "running";
+
 /// An instance of GitLab.
 pub struct GitLab {
     http: Http,
@@ -75,27 +82,55 @@ impl GitLab {
         fetch(&self.http, &request(repository, &COMMIT, &[sha])?).await
     }
 
-    /// Who the token's holder is: tokens of projects and groups have a user too. A deploy token has none.
     async fn us(&self) -> Result<Us, Failure> {
-        let ask = || async {
-            match fetch::<User>(&self.http, &Request::named(&WHO, &[])).await {
-                Ok(user) => Ok(Us::User(user.id)),
-                Err(refused) if matches!(refused.meaning, Meaning::Forbidden | Meaning::NotFound) => Ok(Us::Unknown),
-                Err(failure) => Err(failure),
-            }
-        };
-        self.us.get_or_try_init(ask).await.copied()
+        self.us.get_or_try_init(|| who(&self.http, &WHO)).await.copied()
     }
 
-    /// Whether the newest status of that name is in that state.
-    async fn stands(&self, repository: &Repository, sha: &str, name: &str, state: &str) -> Result<bool, Failure> {
-        let asked = request(repository, &STATUSES, &[sha])?.query("name", name);
-        let statuses: Vec<Status> = list(&self.http, &asked, End::ShortPage).await?;
-        let newest = statuses
-            .iter()
-            .filter(|status| status.name == name)
-            .max_by_key(|status| status.id);
-        Ok(newest.is_some_and(|status| status.status == state))
+    /// The newest status of that name.
+    async fn standing(&self, source: &Source, sha: &str, name: &str) -> Result<Option<Status>, Failure> {
+        let mut asked = source.request(&STATUSES, sha).query("name", name);
+        if let Some(branch) = &source.branch {
+            asked = asked.query("ref", branch);
+        }
+        let statuses: Vec<Status> = list(&self.http, &asked, WHOLE).await?;
+        let named = statuses.into_iter().filter(|status| status.name == name);
+        Ok(named.max_by_key(|status| status.id))
+    }
+
+    async fn say(&self, source: &Source, sha: &str, status: &CommitStatus) -> Result<(), Failure> {
+        let description = clipped(&status.description, LONGEST);
+        let state = match status.state {
+            // What is under way keeps its words as long as its state, of which there are two: it waits, then it runs.
+            CommitState::Pending => match self.standing(source, sha, &status.context).await? {
+                Some(open) if open.status == RUNNING || open.status == PENDING && open.says(&description) => {
+                    return Ok(());
+                }
+                Some(open) if open.status == PENDING => RUNNING,
+                Some(_) | None => PENDING,
+            },
+            CommitState::Success => "success",
+            CommitState::Failure | CommitState::Error => "failed",
+        };
+        let mut body = json!({ "state": state, "name": status.context, "description": description });
+        if let Some(branch) = &source.branch {
+            body["ref"] = branch.as_str().into();
+        }
+        if let Some(url) = page(status.url.as_ref(), LONGEST) {
+            body["target_url"] = url.into();
+        }
+        let asked = source.request(&SET_STATUS, sha).body(body, Vec::new());
+        match self.http.send(&asked).await {
+            Ok(_) => Ok(()),
+            // A status cannot go from a state to that same state; the refusal does not say in a stable way from which one it was to go.
+            Err(refused) if refused.meaning == Meaning::Invalid && refused.message.contains("annot transition") => {
+                let stands = self.standing(source, sha, &status.context).await?;
+                match stands.is_some_and(|stands| stands.status == state) {
+                    true => Ok(()),
+                    false => Err(refused),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -151,9 +186,9 @@ impl Forge for GitLab {
             let Ok(said) = said.parse::<usize>() else {
                 // It says `1000+`.
                 let message = format!(
-                    "the merge request changes {said} files and GitLab does not list them all: split it, or name the diffs in a file"
+                    "the merge request changes {said} files and GitLab does not list them all, so that nobody can tell which count: split it"
                 );
-                return Err(diffs.broken(&message));
+                return Err(failure(Meaning::Invalid, message));
             };
             let files: Vec<Diff> = list(&self.http, &diffs, End::Items(said)).await?;
             if files.len() == said {
@@ -187,33 +222,18 @@ impl Forge for GitLab {
         }
     }
 
-    async fn set_status(&self, repository: &Repository, sha: &str, status: &CommitStatus) -> Result<(), Failure> {
+    async fn set_status(
+        &self,
+        repository: &Repository,
+        number: PullRequestNumber,
+        sha: &str,
+        status: &CommitStatus,
+    ) -> Result<(), Failure> {
         is_commit(sha)?;
-        let state = match status.state {
-            CommitState::Pending => "pending",
-            CommitState::Success => "success",
-            CommitState::Failure | CommitState::Error => "failed",
-        };
-        let mut body = json!({
-            "state": state,
-            "name": status.context,
-            "description": clipped(&status.description, LONGEST),
-        });
-        if let Some(url) = page(status.url.as_ref(), LONGEST) {
-            body["target_url"] = url.into();
-        }
-        let asked = request(repository, &SET_STATUS, &[sha])?.body(body, Vec::new());
-        match self.http.send(&asked).await {
-            Ok(_) => Ok(()),
-            // A status cannot go from a state to that same state; the refusal does not say in a stable way from which one it was to go.
-            Err(refused) if refused.meaning == Meaning::Invalid && refused.message.contains("annot transition") => {
-                match self.stands(repository, sha, &status.context, state).await? {
-                    true => Ok(()),
-                    false => Err(refused),
-                }
-            }
-            Err(failure) => Err(failure),
-        }
+        let asked = request(repository, &MERGE_REQUEST, &[&number.0.to_string()])?;
+        let source = Source::of(repository, self.merge_request(&asked).await?)?;
+        let said = self.say(&source, sha, status).await;
+        said.map_err(|failure| source.explained(failure))
     }
 
     async fn comment(
@@ -227,24 +247,65 @@ impl Forge for GitLab {
         let notes = request(repository, &NOTES, &[&number])?
             .query("sort", "asc")
             .query("order_by", "created_at");
-        let listed: Vec<Note> = list(&self.http, &notes, End::ShortPage).await?;
+        let listed: Vec<Note> = list(&self.http, &notes, WHOLE).await?;
         let listed = listed.into_iter().filter(|note| !note.system).map(Note::meaning);
-        let text = json!({ "body": body });
-        if let Some(old) = ours(listed.collect(), marker, self.us().await?) {
-            if says(&old, body) {
-                return Ok(());
+        let old = ours(listed.collect(), marker, self.us().await?);
+        let edit = |id: &str| request(repository, &EDIT_NOTE, &[&number, id]);
+        say(&self.http, old, edit, request(repository, &ADD_NOTE, &[&number])?, body).await
+    }
+}
+
+/// Where the status of a merge request's commits is said: GitLab takes it in the project of the source branch, for that branch.
+struct Source {
+    /// The project's path, or its number where it is a fork.
+    project: String,
+    /// Absent where it is longer than a status takes: then GitLab looks for one that has the commit.
+    branch: Option<String>,
+    kind: SourceKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SourceKind {
+    /// The project that is merged into.
+    Own,
+    /// Another one.
+    Fork,
+}
+
+impl Source {
+    fn of(repository: &Repository, found: MergeRequest) -> Result<Self, Failure> {
+        let (project, kind) = match found.source_project_id {
+            Some(id) if found.target_project_id != Some(id) => (id.to_string(), SourceKind::Fork),
+            Some(_) => (repository.0.clone(), SourceKind::Own),
+            None => {
+                let message = "the project that the merge request comes from is gone, and GitLab takes the status of its commits there";
+                return Err(failure(Meaning::NotFound, message.to_owned()));
             }
-            let edit = request(repository, &EDIT_NOTE, &[&number, &old.id.to_string()])?;
-            match self.http.send(&edit.body(text.clone(), Vec::new())).await {
-                Ok(_) => return Ok(()),
-                // Somebody has just deleted it.
-                Err(gone) if gone.meaning == Meaning::NotFound => {}
-                Err(failure) => return Err(failure),
-            }
+        };
+        Ok(Self {
+            project,
+            branch: Some(found.source_branch).filter(|branch| branch.chars().count() <= LONGEST),
+            kind,
+        })
+    }
+
+    fn request(&self, call: &'static Call, sha: &str) -> Request {
+        Request::named(call, &[&self.project, sha])
+    }
+
+    /// What a refusal means where the project is not the one that the token was made for.
+    fn explained(&self, refused: Failure) -> Failure {
+        match (self.kind, refused.meaning) {
+            (SourceKind::Fork, Meaning::Forbidden | Meaning::NotFound) => Failure {
+                message: format!(
+                    "the merge request comes from a fork, and GitLab takes the status of its commits there: give the token's user the \
+                     role Developer in project {}, or go by the comment: {}",
+                    self.project, refused.message
+                ),
+                ..refused
+            },
+            (SourceKind::Fork | SourceKind::Own, _) => refused,
         }
-        let add = request(repository, &ADD_NOTE, &[&number])?.body(text, Vec::new());
-        self.http.send(&add).await?;
-        Ok(())
     }
 }
 
@@ -275,6 +336,9 @@ struct MergeRequest {
     diff_refs: Option<DiffRefs>,
     labels: Vec<String>,
     changes_count: Option<Json>,
+    /// Absent where the fork is gone.
+    source_project_id: Option<u64>,
+    target_project_id: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -326,11 +390,13 @@ struct Status {
     id: u64,
     name: String,
     status: String,
+    description: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct User {
-    id: u64,
+impl Status {
+    fn says(&self, description: &str) -> bool {
+        self.description.as_deref() == Some(description)
+    }
 }
 
 #[derive(Deserialize)]

@@ -24,7 +24,8 @@ pub trait Forge: Send + Sync {
     /// The files that a pull request changes, all of them.
     ///
     /// # Errors
-    /// What went wrong, by meaning; a list that is cut off is [`Meaning::Broken`](driftless_core::report::Meaning::Broken).
+    /// What went wrong, by meaning. A list that does not hold still is [`Meaning::Broken`](driftless_core::report::Meaning::Broken), one
+    /// that the forge cuts off [`Meaning::Invalid`](driftless_core::report::Meaning::Invalid): it will not be longer.
     async fn changed_files(
         &self,
         repository: &Repository,
@@ -37,11 +38,18 @@ pub trait Forge: Send + Sync {
     /// What went wrong, by meaning.
     async fn file(&self, repository: &Repository, sha: &str, path: &str) -> Result<Option<Vec<u8>>, Failure>;
 
-    /// Says how a commit is doing, in place of what was said under the same context.
+    /// Says how a commit of a pull request is doing, in place of what was said under the same context. Of what is pending, GitLab takes
+    /// other words once at most: what stands there then is left.
     ///
     /// # Errors
     /// What went wrong, by meaning.
-    async fn set_status(&self, repository: &Repository, sha: &str, status: &CommitStatus) -> Result<(), Failure>;
+    async fn set_status(
+        &self,
+        repository: &Repository,
+        number: PullRequestNumber,
+        sha: &str,
+        status: &CommitStatus,
+    ) -> Result<(), Failure>;
 
     /// Says `body` (Markdown) on a pull request: edits the comment of ours that holds `marker`, or makes one where there is none. The
     /// body holds the marker.

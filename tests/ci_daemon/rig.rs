@@ -222,6 +222,7 @@ impl Rig {
         let own = of(&repository, "statuses").iter().filter(|status| status["sha"] == sha);
         own.map(|status| match status["state"].as_str().unwrap() {
             "failed" => "failure".to_owned(),
+            "running" => "pending".to_owned(),
             state => state.to_owned(),
         })
         .collect()

@@ -152,6 +152,21 @@ async fn changed_files_are_read_page_by_page_to_their_end() {
 }
 
 #[tokio::test]
+async fn the_most_files_that_github_lists_are_read_and_no_page_beyond() {
+    let server = Server::start().await;
+    server.gives(&get("/pulls/12"), &changed(3000));
+    for page in 1..=30 {
+        let line = get(&format!("/pulls/12/files?per_page=100&page={page}"));
+        server.gives(&line, &added((page - 1) * 100, page * 100));
+    }
+    let read = github(&server.url)
+        .changed_files(&repository("acme/shop"), TWELVE)
+        .await
+        .unwrap();
+    assert_eq!((read.len(), server.lines().len()), (3000, 31));
+}
+
+#[tokio::test]
 async fn a_list_of_files_that_is_cut_off_or_does_not_hold_still_is_no_list() {
     let server = Server::start().await;
     server.gives(&get("/pulls/12"), &changed(3001));
@@ -159,7 +174,7 @@ async fn a_list_of_files_that_is_cut_off_or_does_not_hold_still_is_no_list() {
         .changed_files(&repository("acme/shop"), TWELVE)
         .await
         .unwrap_err();
-    assert_eq!(failure.meaning, Meaning::Broken);
+    assert_eq!(failure.meaning, Meaning::Invalid, "it will not be longer");
     says(&failure, &["3001 files", "lists 3000", "split it"]);
     assert_eq!(server.lines(), [get("/pulls/12")]);
 
@@ -300,7 +315,7 @@ async fn a_status_is_said_in_githubs_words() {
     server.on(&line, Answer::json(201, GITHUB_STATUS));
     for (state, word) in table {
         github(&server.url)
-            .set_status(&repository("acme/shop"), HEAD, &status(state))
+            .set_status(&repository("acme/shop"), TWELVE, HEAD, &status(state))
             .await
             .unwrap();
         let body = json!({"state": word, "context": "driftless/shop", "description": "Data diffs run",
@@ -320,7 +335,7 @@ async fn a_status_is_said_in_githubs_words() {
         ..status(CommitState::Error)
     };
     github(&server.url)
-        .set_status(&repository("acme/shop"), HEAD, &long)
+        .set_status(&repository("acme/shop"), TWELVE, HEAD, &long)
         .await
         .unwrap();
     let body = json!({"state": "error", "context": "driftless/shop", "description": format!("{}…", "é".repeat(139))});
@@ -560,7 +575,7 @@ async fn a_read_is_sent_again_and_a_write_is_not() {
     let line = format!("POST {SHOP}/statuses/{HEAD}");
     server.on(&line, Answer::html(502, ""));
     let said = forge
-        .set_status(&repository("acme/shop"), HEAD, &status(CommitState::Success))
+        .set_status(&repository("acme/shop"), TWELVE, HEAD, &status(CommitState::Success))
         .await
         .unwrap_err();
     assert_eq!((said.meaning, server.lines()), (Meaning::Lost, vec![line]));
@@ -578,4 +593,32 @@ async fn a_token_that_comes_back_is_not_repeated() {
         .await
         .unwrap_err();
     says(&failure, &["is blocked"]);
+}
+
+#[tokio::test]
+async fn a_token_does_not_go_where_an_answer_points() {
+    let elsewhere = Server::start().await;
+    for status in [301, 302, 303, 307, 308] {
+        for path in ["/elsewhere", "//elsewhere.example.com/x", ""] {
+            let server = Server::start().await;
+            let location = format!("{}{path}", elsewhere.url);
+            let moved = Answer::json(status, r#"{"message":"Moved"}"#).header("location", &location);
+            server.on(&get("/pulls/12"), moved.clone());
+            server.on(&diffs(), moved.clone());
+            server.on(&format!("POST {SHOP}/statuses/{HEAD}"), moved.clone());
+            server.on("GET /api/v4/projects/acme%2Fshop/merge_requests/12", moved);
+            let (hub, lab, shop) = (github(&server.url), super::gitlab(&server.url), repository("acme/shop"));
+            let refused = [
+                hub.pull_request(&shop, TWELVE).await.map(|_| ()),
+                hub.file(&shop, HEAD, "datafold/diffs.json").await.map(|_| ()),
+                hub.set_status(&shop, TWELVE, HEAD, &super::status(CommitState::Success))
+                    .await,
+                lab.pull_request(&shop, TWELVE).await.map(|_| ()),
+            ];
+            for refused in refused {
+                says(&refused.unwrap_err(), &["points elsewhere"]);
+            }
+        }
+    }
+    assert_eq!(elsewhere.lines(), [""; 0]);
 }

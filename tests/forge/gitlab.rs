@@ -181,7 +181,7 @@ async fn a_list_of_files_that_is_cut_off_is_no_list() {
         .changed_files(&repository(PATH), TWELVE)
         .await
         .unwrap_err();
-    assert_eq!(failure.meaning, Meaning::Broken);
+    assert_eq!(failure.meaning, Meaning::Invalid, "it will not be longer");
     says(&failure, &["1000+", "split it"]);
 
     let server = Server::start().await;
@@ -226,31 +226,42 @@ async fn a_file_comes_as_it_is_and_is_absent_only_where_its_commit_is_shown() {
     says(&forge_file(&server).await.unwrap_err(), &["login page"]);
 }
 
+fn said() -> String {
+    format!("POST {SHOP}/statuses/{HEAD}")
+}
+
+fn statuses() -> String {
+    get(&format!(
+        "/repository/commits/{HEAD}/statuses?name=driftless%2Fshop&ref=orders-by-day&per_page=100&page=1"
+    ))
+}
+
+/// A server with the merge request, on whose commit `standing` was said before.
+async fn with_status(standing: &str) -> Server {
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), GITLAB_MERGE_REQUEST);
+    server.gives(&statuses(), standing);
+    server.on(&said(), Answer::json(201, GITLAB_STATUS));
+    server
+}
+
 #[tokio::test]
 async fn a_status_is_said_in_gitlabs_words() {
-    let line = format!("POST {SHOP}/statuses/{HEAD}");
     let table = [
         (CommitState::Pending, "pending"),
         (CommitState::Success, "success"),
         (CommitState::Failure, "failed"),
         (CommitState::Error, "failed"),
     ];
-    let server = Server::start().await;
-    server.on(&line, Answer::json(201, GITLAB_STATUS));
+    let server = with_status("[]").await;
     for (state, word) in table {
         gitlab(&server.url)
-            .set_status(&repository(PATH), HEAD, &status(state))
+            .set_status(&repository(PATH), TWELVE, HEAD, &status(state))
             .await
             .unwrap();
-        let body = json!({"state": word, "name": "driftless/shop", "description": "Data diffs run",
+        let body = json!({"state": word, "name": "driftless/shop", "description": "Data diffs run", "ref": "orders-by-day",
             "target_url": "https://app.example.com/ci/9"});
-        assert_eq!(
-            server.asked(),
-            [Asked {
-                line: line.clone(),
-                body
-            }]
-        );
+        assert_eq!(server.asked().pop().unwrap(), Asked { line: said(), body });
     }
     let long = CommitStatus {
         description: "é".repeat(300),
@@ -258,45 +269,140 @@ async fn a_status_is_said_in_gitlabs_words() {
         ..status(CommitState::Error)
     };
     gitlab(&server.url)
-        .set_status(&repository(PATH), HEAD, &long)
+        .set_status(&repository(PATH), TWELVE, HEAD, &long)
         .await
         .unwrap();
-    let body = json!({"state": "failed", "name": "driftless/shop", "description": format!("{}…", "é".repeat(254))});
-    assert_eq!(server.asked(), [Asked { line, body }]);
+    let body = json!({"state": "failed", "name": "driftless/shop", "description": format!("{}…", "é".repeat(254)),
+        "ref": "orders-by-day"});
+    assert_eq!(server.asked().pop().unwrap(), Asked { line: said(), body });
+
+    let server = Server::start().await;
+    let branch = "b".repeat(256);
+    let body = GITLAB_MERGE_REQUEST.replace("orders-by-day", &branch);
+    server.gives(&get("/merge_requests/12"), &body);
+    server.on(&said(), Answer::json(201, GITLAB_STATUS));
+    gitlab(&server.url)
+        .set_status(&repository(PATH), TWELVE, HEAD, &status(CommitState::Success))
+        .await
+        .unwrap();
+    let body = server.asked().pop().unwrap().body;
+    assert_eq!(body.get("ref"), None, "GitLab refuses a longer one");
+}
+
+/// A status of GitLab's page, of another number, state and description.
+fn standing(id: u64, state: &str, description: &str) -> String {
+    GITLAB_STATUS
+        .replace("93", &id.to_string())
+        .replace("pending", state)
+        .replace("Data diffs run", description)
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_said_in_other_words_once_and_then_left() {
+    let same = standing(93, "pending", "Data diffs run");
+    let other = standing(93, "pending", "waiting");
+    let running = standing(93, "running", "waiting");
+    let over = standing(93, "failed", "waiting");
+    let older = standing(92, "running", "waiting");
+    let table = [
+        (format!("[{same}]"), None),
+        (format!("[{other}]"), Some("running")),
+        (format!("[{running}]"), None),
+        (format!("[{over},{older}]"), Some("pending")),
+        (format!("[{older},{over}]"), Some("pending")),
+    ];
+    for (listed, state) in table {
+        let server = with_status(&listed).await;
+        gitlab(&server.url)
+            .set_status(&repository(PATH), TWELVE, HEAD, &status(CommitState::Pending))
+            .await
+            .unwrap();
+        let written = server.asked().into_iter().find(|asked| asked.line == said());
+        let written = written.map(|asked| asked.body["state"].clone());
+        assert_eq!(written, state.map(Json::from), "{listed}");
+    }
 }
 
 #[tokio::test]
 async fn a_status_that_stands_already_is_said() {
-    let line = format!("POST {SHOP}/statuses/{HEAD}");
-    let read = get(&format!(
-        "/repository/commits/{HEAD}/statuses?name=driftless%2Fshop&per_page=100&page=1"
-    ));
     for refusal in [GITLAB_SAME_STATE, GITLAB_SAME_STATE_TEXT] {
+        // Somebody else of ours was quicker.
         let server = Server::start().await;
-        server.on(&line, Answer::json(400, refusal));
-        let old = GITLAB_STATUS.replace("93", "92").replace("pending", "failed");
-        server.gives(&read, &format!("[{GITLAB_STATUS},{old}]"));
+        server.gives(&get("/merge_requests/12"), GITLAB_MERGE_REQUEST);
+        server.on(&said(), Answer::json(400, refusal));
+        server
+            .gives(&statuses(), "[]")
+            .gives(&statuses(), &format!("[{GITLAB_STATUS}]"));
         gitlab(&server.url)
-            .set_status(&repository(PATH), HEAD, &status(CommitState::Pending))
+            .set_status(&repository(PATH), TWELVE, HEAD, &status(CommitState::Pending))
             .await
             .unwrap();
-        assert_eq!(server.lines(), [line.clone(), read.clone()]);
+        assert_eq!(
+            server.lines(),
+            [get("/merge_requests/12"), statuses(), said(), statuses()]
+        );
         // Another state stands: it was not said.
-        let said = gitlab(&server.url)
-            .set_status(&repository(PATH), HEAD, &status(CommitState::Success))
+        let refused = gitlab(&server.url)
+            .set_status(&repository(PATH), TWELVE, HEAD, &status(CommitState::Success))
             .await;
-        assert_eq!(said.unwrap_err().meaning, Meaning::Invalid);
+        assert_eq!(refused.unwrap_err().meaning, Meaning::Invalid);
     }
     // Any other refusal is one.
     let server = Server::start().await;
-    server.on(&line, Answer::json(400, r#"{"message":{"name":["is too long"]}}"#));
-    let said = gitlab(&server.url)
-        .set_status(&repository(PATH), HEAD, &status(CommitState::Pending))
+    server.gives(&get("/merge_requests/12"), GITLAB_MERGE_REQUEST);
+    server.on(&said(), Answer::json(400, r#"{"message":{"name":["is too long"]}}"#));
+    let refused = gitlab(&server.url)
+        .set_status(&repository(PATH), TWELVE, HEAD, &status(CommitState::Success))
         .await;
     assert_eq!(
-        (said.unwrap_err().meaning, server.lines()),
-        (Meaning::Invalid, vec![line])
+        (refused.unwrap_err().meaning, server.lines()),
+        (Meaning::Invalid, vec![get("/merge_requests/12"), said()])
     );
+}
+
+#[tokio::test]
+async fn the_status_of_a_forks_commit_is_said_in_the_fork() {
+    let from = |fork: &str| {
+        GITLAB_MERGE_REQUEST.replace(
+            r#""source_project_id":15513260"#,
+            &format!(r#""source_project_id":{fork}"#),
+        )
+    };
+    let there = format!("POST /api/v4/projects/77/statuses/{HEAD}");
+    let success = status(CommitState::Success);
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), &from("77"));
+    server.on(&there, Answer::json(201, GITLAB_STATUS));
+    gitlab(&server.url)
+        .set_status(&repository(PATH), TWELVE, HEAD, &success)
+        .await
+        .unwrap();
+    assert_eq!(server.lines(), [get("/merge_requests/12"), there.clone()]);
+    for (refusal, meaning) in [
+        (Answer::json(403, r#"{"message":"403 Forbidden"}"#), Meaning::Forbidden),
+        (
+            Answer::json(404, r#"{"message":"404 Project Not Found"}"#),
+            Meaning::NotFound,
+        ),
+    ] {
+        let server = Server::start().await;
+        server.gives(&get("/merge_requests/12"), &from("77"));
+        server.on(&there, refusal);
+        let refused = gitlab(&server.url)
+            .set_status(&repository(PATH), TWELVE, HEAD, &success)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.meaning, meaning);
+        says(&refused, &["comes from a fork", "role Developer in project 77"]);
+    }
+    let server = Server::start().await;
+    server.gives(&get("/merge_requests/12"), &from("null"));
+    let refused = gitlab(&server.url)
+        .set_status(&repository(PATH), TWELVE, HEAD, &success)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.meaning, Meaning::NotFound);
+    says(&refused, &["is gone"]);
 }
 
 fn note(id: u64, author: u64, system: bool, body: &str) -> Json {

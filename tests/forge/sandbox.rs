@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use driftless::forge::github::GitHub;
 use driftless::forge::gitlab::GitLab;
-use driftless::forge::{CommitState, FileChange, Forge, ForgeOptions, PullRequestState, Readiness};
+use driftless::forge::{CommitState, CommitStatus, FileChange, Forge, ForgeOptions, PullRequestState, Readiness};
 use driftless::platform::data_diffs::PullRequestNumber;
 use driftless::platform::http::Network;
 use driftless::sandbox::forge::{Options, Server, Switches};
@@ -224,17 +224,99 @@ async fn a_status_goes_through_its_states_and_may_be_said_twice() {
             CommitState::Pending,
             CommitState::Success,
         ] {
-            forge.set_status(&repository(PATH), &sha, &status(state)).await.unwrap();
+            forge
+                .set_status(&repository(PATH), rig.number, &sha, &status(state))
+                .await
+                .unwrap();
         }
         let statuses = rig.repository().await["statuses"].clone();
         let last = statuses.as_array().unwrap().last().unwrap().clone();
+        let branch = [Json::Null, json!("orders-by-day")][which].clone();
         let expected = json!({"sha": sha, "context": "driftless/shop", "state": "success", "description": "Data diffs run",
-            "url": "https://app.example.com/ci/9"});
+            "url": "https://app.example.com/ci/9", "branch": branch});
         assert_eq!(last, expected);
         let nowhere = forge
-            .set_status(&repository(PATH), &"0".repeat(40), &status(CommitState::Success))
+            .set_status(
+                &repository(PATH),
+                rig.number,
+                &"0".repeat(40),
+                &status(CommitState::Success),
+            )
             .await;
         assert!(nowhere.is_err());
+    }
+}
+
+#[tokio::test]
+async fn gitlab_keeps_the_words_of_what_is_under_way_from_the_second_on() {
+    let rig = Rig::start(Switches::default()).await;
+    let [github, gitlab] = rig.forges(rig.server.token());
+    let sha = gitlab.pull_request(&repository(PATH), rig.number).await.unwrap().sha;
+    let say = async |forge: &dyn Forge, description: &str| {
+        let said = CommitStatus {
+            description: description.to_owned(),
+            ..status(CommitState::Pending)
+        };
+        forge
+            .set_status(&repository(PATH), rig.number, &sha, &said)
+            .await
+            .unwrap();
+        let statuses = rig.repository().await["statuses"].clone();
+        let last = statuses.as_array().unwrap().last().unwrap().clone();
+        (last["state"].clone(), last["description"].clone())
+    };
+    for (description, state, stands) in [
+        ("one", "pending", "one"),
+        ("one", "pending", "one"),
+        ("two", "running", "two"),
+        ("three", "running", "two"),
+    ] {
+        let said = say(gitlab.as_ref(), description).await;
+        assert_eq!(said, (json!(state), json!(stands)), "{description}");
+    }
+    for description in ["one", "two", "three"] {
+        let said = say(github.as_ref(), description).await;
+        assert_eq!(said, (json!("pending"), json!(description)));
+    }
+    let requests = rig.door("GET", "requests", Json::Null).await;
+    let refused = requests["requests"].as_array().unwrap().iter();
+    let refused: Vec<&Json> = refused.filter(|line| line["status"].as_u64() >= Some(400)).collect();
+    assert_eq!(refused, [&Json::Null; 0], "nothing is sent that GitLab refuses");
+}
+
+#[tokio::test]
+async fn a_merge_request_of_a_fork_has_its_status_there_and_its_comment_here() {
+    for (rights, meaning) in [("write", None), ("read", Some(Meaning::Forbidden))] {
+        let rig = Rig::start(Switches::default()).await;
+        let fork = json!({"repositories": [{"path": "somebody/shop", "rights": rights}]});
+        rig.door("POST", "seed?add=1", fork).await;
+        let opened = json!({"repository": PATH, "branch": "main", "fork": "somebody/shop", "message": "Theirs",
+            "files": {"models/orders.sql": "select 9"}});
+        let opened = rig.door("POST", "pull_requests", opened).await;
+        let (number, sha) = (opened["number"].as_u64().unwrap(), opened["sha"].as_str().unwrap());
+        let number = PullRequestNumber(number);
+        for forge in rig.forges(rig.server.token()) {
+            let read = forge.pull_request(&repository(PATH), number).await.unwrap();
+            assert_eq!((read.sha.as_str(), read.message.as_str()), (sha, "Theirs"));
+            let file = forge.file(&repository(PATH), sha, "models/orders.sql").await.unwrap();
+            assert_eq!(file, Some(b"select 9".to_vec()));
+            forge.comment(&repository(PATH), number, MARKER, MARKER).await.unwrap();
+        }
+        let [github, gitlab] = rig.forges(rig.server.token());
+        let success = status(CommitState::Success);
+        github
+            .set_status(&repository(PATH), number, sha, &success)
+            .await
+            .unwrap();
+        let said = gitlab.set_status(&repository(PATH), number, sha, &success).await;
+        assert_eq!(said.as_ref().err().map(|failure| failure.meaning), meaning);
+        let there = rig.door("GET", "state", Json::Null).await["repositories"][1].clone();
+        let statuses = there["statuses"].as_array().unwrap();
+        assert_eq!(statuses.len(), usize::from(meaning.is_none()), "{there}");
+        assert!(statuses.iter().all(|status| status["branch"] == "main"));
+        // Of the branch of that name in the project that is merged into, nothing is said.
+        let here = rig.repository().await["statuses"].clone();
+        assert_eq!(here.as_array().unwrap().len(), 1, "GitHub's: {here}");
     }
 }
 
@@ -306,7 +388,7 @@ async fn a_token_without_rights_is_told_which_it_takes() {
     for (forge, needs) in rig.forges("reads").into_iter().zip(needs) {
         let sha = forge.pull_request(&repository(PATH), rig.number).await.unwrap().sha;
         let refused = forge
-            .set_status(&repository(PATH), &sha, &status(CommitState::Pending))
+            .set_status(&repository(PATH), rig.number, &sha, &status(CommitState::Pending))
             .await
             .unwrap_err();
         assert_eq!(refused.meaning, Meaning::Forbidden);
@@ -410,7 +492,7 @@ async fn what_moves_is_delivered_as_each_forge_signs_it() {
         .door(
             "POST",
             "pull_requests",
-            json!({"repository": "acme/data/shop", "branch": "work"}),
+            json!({"repository": "acme/data/shop", "branch": "work", "labels": ["datafold"]}),
         )
         .await;
     let (headers, body) = received.recv().await.unwrap();
@@ -420,5 +502,7 @@ async fn what_moves_is_delivered_as_each_forge_signs_it() {
     assert_eq!(body["project"]["path_with_namespace"], "acme/data/shop");
     assert_eq!(body["object_attributes"]["iid"], opened["number"]);
     assert_eq!(body["object_attributes"]["action"], "open");
+    assert_eq!(body["object_attributes"]["labels"][0]["title"], "datafold");
+    assert_eq!(body["object_attributes"]["last_commit"]["id"], opened["sha"]);
     server.abort();
 }

@@ -33,7 +33,8 @@ impl Voice {
         let Some(forge) = self.forge.clone().filter(|_| self.said.as_ref() != Some(&status)) else {
             return;
         };
-        match forge.set_status(&self.repository, &self.sha, &status).await {
+        let said = forge.set_status(&self.repository, self.number, &self.sha, &status);
+        match said.await {
             Ok(()) => self.said = Some(status),
             Err(failure) => debug!(
                 config = self.config,
@@ -50,8 +51,8 @@ impl Voice {
         let Some(forge) = self.forge.clone() else {
             return Ok(());
         };
-        let (repository, sha) = (&self.repository, &self.sha);
-        let set = || forge.set_status(repository, sha, &status);
+        let (repository, number, sha) = (&self.repository, self.number, &self.sha);
+        let set = || forge.set_status(repository, number, sha, &status);
         if let Err(failure) = waits.tried("set the commit status", waits.options.tries, set).await? {
             self.note("the commit status could not be set", &failure);
         }

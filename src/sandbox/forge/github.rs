@@ -144,6 +144,7 @@ fn set_status(repository: &mut Repository, ask: &Ask<'_>, sha: &str, id: u64) ->
         id,
         sha: sha.to_owned(),
         context: ask.body["context"].as_str().unwrap_or("default").to_owned(),
+        branch: Value::Null,
         state: state.to_owned(),
         description: ask.body["description"].clone(),
         url: ask.body["target_url"].clone(),
@@ -169,7 +170,7 @@ pub(super) fn pull(path: &str, number: u64, pull: &Pull, changed: usize) -> Valu
     json!({
         "id": number, "number": number, "html_url": format!("https://github.example/{path}/pull/{number}"),
         "state": if pull.is_open { "open" } else { "closed" }, "title": pull.title, "draft": pull.draft, "labels": labels,
-        "head": { "ref": pull.branch, "sha": pull.sha, "repo": { "full_name": path } },
+        "head": { "ref": pull.branch, "sha": pull.sha, "repo": { "full_name": pull.fork.as_deref().unwrap_or(path) } },
         "base": { "ref": "main", "sha": pull.base_sha, "repo": { "full_name": path } },
         "merged": false, "changed_files": changed,
     })

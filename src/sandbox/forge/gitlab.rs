@@ -28,7 +28,10 @@ pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
         return refuse(404, "404 Not Found");
     };
     let id = host.next();
-    let Some(repository) = host.repositories.get_mut(*path) else {
+    let Some(path) = host.project(path) else {
+        return none("Project");
+    };
+    let Some(repository) = host.repositories.get_mut(&path) else {
         return none("Project");
     };
     match (ask.method, rest) {
@@ -38,9 +41,11 @@ pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
         },
         ("GET", ["repository", "commits", sha, "statuses"]) => {
             let name = ask.query.first("name");
+            // By its page, one that names no branch asks for the default one.
+            let branch = ask.query.first("ref").unwrap_or("main");
             let named = repository
                 .statuses(sha)
-                .filter(|status| name.is_none_or(|name| name == status.context));
+                .filter(|status| name.is_none_or(|name| name == status.context) && status.branch == branch);
             let rows = named.map(status).collect();
             Done::json(200, host.page(rows, &ask.query, 20))
         }
@@ -52,6 +57,7 @@ pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
                 None => none("Commit"),
             }
         }
+        ("POST", ["statuses", _]) if repository.rights == Rights::Read => refuse(403, "403 Forbidden"),
         ("POST", ["statuses", sha]) => set_status(repository, ask, sha, id),
         (_, ["merge_requests", number, rest @ ..]) => {
             let found = number
@@ -59,7 +65,7 @@ pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
                 .ok()
                 .and_then(|number: u64| Some((number, repository.pulls.get(&number)?.clone())));
             match found {
-                Some((number, pull)) => of_merge_request(host, ask, path, number, &pull, rest, id),
+                Some((number, pull)) => of_merge_request(host, ask, &path, number, &pull, rest, id),
                 None => refuse(404, "404 Not found"),
             }
         }
@@ -81,12 +87,17 @@ fn of_merge_request(
     };
     match (ask.method, rest) {
         ("GET", []) => {
-            let mut shown = merge_request(path, number, pull, repository.changed(pull).len());
+            let changed = repository.changed(pull).len();
+            let mut shown = merge_request(host, path, number, pull, changed);
             if pull.preparing > 0 {
                 shown["changes_count"] = Value::Null;
                 shown["diff_refs"] = Value::Null;
             }
-            if let Some(pull) = repository.pulls.get_mut(&number) {
+            let kept = host
+                .repositories
+                .get_mut(path)
+                .and_then(|repository| repository.pulls.get_mut(&number));
+            if let Some(pull) = kept {
                 pull.preparing = pull.preparing.saturating_sub(1);
             }
             Done::json(200, shown)
@@ -135,34 +146,49 @@ fn of_merge_request(
     }
 }
 
-/// A status that is not final is changed, one that is final is followed by another; none goes from a state to the same.
+/// A status that is not final is changed, one that is final is followed by another. One that waits may run, and none goes back, nor from a
+/// state to the same: then nothing of it changes.
 fn set_status(repository: &mut Repository, ask: &Ask<'_>, sha: &str, id: u64) -> Done {
     let state = ask.body["state"].as_str().unwrap_or_default();
     let name = ask.body["name"]
         .as_str()
         .or(ask.body["context"].as_str())
         .unwrap_or("default");
-    let description = ask.body["description"].as_str().unwrap_or_default();
+    let text = |field: &str| ask.body[field].as_str();
     if !repository.commits.contains_key(sha) {
         return none("Commit");
     }
+    // Where none is named, one is looked for that has the commit; of a fork's there is none.
+    let own = repository
+        .pulls
+        .values()
+        .find(|pull| pull.sha == sha && pull.fork.is_none());
+    let Some(branch) = text("ref").or(own.map(|pull| pull.branch.as_str())).map(str::to_owned) else {
+        return none("References for commit");
+    };
     if !STATES.contains(&state) {
         return Done::json(400, json!({ "error": "state does not have a valid value" }));
     }
-    if description.chars().count() > 255 {
-        return Done::json(
-            400,
-            json!({ "message": { "description": ["is too long (maximum is 255 characters)"] } }),
-        );
+    for field in ["description", "target_url", "ref"] {
+        if text(field).is_some_and(|text| text.chars().count() > 255) {
+            let said = json!({ field: ["is too long (maximum is 255 characters)"] });
+            return Done::json(400, json!({ "message": said }));
+        }
     }
     let open = repository.statuses.iter_mut().find(|status| {
-        status.sha == sha && status.context == name && ["pending", "running"].contains(&status.state.as_str())
+        let is_open = ["pending", "running"].contains(&status.state.as_str());
+        is_open && status.sha == sha && status.context == name && status.branch == branch.as_str()
     });
     if let Some(open) = open {
-        if open.state == state {
-            let event = if state == "pending" { "enqueue" } else { "run" };
+        let event = match (open.state.as_str(), state) {
+            (_, "pending") => Some("enqueue"),
+            ("running", "running") => Some("run"),
+            _ => None,
+        };
+        if let Some(event) = event {
             let message = format!(
-                "Cannot transition status via :{event} from :{state} (Reason(s): Status cannot transition via \"{event}\")"
+                "Cannot transition status via :{event} from :{} (Reason(s): Status cannot transition via \"{event}\")",
+                open.state
             );
             return refuse(400, &message);
         }
@@ -175,6 +201,7 @@ fn set_status(repository: &mut Repository, ask: &Ask<'_>, sha: &str, id: u64) ->
         id,
         sha: sha.to_owned(),
         context: name.to_owned(),
+        branch: branch.into(),
         state: state.to_owned(),
         description: ask.body["description"].clone(),
         url: ask.body["target_url"].clone(),
@@ -191,12 +218,13 @@ fn user(id: u64, name: &str) -> Value {
 fn status(status: &Status) -> Value {
     json!({
         "id": status.id, "sha": status.sha, "name": status.context, "status": status.state, "description": status.description,
-        "target_url": status.url, "allow_failure": false,
+        "target_url": status.url, "ref": status.branch, "allow_failure": false,
     })
 }
 
-pub(super) fn merge_request(path: &str, number: u64, pull: &Pull, changed: usize) -> Value {
+pub(super) fn merge_request(host: &Host, path: &str, number: u64, pull: &Pull, changed: usize) -> Value {
     json!({
+        "source_project_id": host.id_of(pull.fork.as_deref().unwrap_or(path)), "target_project_id": host.id_of(path),
         "id": number, "iid": number, "title": pull.title, "state": if pull.is_open { "opened" } else { "closed" },
         "draft": pull.draft, "work_in_progress": pull.draft, "source_branch": pull.branch, "target_branch": "main",
         "labels": pull.labels, "sha": pull.sha, "changes_count": changed.to_string(),

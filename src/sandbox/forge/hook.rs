@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::repository::Pull;
-use super::{github, gitlab};
 
 /// How long a receiver may take; GitLab gives ten seconds too.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,12 +67,29 @@ impl Moved {
 /// What became of each delivery.
 pub(super) type Deliveries = Arc<Mutex<Vec<Value>>>;
 
+/// What a delivery tells.
+pub(super) struct Told<'a> {
+    pub(super) path: &'a str,
+    pub(super) number: u64,
+    pub(super) pull: &'a Pull,
+    /// The pull request, as GitHub and as GitLab show it.
+    pub(super) shown: &'a [Value; 2],
+    pub(super) moved: Moved,
+}
+
 /// Sends a delivery; it goes on its own, and `deliveries` has it when it is answered.
-pub(super) fn deliver(hook: Hook, id: u64, path: &str, number: u64, pull: &Pull, moved: Moved, deliveries: Deliveries) {
+pub(super) fn deliver(hook: Hook, id: u64, told: &Told<'_>, deliveries: Deliveries) {
+    let Told {
+        path,
+        number,
+        pull,
+        shown: [as_github, as_gitlab],
+        moved,
+    } = told;
     let (event, headers, body) = match hook.provider {
         Provider::Github => {
             let body = json!({
-                "action": moved.of_github(pull), "number": number, "pull_request": github::pull(path, number, pull, 0),
+                "action": moved.of_github(pull), "number": number, "pull_request": as_github,
                 "repository": { "full_name": path, "private": true }, "sender": { "login": "somebody", "id": 2 },
             })
             .to_string();
@@ -86,11 +102,19 @@ pub(super) fn deliver(hook: Hook, id: u64, path: &str, number: u64, pull: &Pull,
             ("pull_request", headers, body)
         }
         Provider::Gitlab => {
-            let mut attributes = gitlab::merge_request(path, number, pull, 0);
+            let mut attributes = as_gitlab.clone();
+            // A delivery shows labels whole, where the API gives their names.
+            let labels: Vec<Value> = pull
+                .labels
+                .iter()
+                .map(|label| json!({ "title": label, "color": "#ededed", "type": "ProjectLabel" }))
+                .collect();
             attributes["action"] = json!(moved.of_gitlab(pull));
+            attributes["labels"] = json!(labels);
+            attributes["last_commit"] = json!({ "id": pull.sha });
             let body = json!({
                 "object_kind": "merge_request", "event_type": "merge_request", "project": { "path_with_namespace": path },
-                "object_attributes": attributes,
+                "object_attributes": attributes, "labels": labels,
             })
             .to_string();
             let headers = vec![

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::hook::{Deliveries, Hook, Moved, deliver};
+use super::hook::{Deliveries, Hook, Moved, Told, deliver};
 use super::repository::Repository;
 use super::seed::{self, Opened, Pushed};
 use super::switches::Switches;
@@ -22,9 +22,10 @@ use crate::sandbox::wire::{Query, Refusal, decode_bytes};
 pub const ADMIN_TOKEN: &str = "driftless-sandbox-forge-token";
 
 /// What a token may do.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Rights {
+    #[default]
     Write,
     Read,
     /// Everything, but it is nobody's: that of an installed app.
@@ -102,6 +103,18 @@ impl Host {
             .ok_or_else(|| format!("there is no repository `{path}`"))
     }
 
+    /// The path of a project by its path or by its number, as GitLab takes either.
+    pub(super) fn project(&self, named: &str) -> Option<String> {
+        let is_meant =
+            |(path, repository): &(&String, &Repository)| *path == named || repository.id.to_string() == named;
+        self.repositories.iter().find(is_meant).map(|(path, _)| path.clone())
+    }
+
+    /// The number of a repository.
+    pub(super) fn id_of(&self, path: &str) -> Option<u64> {
+        self.repositories.get(path).map(|repository| repository.id)
+    }
+
     /// Delivers to every hook that a pull request has moved.
     pub(super) fn tell(&mut self, path: &str, number: u64, moved: Moved) {
         let pull = self
@@ -110,9 +123,20 @@ impl Host {
             .and_then(|repository| repository.pulls.get(&number))
             .cloned();
         let Some(pull) = pull else { return };
+        let shown = [
+            github::pull(path, number, &pull, 0),
+            gitlab::merge_request(self, path, number, &pull, 0),
+        ];
         for hook in self.hooks.clone() {
             let id = self.next();
-            deliver(hook, id, path, number, &pull, moved, self.deliveries.clone());
+            let told = Told {
+                path,
+                number,
+                pull: &pull,
+                shown: &shown,
+                moved,
+            };
+            deliver(hook, id, &told, self.deliveries.clone());
         }
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::host::Rights;
+
 /// Path and text of every file.
 pub(super) type Files = BTreeMap<String, String>;
 
@@ -21,6 +23,8 @@ pub(super) struct Pull {
     pub(super) draft: bool,
     pub(super) labels: Vec<String>,
     pub(super) branch: String,
+    /// Where that branch lies, of one that comes from a fork.
+    pub(super) fork: Option<String>,
     pub(super) sha: String,
     pub(super) base_sha: String,
     /// Old path by new one.
@@ -47,6 +51,8 @@ pub(super) struct Status {
     pub(super) id: u64,
     pub(super) sha: String,
     pub(super) context: String,
+    /// The branch that it is said of, on GitLab.
+    pub(super) branch: Value,
     pub(super) state: String,
     pub(super) description: Value,
     pub(super) url: Value,
@@ -60,8 +66,11 @@ pub(super) struct Comment {
     pub(super) body: String,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Repository {
+    pub(super) id: u64,
+    /// What a token may do here at the most.
+    pub(super) rights: Rights,
     pub(super) commits: BTreeMap<String, Commit>,
     /// The newest commit of `main`.
     pub(super) main: String,
@@ -71,8 +80,16 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    pub(super) fn new(path: &str, files: Files) -> Self {
-        let mut repository = Self::default();
+    pub(super) fn new(id: u64, path: &str, rights: Rights, files: Files) -> Self {
+        let mut repository = Self {
+            id,
+            rights,
+            commits: BTreeMap::new(),
+            main: String::new(),
+            pulls: BTreeMap::new(),
+            statuses: Vec::new(),
+            comments: Vec::new(),
+        };
         let message = "Begin".to_owned();
         repository.main = repository.commit(path, Commit { message, files });
         repository
@@ -136,7 +153,7 @@ impl Repository {
         let statuses = self.statuses.iter().map(|status| {
             json!({
                 "sha": status.sha, "context": status.context, "state": status.state, "description": status.description,
-                "url": status.url,
+                "url": status.url, "branch": status.branch,
             })
         });
         let comments = self.comments.iter().map(|comment| {

@@ -4,14 +4,14 @@
 //! {
 //!   "users":        [{"name": "reader", "token": "...", "rights": "write|read|app"}],
 //!   "hooks":        [{"url": "http://127.0.0.1:1/webhooks/x", "secret": "...", "provider": "github|gitlab"}],
-//!   "repositories": [{"path": "acme/shop", "files": {"models/orders.sql": "select 1"},
+//!   "repositories": [{"path": "acme/shop", "rights": "write|read", "files": {"models/orders.sql": "select 1"},
 //!                     "pull_requests": [a body of the side door's `pull_requests`, without "repository"]}]
 //! }
 //! ```
 //!
 //! | side door | what it does |
 //! |---|---|
-//! | `POST pull_requests {"repository", "branch", "title", "message", "files", "renamed", "labels", "draft"}` | opens one; `files`: path and text, null for one that goes; `renamed`: new path and old one; gives `{"number", "sha"}` |
+//! | `POST pull_requests {"repository", "branch", "fork", "title", "message", "files", "renamed", "labels", "draft"}` | opens one; `fork`: the repository where its branch lies, if that is another; `files`: path and text, null for one that goes; `renamed`: new path and old one; gives `{"number", "sha"}` |
 //! | `POST push {"repository", "number", "message", "files", "renamed"}` | adds a commit to one; gives `{"sha"}` |
 //! | `POST edit {"kind": "pull_request", "where": {"repository", "number"}, "set": {"draft", "labels", "state", "title"}}` | changes one; `state`: `open` or `closed` |
 //! | `POST edit {"kind": "comment", "where": {"repository", "id"}, "delete": true}` | deletes one |
@@ -50,6 +50,9 @@ struct UserSeed {
 #[serde(deny_unknown_fields)]
 struct RepositorySeed {
     path: String,
+    /// What a token may do there at the most.
+    #[serde(default)]
+    rights: Rights,
     #[serde(default)]
     files: Files,
     #[serde(default)]
@@ -60,6 +63,8 @@ struct RepositorySeed {
 #[derive(Deserialize)]
 pub(super) struct Opened {
     branch: String,
+    #[serde(default)]
+    fork: Option<String>,
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -92,8 +97,8 @@ pub(super) fn load(host: &mut Host, seed: &Value) -> Result<(), String> {
         if row.path.split('/').count() < 2 {
             return Err(format!("repositories: `{}` is no path", row.path));
         }
-        host.repositories
-            .insert(row.path.clone(), Repository::new(&row.path, row.files));
+        let made = Repository::new(host.next(), &row.path, row.rights, row.files);
+        host.repositories.insert(row.path.clone(), made);
         for opened in row.pull_requests {
             open(host, &row.path, opened)?;
         }
@@ -107,6 +112,9 @@ pub(super) fn load(host: &mut Host, seed: &Value) -> Result<(), String> {
 pub(super) fn open(host: &mut Host, path: &str, opened: Opened) -> Result<u64, String> {
     let preparing = host.switches.preparing;
     let number = host.next();
+    if let Some(fork) = &opened.fork {
+        host.repository(fork)?;
+    }
     let repository = host.repository(path)?;
     let base_sha = repository.main.clone();
     let pull = Pull {
@@ -115,25 +123,27 @@ pub(super) fn open(host: &mut Host, path: &str, opened: Opened) -> Result<u64, S
         draft: opened.draft,
         labels: opened.labels,
         branch: opened.branch,
+        fork: opened.fork,
         sha: base_sha.clone(),
         base_sha,
         renamed: BTreeMap::new(),
         preparing,
     };
     repository.pulls.insert(number, pull);
-    commit(repository, path, number, opened.pushed)?;
+    commit(host, path, number, opened.pushed)?;
     host.tell(path, number, Moved::Opened);
     Ok(number)
 }
 
 /// Adds a commit to a pull request: its name.
 pub(super) fn push(host: &mut Host, path: &str, number: u64, pushed: Pushed) -> Result<String, String> {
-    let sha = commit(host.repository(path)?, path, number, pushed)?;
+    let sha = commit(host, path, number, pushed)?;
     host.tell(path, number, Moved::Pushed);
     Ok(sha)
 }
 
-fn commit(repository: &mut Repository, path: &str, number: u64, pushed: Pushed) -> Result<String, String> {
+fn commit(host: &mut Host, path: &str, number: u64, pushed: Pushed) -> Result<String, String> {
+    let repository = host.repository(path)?;
     let none = || format!("{path} has no pull request {number}");
     let head = repository.pulls.get(&number).ok_or_else(none)?.sha.clone();
     let mut files = repository.files(&head);
@@ -149,9 +159,14 @@ fn commit(repository: &mut Repository, path: &str, number: u64, pushed: Pushed) 
         };
     }
     let message = pushed.message;
-    let sha = repository.commit(path, Commit { message, files });
+    let made = Commit { message, files };
+    let sha = repository.commit(path, made.clone());
     let pull = repository.pulls.get_mut(&number).ok_or_else(none)?;
     pull.sha.clone_from(&sha);
     pull.renamed.extend(pushed.renamed);
+    // A forge shows the commits of a fork's pull request in either repository.
+    if let Some(fork) = pull.fork.clone() {
+        host.repository(&fork)?.commits.insert(sha.clone(), made);
+    }
     Ok(sha)
 }

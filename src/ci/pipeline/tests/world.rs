@@ -383,7 +383,13 @@ impl Forge for World {
         self.ask("file", |state| Ok(state.files.get(&path).cloned())).await
     }
 
-    async fn set_status(&self, _: &Repository, sha: &str, status: &CommitStatus) -> Result<(), Failure> {
+    async fn set_status(
+        &self,
+        _: &Repository,
+        _: PullRequestNumber,
+        sha: &str,
+        status: &CommitStatus,
+    ) -> Result<(), Failure> {
         let said = (sha.to_owned(), status.clone());
         self.ask("set_status", |state| {
             state.statuses.push(said);
