@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::Repository;
 use super::comments::{Comment, Us, says};
+use super::quota::Quota;
 use crate::platform::Gate;
 use crate::platform::address::address;
 use crate::platform::http::{Advice, Call, Http, HttpOptions, Network, Request, Scheme};
@@ -62,7 +63,7 @@ pub(super) fn client(
         token: options.token,
         network: options.network,
     };
-    Ok(Http::new(options, gate)?.advising(advice))
+    Ok(Http::new(options, Arc::new(Quota::new(gate)))?.advising(advice))
 }
 
 /// Where a list is at its end.

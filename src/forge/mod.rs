@@ -4,6 +4,7 @@ mod client;
 mod comments;
 pub mod github;
 pub mod gitlab;
+mod quota;
 
 use async_trait::async_trait;
 use driftless_core::report::Failure;

@@ -276,6 +276,8 @@ async fn spoil<P: Platform>(done: Option<Done>, fault: Option<Rule>, retry_after
             *response.body_mut() = Body::from("{\"items\": [{\"id\": 1,");
             Reply::Whole(response)
         }
+        Kind::RateLimit => Reply::Whole(rate_limit(fault.retry_after.unwrap_or(60))),
+        Kind::SecondaryLimit => Reply::Whole(secondary_limit(fault.retry_after)),
         Kind::WrongTotal => Reply::Whole(rewritten(&|page| P::ENVELOPE.miscount(page))),
         Kind::EmptyPage => Reply::Whole(rewritten(&|page| P::ENVELOPE.empty(page))),
         Kind::Hide => Reply::Whole(rewritten(&|page| fault.hide(page, P::ENVELOPE))),
@@ -283,6 +285,34 @@ async fn spoil<P: Platform>(done: Option<Done>, fault: Option<Rule>, retry_after
         Kind::Truncate => Reply::Whole(pieces(&done, Break::Half, Duration::ZERO)),
         Kind::SlowDrip => Reply::Whole(pieces(&done, Break::Never, delay(20))),
     }
+}
+
+/// 2026-11-02T08:00:00Z: the time of an answer that names another one.
+const NOW: (&str, u64) = ("Mon, 02 Nov 2026 08:00:00 GMT", 1_793_606_400);
+
+fn rate_limit(seconds: u64) -> Response {
+    let (date, now) = NOW;
+    let mut response = json(
+        403,
+        &serde_json::json!({ "message": "API rate limit exceeded for user ID 1." }),
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::DATE, HeaderValue::from_static(date));
+    headers.insert("x-ratelimit-limit", HeaderValue::from(5000_u64));
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(0_u64));
+    headers.insert("x-ratelimit-reset", HeaderValue::from(now + seconds));
+    response
+}
+
+fn secondary_limit(seconds: Option<u64>) -> Response {
+    let said = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let mut response = json(403, &serde_json::json!({ "message": said }));
+    if let Some(seconds) = seconds {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

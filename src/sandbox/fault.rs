@@ -33,6 +33,11 @@ pub(super) enum Kind {
     Hide,
     /// A whole answer; right after it, `edits` are made by hand, and the seed `add` is added.
     Meanwhile,
+    /// GitHub's refusal of one who has no request left: 403, and by its headers there are more in `retry_after` seconds (60 unless named).
+    /// No effect.
+    RateLimit,
+    /// GitHub's refusal of requests that are too dense: 403, with `Retry-After` where `retry_after` is named. No effect.
+    SecondaryLimit,
 }
 
 /// The words that a platform's pages have for their rows, and for how many there are.
@@ -142,7 +147,7 @@ impl Rule {
     /// Whether the request still takes effect.
     pub(super) fn takes_effect(&self) -> bool {
         match self.kind {
-            Kind::ResetBefore | Kind::Timeout => false,
+            Kind::ResetBefore | Kind::Timeout | Kind::RateLimit | Kind::SecondaryLimit => false,
             Kind::Status | Kind::Html => self.after,
             Kind::ResetAfter
             | Kind::TimeoutAfter

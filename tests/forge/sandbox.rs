@@ -1,6 +1,7 @@
 //! Both adapters against a forge that keeps what it is told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -317,6 +318,45 @@ async fn a_merge_request_of_a_fork_has_its_status_there_and_its_comment_here() {
         // Of the branch of that name in the project that is merged into, nothing is said.
         let here = rig.repository().await["statuses"].clone();
         assert_eq!(here.as_array().unwrap().len(), 1, "GitHub's: {here}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_kept_by_whoever_asks_and_ends() {
+    let rig = Rig::start(Switches::default()).await;
+    let [github, gitlab] = rig.forges(rig.server.token());
+    let table = [
+        (json!({"kind": "rate_limit", "retry_after": 1800}), 1800, &github),
+        (json!({"kind": "secondary_limit", "retry_after": 90}), 90, &github),
+        (json!({"kind": "secondary_limit"}), 60, &github),
+        (json!({"kind": "status", "status": 429, "retry_after": 70}), 70, &gitlab),
+    ];
+    for (fault, seconds, forge) in table {
+        let asked = async || {
+            let log = rig.door("GET", "requests", Json::Null).await;
+            log["requests"].as_array().unwrap().len()
+        };
+        rig.door("PUT", "faults", json!([fault])).await;
+        let refused = forge.pull_request(&repository(PATH), rig.number).await.unwrap_err();
+        assert_eq!(refused.meaning, Meaning::RateLimited, "{fault}");
+        rig.door("PUT", "faults", json!([])).await;
+        let before = asked().await;
+        for _ in 0..3 {
+            let held = forge
+                .comment(&repository(PATH), rig.number, MARKER, MARKER)
+                .await
+                .unwrap_err();
+            assert_eq!(held.meaning, Meaning::NotSent, "{fault}");
+            assert!(
+                held.retry_after
+                    .is_some_and(|left| left <= Duration::from_secs(seconds))
+            );
+        }
+        assert_eq!(asked().await, before, "{fault}");
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+        forge.pull_request(&repository(PATH), rig.number).await.unwrap();
     }
 }
 
