@@ -257,7 +257,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A file's bytes, raw or in an object of JSON. A folder, which is a list, is no file.
+/// A file's bytes, raw or in an object of JSON. A folder, which is a list, is no file, nor is a link that leads nowhere or a submodule.
 fn bytes(request: &Request, content: Content) -> Result<Option<Vec<u8>>, Failure> {
     if content.media.starts_with("application/vnd.github") {
         return Ok(Some(content.bytes));
@@ -269,6 +269,9 @@ fn bytes(request: &Request, content: Content) -> Result<Option<Vec<u8>>, Failure
     };
     let json: Json = serde_json::from_slice(&content.bytes).map_err(|_| foreign())?;
     if json.is_array() {
+        return Ok(None);
+    }
+    if json["type"] == "symlink" || json["type"] == "submodule" {
         return Ok(None);
     }
     let file: Contents = serde_json::from_value(json).map_err(|_| foreign())?;

@@ -1,7 +1,8 @@
-//! Bodies of both forges, by the examples of their documentation, shortened to what surrounds the fields that are read, with names of
-//! our own. GitHub: docs.github.com/en/rest (`pulls/pulls`, `commits/commits`, `repos/contents`, `commits/statuses`, `issues/comments`,
-//! `users/users`, `using-the-rest-api/rate-limits-for-the-rest-api`). GitLab: docs.gitlab.com/api (`merge_requests`, `commits`,
-//! `repository_files`, `notes`, `users`, `rest/troubleshooting`).
+//! Bodies of both forges, shaped after the examples of their documentation, shortened to what surrounds the fields that are read, with
+//! names and numbers of our own; the examples whole are in `documented`. GitHub: docs.github.com/en/rest (`pulls/pulls`,
+//! `commits/commits`, `repos/contents`, `commits/statuses`, `issues/comments`, `users/users`,
+//! `using-the-rest-api/rate-limits-for-the-rest-api`). GitLab: docs.gitlab.com/api (`merge_requests`, `commits`, `repository_files`,
+//! `notes`, `users`, `rest/troubleshooting`); the refusals of a status are as GitLab's users report them.
 
 pub(crate) const HEAD: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 pub(crate) const BASE: &str = "9f3a1c07b1f6d7e0c3a5d8e2b4f60718293a4b5c";

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod bodies;
+mod documented;
 mod github;
 mod gitlab;
 #[path = "../loopback/mod.rs"]

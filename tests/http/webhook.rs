@@ -515,3 +515,58 @@ async fn a_delivery_of_gitlabs_is_known_by_its_key_or_by_its_event_and_what_move
     assert_eq!(deliver_gitlab(&rig, hook, &event, &second).await.status, StatusCode::OK);
     assert_eq!(moved(&rig).len(), 3);
 }
+
+#[tokio::test]
+async fn the_documented_payloads_are_read_whole() {
+    let rig = plain();
+    // Their sources stand in tests/forge/documented.rs.
+    let payloads = [
+        include_str!("../forge/documented/github_hook_opened.json"),
+        include_str!("../forge/documented/github_hook_synchronize.json"),
+        include_str!("../forge/documented/github_hook_labeled.json"),
+        include_str!("../forge/documented/github_hook_ready_for_review.json"),
+        include_str!("../forge/documented/github_hook_closed.json"),
+    ];
+    for payload in payloads {
+        let payload = payload.replace("Codertocat/Hello-World", "acme/shop");
+        let answer = deliver(&rig, "pull_request", None, payload.as_bytes()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        assert_eq!(moved(&rig), [("github".to_owned(), "acme/shop".to_owned(), 2)]);
+    }
+    let payload =
+        include_str!("../forge/documented/gitlab_hook.json").replace("gitlabhq/gitlab-test", "acme/data/shop");
+    for action in ["open", "update", "reopen", "close", "merge"] {
+        let payload = payload.replace(r#""action":"open""#, &format!(r#""action":"{action}""#));
+        let answer = deliver_gitlab(&rig, "Merge Request Hook", &[], payload.as_bytes()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        assert_eq!(moved(&rig), [("gitlab".to_owned(), "acme/data/shop".to_owned(), 1)]);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_of_the_other_forges_kind_opens_no_webhook() {
+    let rig = plain();
+    let signed = signature(PUSH, WEBHOOK_SECRET);
+    let wrong = signature(PUSH, "another-secret");
+    let table = [
+        ("/webhooks/github", vec![("x-gitlab-token", WEBHOOK_SECRET)]),
+        (
+            "/webhooks/github",
+            vec![("x-gitlab-token", WEBHOOK_SECRET), ("x-hub-signature-256", &wrong)],
+        ),
+        (
+            "/webhooks/gitlab",
+            vec![("x-hub-signature-256", &signed), ("x-gitlab-token", "another-secret")],
+        ),
+    ];
+    for (path, mut headers) in table {
+        headers.extend([
+            ("x-github-event", "push"),
+            ("x-gitlab-event", "Push Hook"),
+            ("content-type", "application/json"),
+        ]);
+        let answer = send(&rig.router, request(Method::POST, path, &headers, PUSH)).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} {headers:?}");
+    }
+    assert!(rig.engine.asked.lock().unwrap().is_empty());
+}
