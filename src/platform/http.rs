@@ -225,6 +225,16 @@ impl Http {
         attempt: u32,
         read: &impl Fn(Answer, &Request) -> Result<T, Failure>,
     ) -> Result<T, Refused> {
+        if let Some(step) = request.step() {
+            let message = format!(
+                "{}: nothing was sent: `{step}` cannot be a name in a URL",
+                request.asked()
+            );
+            return Err(Refused {
+                status: None,
+                failure: failure(Meaning::Invalid, message),
+            });
+        }
         let place = self.gate.enter().await.map_err(|refusal| Refused {
             status: None,
             failure: Failure {

@@ -139,6 +139,13 @@ impl Request {
         parts.collect::<Vec<_>>().join("/")
     }
 
+    /// A name among the places that is a step in a path. No URL has one as a name: written as `%2E%2E` it is a step all the same
+    /// (URL Standard, "double-dot URL path segment").
+    pub(super) fn step(&self) -> Option<&str> {
+        let mut segments = self.places.iter().flat_map(|place| place.split('/'));
+        segments.find(|segment| matches!(*segment, "." | ".."))
+    }
+
     /// What was asked, for a message: the method and the path.
     pub(in crate::platform) fn asked(&self) -> String {
         format!("{} {}", self.call.method.name(), self.path())
@@ -154,9 +161,7 @@ fn encoded(name: &str) -> String {
     let mut text = String::new();
     for byte in name.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => text.push(char::from(byte)),
-            // A segment of dots alone would be a step in the path.
-            b'.' if !name.bytes().all(|byte| byte == b'.') => text.push('.'),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'.' => text.push(char::from(byte)),
             _ => {
                 let _ = write!(text, "%{byte:02X}");
             }
