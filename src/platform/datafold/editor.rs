@@ -227,7 +227,7 @@ fn value(form: Form, around: Around) -> Map<String, Json> {
         ),
         Form::Integers(choices) => with(shaped(Shape::Integer), json!({ "examples": choices })),
         Form::Names => with(shaped(Shape::Texts), json!({ "minItems": 1 })),
-        Form::NameOrNames | Form::Lines => drops(object(json!({
+        Form::Lines => drops(object(json!({
             "type": ["string", "array", "null"], "items": { "type": "string" },
         }))),
         Form::Values => drops(object(json!({

@@ -24,8 +24,6 @@ pub(super) enum Form {
     Integers(&'static [i64]),
     /// One text or more, each with something in it.
     Names,
-    /// A text, or a list of texts.
-    NameOrNames,
     /// Lines of a text, or a list of them.
     Lines,
     /// A scalar, or a list of scalars.

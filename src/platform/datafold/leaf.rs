@@ -22,15 +22,13 @@ pub(super) fn check(walk: &mut Walk, at: &FieldPath, value: &Value, form: Form) 
     }
     let text = value.as_str().unwrap_or_default();
     match form {
-        Form::Name | Form::Longest(_) | Form::NameOrNames
-            if value.as_str().is_some_and(|text| text.trim().is_empty()) =>
-        {
+        Form::Name | Form::Longest(_) if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
             walk.invalid(at, format!("`{at}` is empty"), "write a text, or remove the field");
         }
         Form::Longest(most) if text.chars().count() > most => {
             walk.invalid(at, format!("`{at}` is longer than {most} characters"), "shorten it");
         }
-        Form::Names | Form::NameOrNames => {
+        Form::Names => {
             let items = value.as_list().unwrap_or_default();
             let is_empty = value.as_list().is_some_and(<[Value]>::is_empty);
             if is_empty
@@ -112,8 +110,8 @@ fn shape(form: Form, value: &Value) -> Option<Shape> {
         Form::Whole(..) | Form::Integers(_) => Shape::Integer,
         Form::Between(..) | Form::Inside(..) => Shape::Number,
         Form::Names => Shape::Texts,
-        Form::NameOrNames | Form::Lines if list => Shape::Texts,
-        Form::NameOrNames | Form::Lines => Shape::Text,
+        Form::Lines if list => Shape::Texts,
+        Form::Lines => Shape::Text,
         Form::Values if list => Shape::Scalars,
         Form::Values => match value {
             Value::Map(_) => return None,

@@ -38,6 +38,7 @@ static TABLE_METRIC: Object = Object {
                 "column_count",
                 "freshness_seconds",
                 "freshness_minutes",
+                "col_freshness_minutes",
             ])),
             "Which one.",
         ),

@@ -35,6 +35,8 @@ mod rules;
 mod schema;
 mod sight;
 mod summary;
+#[cfg(test)]
+mod tables;
 mod wire;
 
 use std::sync::Arc;

@@ -53,13 +53,13 @@ pub(super) const CONNECTION: Field = required(
 );
 pub(super) const INCLUDE: Field = optional(
     "include_tables",
-    Form::NameOrNames,
-    "Tables to watch, by wildcards such as `WAREHOUSE.*`: one document stands for many monitors.",
+    Form::Name,
+    "The tables to watch, by a wildcard such as `WAREHOUSE.*`: one document stands for many monitors.",
 );
 pub(super) const EXCLUDE: Field = optional(
     "exclude_tables",
-    Form::NameOrNames,
-    "Tables not to watch, by wildcards.",
+    Form::Name,
+    "Those of them not to watch, by a wildcard.",
 );
 
 static DIFF: Object = Object {
@@ -271,7 +271,7 @@ static AUTOMATIC: Object = Object {
         ALERTED,
         required(
             "sensitivity",
-            Form::Between(0.0, 100.0),
+            Form::Whole(0, 100),
             "How small an anomaly is told, from 0 to 100.",
         ),
     ]],

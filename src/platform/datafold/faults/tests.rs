@@ -158,7 +158,7 @@ fn every_type_of_monitor_has_its_forms() {
         .replace("indb", "inmem"),
         metric(ROWS, ""),
         metric(
-            r#"{"type":"table","metric":"freshness","include_tables":["W.*"],"exclude_tables":"W.TMP"}"#,
+            r#"{"type":"table","metric":"freshness","include_tables":"W.*","exclude_tables":"W.TMP"}"#,
             r#","alert":{"type":"automatic","sensitivity":50}"#,
         ),
         metric(
@@ -285,6 +285,16 @@ fn each_fault_of_a_monitor_is_told_at_its_field() {
         (diff("", r#","alert":{"min":1}"#), "alert.min", "an alert of a diff has"),
         (metric(ROWS, r#","alert":{"min":1}"#), "alert.type", "is missing"),
         (
+            metric(r#"{"type":"table","metric":"row_count","include_tables":["W.*"]}"#, ""),
+            "metric.include_tables",
+            "must be a string",
+        ),
+        (
+            metric(ROWS, r#","alert":{"type":"automatic","sensitivity":50.5}"#),
+            "alert.sensitivity",
+            "integer",
+        ),
+        (
             metric(ROWS, r#","alert":{"type":"automatic"}"#),
             "alert.sensitivity",
             "is missing",
@@ -296,7 +306,7 @@ fn each_fault_of_a_monitor_is_told_at_its_field() {
         ),
         (
             metric(
-                r#"{"type":"table","metric":"column_count","table":"t","include_tables":["W.*"]}"#,
+                r#"{"type":"table","metric":"column_count","table":"t","include_tables":"W.*"}"#,
                 "",
             ),
             "metric.include_tables",
