@@ -166,3 +166,61 @@ async fn every_fault_of_monitors_files_is_told_at_its_line_and_a_slug_twice_at_b
         assert!(lines.windows(2).any(is_told), "{place} {words}:\n{told}");
     }
 }
+
+#[tokio::test]
+async fn while_another_environment_of_the_organization_cannot_be_read_apply_provisions_nothing() {
+    let rig = Rig::empty().await;
+    let seed = json!({ "data_sources": [
+        { "id": 7, "name": "warehouse", "type": "pg", "options": { "host": "db.example", "dbname": "shop", "user": "reader", "password": "swordfish" } },
+    ]});
+    let options = driftless::sandbox::datafold::Options {
+        seed: Some(seed),
+        ..Default::default()
+    };
+    let server = driftless::sandbox::datafold::Server::start(options).await.unwrap();
+    let repo = super::repo::Repo::new();
+    repo.write("a/monitors/orders.yaml", MONITORS.as_bytes());
+    repo.push("Monitors");
+    let target = |name: &str| {
+        let (url, key) = (server.url(), server.key());
+        format!("  - {{ name: {name}, platform: datafold, url: \"{url}\", token: {key} }}\n")
+    };
+    let config = format!(
+        "server: {{ listen: 127.0.0.1:0 }}\nstore: {{ url: sqlite://driftless.db }}\n\
+         sources:\n  - {{ name: git, url: {}, branch: main, interval: 1h }}\ntargets:\n{}{}environments:\n  \
+         - {{ name: shop, source: git, target: here, path: a }}\n  - {{ name: items, source: git, target: there, path: b }}\n",
+        repo.bare().display(),
+        target("here"),
+        target("there"),
+    );
+    rig.write("driftless.yaml", config);
+    let apply = ["apply", "--config", "driftless.yaml", "--environment", "shop", "--yes"];
+    let ran = rig.run(&apply).await;
+    ran.shows(&["Blocked (incomplete_source)", "`items`"]);
+    assert_ne!(ran.code, 0, "{}", ran.out);
+    let provisioned = || async {
+        let jobs = rig.client.get(format!("{}/_sandbox/provisioning", server.url()));
+        let jobs: Json = serde_json::from_str(&jobs.send().await.unwrap().text().await.unwrap()).unwrap();
+        let jobs = jobs.as_array().unwrap().iter();
+        jobs.filter(|job| job["dry_run"] == false).count()
+    };
+    assert_eq!(provisioned().await, 0);
+    // One slug in both, said otherwise: both places are named.
+    repo.write(
+        "b/monitors/more.yaml",
+        MONITORS.replace("row_count", "freshness").as_bytes(),
+    );
+    repo.push("The other one");
+    let ran = rig
+        .run(&["apply", "--config", "driftless.yaml", "--environment", "items", "--yes"])
+        .await;
+    ran.shows(&[
+        "Blocked (owned_elsewhere)",
+        "`shop`",
+        "monitor/orders",
+        "b/monitors/more.yaml:2",
+    ]);
+    assert_eq!(provisioned().await, 0);
+    rig.run(&apply).await.exits(0);
+    assert_eq!(provisioned().await, 1);
+}

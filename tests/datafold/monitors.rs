@@ -357,3 +357,40 @@ async fn a_key_without_rights_reads_nothing_or_writes_nothing() {
         passed.live.gaps
     );
 }
+
+#[tokio::test]
+async fn a_change_that_the_dry_run_refuses_is_never_called_in_sync() {
+    for switches in readings() {
+        let mut rig = made(switches.clone()).await;
+        // Nothing of it is returned: that it is not live is known by the dry run alone, which does not take it.
+        let mut refused = diff("Stage");
+        refused["datadiff"].as_object_mut().unwrap().remove("primary_key");
+        rig.monitor("stage", &refused);
+        let passed = rig.pass().await;
+        assert_eq!(passed.changes(), [] as [String; 0], "{switches:?}");
+        let [gap] = passed.live.gaps.as_slice() else {
+            panic!("{switches:?}: {:?}", passed.live.gaps);
+        };
+        assert!(
+            gap.message.contains("`monitor/stage`") && gap.message.contains("are not compared"),
+            "{}",
+            gap.message
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_document_for_many_tables_is_made_and_in_sync() {
+    let mut rig = Rig::new(Switches::default()).await;
+    let lake = json!({"data_sources": [{"id": 8, "name": "lake", "type": "duckdb", "catalog": ["L.A.ONE", "L.A.TWO", "L.B.THREE"]}]});
+    rig.side("POST", "seed?add=1", lake).await;
+    let many = json!({
+        "type": "schema", "name": "Columns", "connection_id": "lake", "schedule": { "interval": { "every": "hour" } },
+        "include_tables": "L.A.*",
+    });
+    rig.monitor("rows", &many);
+    rig.clean().await;
+    let all = rig.call("GET", "/api/v1/monitors", serde_json::Value::Null).await;
+    assert_eq!(all["count"], 2, "{all}");
+    rig.assert_converged().await;
+}

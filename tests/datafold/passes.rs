@@ -16,7 +16,7 @@ use driftless::sandbox::datafold::{FailedResult, Options, Server, Switches};
 use driftless::store::sqlite::{self, SqliteStore};
 use driftless_core::key::{Digest, EnvironmentName};
 use driftless_core::policy::{Guards, OnDrift, Policy, Prune, UnknownSecrets};
-use driftless_core::report::{Outcomes, Report};
+use driftless_core::report::{Conclusion, Outcomes, Report};
 use driftless_core::substitute::Variables;
 use driftless_core::value::Secret;
 use serde_json::{Value as Json, json};
@@ -195,10 +195,19 @@ impl World {
             .await;
     }
 
+    /// The data sources, as the API shows them.
+    async fn sources(&self) -> Vec<Json> {
+        let request = self.client.get(format!("{}/api/v1/data_sources", self.server.url()));
+        let request = request.header("Authorization", format!("Key {}", self.server.key()));
+        let text = request.send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The slugs of each job that wrote.
     async fn provisioned(&self) -> Vec<Json> {
         let jobs = self.side("GET", "provisioning", Json::Null).await;
         let jobs = jobs.as_array().unwrap().iter();
+        assert!(jobs.clone().all(|job| job["dangling_monitors_strategy"] == "ignore"));
         jobs.filter(|job| job["dry_run"] == false)
             .map(|job| job["slugs"].clone())
             .collect()
@@ -594,4 +603,293 @@ async fn a_provisioning_that_one_environment_left_behind_is_ended_by_the_next_at
         "{lines:?}"
     );
     assert_eq!(world.provisioned().await.last().unwrap(), &json!(["items"]));
+}
+
+/// A pass of which nothing is known beforehand.
+async fn attempt(environment: &Environment) -> (Vec<String>, Conclusion, Report) {
+    let circumstances = gather(environment, None, SystemClock.now(), None).await.unwrap();
+    let prepared = prepare(environment, None, &circumstances, &Unfollowed).await.unwrap();
+    let gaps = prepared.gaps.iter().map(|gap| gap.message.clone()).collect();
+    let faults = prepared.faults();
+    let report = carried_out(environment, prepared).await;
+    (gaps, report.conclusion(faults), report)
+}
+
+/// Passes until one has nothing to do, leaves nothing out and is held back by nothing.
+async fn until_in_sync(world: &World, environment: &Environment) {
+    let mut last = None;
+    for _ in 0..6 {
+        let (gaps, conclusion, report) = attempt(environment).await;
+        if gaps.is_empty() && report.plan.is_empty() && conclusion == Conclusion::Succeeded {
+            return world.assert_in_sync(environment).await;
+        }
+        last = Some((gaps, report));
+    }
+    panic!("{last:#?}");
+}
+
+#[tokio::test]
+async fn a_write_that_breaks_off_is_made_once_and_the_next_pass_ends_in_sync() {
+    const SOURCES: &str = "/api/v1/data_sources";
+    const JOBS: &str = "/api/internal/monitors/provision/jobs";
+    for (method, path, nth) in [
+        ("POST", SOURCES, 1),
+        ("POST", SOURCES, 2), // its test
+        ("GET", "/api/v1/data_sources/test", 1),
+        ("POST", JOBS, 1),
+        ("GET", JOBS, 1),
+    ] {
+        for fault in [
+            json!({ "kind": "reset_before" }),
+            json!({ "kind": "reset_after" }),
+            json!({ "kind": "truncate" }),
+            json!({ "kind": "status", "status": 500 }),
+            json!({ "kind": "status", "status": 502, "after": true }),
+            json!({ "kind": "invalid_json" }),
+        ] {
+            for pace in ["instant", "polls"] {
+                let case = format!("{method} {path} {nth} {fault} {pace}");
+                let world = World::new(
+                    Switches::default(),
+                    &[
+                        ("a/data_sources/warehouse.yaml", SOURCE),
+                        ("a/monitors/shop.yaml", MONITORS),
+                    ],
+                )
+                .await;
+                if pace == "polls" {
+                    world
+                        .side(
+                            "PUT",
+                            "switches",
+                            json!({ "provisioning": { "polls": 3 }, "tests": { "polls": 3 } }),
+                        )
+                        .await;
+                }
+                let mut rule = fault.clone();
+                rule["method"] = json!(method);
+                rule["path_prefix"] = json!(path);
+                // A read is tried again: it fails until nobody asks any more.
+                match method {
+                    "GET" => (rule["from"], rule["to"]) = (json!(nth), json!(nth + 7)),
+                    _ => rule["nth"] = json!(nth),
+                }
+                world.side("PUT", "faults", json!([rule])).await;
+                let environment = world.environment("a");
+                let _ = attempt(&environment).await;
+                world.side("PUT", "faults", json!([])).await;
+                until_in_sync(&world, &environment).await;
+                assert_eq!(world.monitors().await, ["Orders", "Stage"], "{case}");
+                let sources = world.sources().await;
+                assert_eq!(sources.len(), 2, "{case} {sources:?}");
+                let is_tested = |source: &Json| source["name"] == "warehouse" && !source["last_test"].is_null();
+                assert!(sources.iter().any(is_tested), "{case} {sources:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_outlives_the_process_is_waited_for_and_not_started_again() {
+    let monitors = MONITORS.replace("warehouse", "lake");
+    for ends_well in [true, false] {
+        let mut world = World::new(Switches::default(), &[("a/monitors/shop.yaml", &monitors)]).await;
+        let environment = world.environment("a");
+        let prepared = world.planned(&environment, None).await;
+        // It has made the first of two when the process dies.
+        world
+            .side("PUT", "switches", json!({ "provisioning": { "polls": 2 } }))
+            .await;
+        let dies = tokio::spawn(async move { carried_out(&environment, prepared).await });
+        while world.monitors().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        dies.abort();
+        let _ = dies.await;
+        world.side("PUT", "switches", json!({ "provisioning": "held" })).await;
+        world.desk = Arc::default();
+        let environment = world.environment("a");
+        if world.monitors().await.len() == 1 {
+            let (gaps, conclusion, report) = attempt(&environment).await;
+            assert!(gaps[0].contains("somebody else provisions"), "{gaps:?}");
+            assert_eq!(conclusion, Conclusion::Partial);
+            assert!(report.outcomes.is_empty());
+            let how = if ends_well {
+                "provisioning/finish"
+            } else {
+                "provisioning/cancel"
+            };
+            world.side("POST", how, Json::Null).await;
+        }
+        world
+            .side("PUT", "switches", json!({ "provisioning": "instant" }))
+            .await;
+        until_in_sync(&world, &environment).await;
+        assert_eq!(world.monitors().await, ["Orders", "Stage"]);
+        let expected = if ends_well { 1 } else { 2 };
+        let written = world.provisioned().await;
+        assert_eq!(written.len(), expected, "{written:?}");
+        assert_eq!(written[0], json!(["orders", "stage"]));
+    }
+}
+
+#[tokio::test]
+async fn what_a_job_that_was_cancelled_has_made_is_known_and_shown() {
+    let monitors = MONITORS.replace("warehouse", "lake");
+    let switches = Switches {
+        provisioning_fails_after: Some(1),
+        ..Switches::default()
+    };
+    let world = World::new(switches, &[("a/monitors/shop.yaml", &monitors)]).await;
+    let (_, conclusion, report) = attempt(&world.environment("a")).await;
+    assert_eq!(conclusion, Conclusion::Partial);
+    let shown: Json = serde_json::from_str(&driftless_core::render::report_json(&report)).unwrap();
+    assert_eq!(shown["summary"]["created"], 1, "{shown}");
+    assert_eq!(shown["summary"]["failed"], 1);
+    let outcomes = shown["outcomes"].as_array().unwrap();
+    assert_eq!(
+        (&outcomes[0]["key"], &outcomes[0]["result"]),
+        (&json!("monitor/orders"), &json!("applied")),
+        "{shown}"
+    );
+    let why = outcomes[1]["error"].to_string();
+    assert!(
+        outcomes[1]["key"] == "monitor/stage"
+            && why.contains("provisioning did not write it")
+            && why.contains("an activity did not answer"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_deployment_without_dry_runs_is_readable_and_never_wholly_in_sync() {
+    let (world, environment) = World::applied().await;
+    for endpoint in ["not_found", "not_implemented"] {
+        world
+            .side(
+                "PUT",
+                "switches",
+                json!({ "provisioning_jobs": endpoint, "provisioning_sync": endpoint }),
+            )
+            .await;
+        let (gaps, conclusion, report) = attempt(&environment).await;
+        let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
+        assert!(
+            gap.contains("that the platform does not return are not compared"),
+            "{gap}"
+        );
+        assert!(gap.contains("ask Datafold to enable monitors as code"), "{gap}");
+        assert_eq!(conclusion, Conclusion::Partial);
+        assert!(report.plan.is_empty() && report.plan.blocked.is_empty());
+        assert_eq!(report.plan.unchanged.get(&MONITOR), Some(&2));
+        world
+            .by_hand("monitor", json!({ "slug": "orders" }), json!({ "name": endpoint }))
+            .await;
+        let prepared = prepare(
+            &environment,
+            None,
+            &gather(&environment, None, SystemClock.now(), None).await.unwrap(),
+            &Unfollowed,
+        )
+        .await
+        .unwrap();
+        assert_eq!(lines(&prepared), ["does monitor/orders update drift [name]"]);
+        world
+            .by_hand("monitor", json!({ "slug": "orders" }), json!({ "name": "Orders" }))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn two_processes_that_provision_one_organization_at_the_same_time_both_end_in_sync() {
+    let items = "monitors:\n  items:\n    type: metric\n    name: Items\n    connection_id: lake\n    schedule: { interval: { every: hour } }\n    \
+                 metric: { type: table, table: SHOP.CORE.ITEMS, metric: row_count }\n";
+    let mut world = World::new(
+        Switches::default(),
+        &[
+            ("a/monitors/shop.yaml", &MONITORS.replace("warehouse", "lake")),
+            ("b/monitors/items.yaml", items),
+        ],
+    )
+    .await;
+    world
+        .side("PUT", "switches", json!({ "provisioning": { "polls": 3 } }))
+        .await;
+    let mut environments = vec![world.environment("a")];
+    world.desk = Arc::default();
+    environments.push(world.environment("b"));
+    introduce(&mut environments);
+    let (a, b) = (&environments[0], &environments[1]);
+    let _ = futures::join!(until_all(a), until_all(b));
+    let log = world.side("GET", "requests", Json::Null).await;
+    let met = log["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["status"] == 409)
+        .count();
+    assert!(met > 0, "they never met");
+    assert_eq!(world.monitors().await.len(), 3);
+    let mut written: Vec<String> = world.provisioned().await.iter().map(Json::to_string).collect();
+    written.sort();
+    assert_eq!(written, [r#"["items"]"#, r#"["orders","stage"]"#]);
+    world.assert_in_sync(a).await;
+    world.assert_in_sync(b).await;
+}
+
+/// Passes until one leaves nothing to do.
+async fn until_all(environment: &Environment) {
+    for _ in 0..40 {
+        let (gaps, conclusion, report) = attempt(environment).await;
+        if gaps.is_empty() && report.plan.is_empty() && conclusion == Conclusion::Succeeded {
+            return;
+        }
+    }
+    panic!("it never ends");
+}
+
+#[tokio::test]
+async fn a_data_source_whose_test_fails_is_said_so_stays_and_is_not_made_again() {
+    let world = World::new(
+        Switches::default(),
+        &[(
+            "a/data_sources/warehouse.yaml",
+            &SOURCE.replace("db.example", "db.invalid"),
+        )],
+    )
+    .await;
+    let environment = world.environment("a");
+    let (_, conclusion, report) = attempt(&environment).await;
+    assert_eq!(conclusion, Conclusion::Failed);
+    let shown = driftless_core::render::report_json(&report);
+    assert!(
+        shown.contains("its test failed: connection: Could not resolve the host name"),
+        "{shown}"
+    );
+    assert!(!shown.contains("recognisable-5d1e"), "{shown}");
+    // A person looks at it, on the page that was named, and says that it is right.
+    let open = world.planned(&environment, None).await;
+    assert_eq!(
+        lines(&open),
+        ["holds data_source/warehouse update adoption [options.password]"]
+    );
+    assert_eq!(blocked(&open)[0].0, "manual_step");
+    let approved = world.planned(&environment, Some(open.plan.digest.clone())).await;
+    assert_applied(&carried_out(&environment, approved).await);
+    world.assert_in_sync(&environment).await;
+    assert_eq!(world.sources().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_name_that_a_data_source_of_another_type_has_is_a_persons_matter() {
+    let source = SOURCE
+        .replace("warehouse", "lake")
+        .replace("type: pg", "type: redshift");
+    let world = World::new(Switches::default(), &[("a/data_sources/lake.yaml", &source)]).await;
+    let environment = world.environment("a");
+    let prepared = world.planned(&environment, None).await;
+    assert_eq!(blocked(&prepared)[0].0, "manual_step");
+    assert!(prepared.plan.is_empty(), "{:#?}", prepared.plan.steps);
+    let _ = carried_out(&environment, prepared).await;
+    assert_eq!(world.sources().await.len(), 1);
 }

@@ -96,7 +96,7 @@ impl Datafold {
         let body = Value::Map(step.write.clone());
         let mut secrets = Vec::new();
         collect_secrets(&body, &mut secrets);
-        let request = Request::new(&CREATE_SOURCE, &[]).body(codec::sent(&body), secrets.clone());
+        let request = Request::new(&CREATE_SOURCE, &[]).body(codec::sent(&body), secrets);
         let made = match self.http.fetch(&request).await {
             Err(taken) if taken.meaning == Meaning::Conflict => {
                 let message = format!(
@@ -108,17 +108,7 @@ impl Datafold {
             made => made?,
         };
         let id = int(&made, "id").ok_or_else(|| broken(&request, "the answer has no id"))?;
-        ids.put(key.clone(), RemoteId(id));
-        let sent = secrets.into_iter().map(Value::Secret).collect::<Vec<_>>();
-        Ok(Progress::Running(Job {
-            id: RemoteId(id),
-            operation: Operation {
-                name: TEST,
-                subject: key.clone(),
-                arguments: [(SENT.to_owned(), Value::from(sent))].into(),
-                reason: "a new data source is tested".to_owned(),
-            },
-        }))
+        Ok(untested(key, RemoteId(id), &step.write, ids))
     }
 
     /// How the test of a new data source is doing; it is started first.
@@ -188,9 +178,8 @@ impl Datafold {
         let changes = step.change.fields.iter();
         let open: Vec<String> = changes
             .filter(|change| match &change.after {
-                // What is never shown is taken for done: a person has said so.
-                Some(Value::Secret(_)) => false,
-                Some(wanted) => !change.path.get(&live).is_some_and(|found| found.agrees(wanted)),
+                // A secret, which is never shown, is taken for done: a person has said so.
+                Some(wanted) => !wire::is_written(wanted, change.path.get(&live)),
                 None => change.path.get(&live).is_some_and(|found| !found.is_null()),
             })
             .map(|change| format!("`{}`", change.path))
@@ -206,6 +195,23 @@ impl Datafold {
         );
         Err(failure(Meaning::Conflict, message))
     }
+}
+
+/// A data source that was just made: it is known, and its test is still to be made.
+pub(super) fn untested(key: &Key, id: RemoteId, written: &Map, ids: &Ids) -> Progress {
+    ids.put(key.clone(), id);
+    let mut secrets = Vec::new();
+    written.values().for_each(|value| collect_secrets(value, &mut secrets));
+    let sent = secrets.into_iter().map(Value::Secret).collect::<Vec<_>>();
+    Progress::Running(Job {
+        id,
+        operation: Operation {
+            name: TEST,
+            subject: key.clone(),
+            arguments: [(SENT.to_owned(), Value::from(sent))].into(),
+            reason: "a new data source is tested".to_owned(),
+        },
+    })
 }
 
 /// Of several of one name, leaves the one that is owned, or that alone has the document's type.

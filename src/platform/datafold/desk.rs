@@ -13,7 +13,7 @@ use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
 use super::Datafold;
-use super::live_monitors::is_blamed;
+use super::live_monitors::{below_slug, is_blamed};
 use super::provisioning::{Config, Ended, Known, Mode, Rehearsal, Said, Started};
 use crate::platform::failures::failure;
 use crate::platform::{Done, Job, Progress};
@@ -143,6 +143,15 @@ impl Desk {
         ticket
     }
 
+    /// Whether anybody is still to be told how a provisioning ends.
+    fn awaits(&self, batch: &Batch) -> bool {
+        let papers = self.papers();
+        batch
+            .tickets
+            .iter()
+            .any(|ticket| papers.tickets.contains_key(&ticket.number))
+    }
+
     /// The tickets that wait and may go together with `ticket`.
     fn together(&self, ticket: &Arc<Ticket>) -> Vec<Arc<Ticket>> {
         if ticket.state().is_alone {
@@ -177,7 +186,11 @@ impl Datafold {
                 reason: "monitors are written by provisioning".to_owned(),
             },
         };
-        self.look_after(&ticket, job).await
+        match self.look_after(&ticket, job.clone()).await {
+            // What went wrong is the look at a job: this monitor may be part of it by now, and is not handed in once more.
+            Err(_) if ticket.ended().is_none() => Ok(Progress::Running(job)),
+            progress => progress,
+        }
     }
 
     /// How a monitor that was handed in is doing.
@@ -220,12 +233,12 @@ impl Datafold {
             let ended = match self.provisioned(&batch.job).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(ended)) => ended,
+                Err(failure) if failure.meaning.is_transient() && self.desk.awaits(batch) => return Err(failure),
                 // What became of the monitors can be told without the job.
-                Err(forgotten) if forgotten.meaning == Meaning::NotFound => Ended {
-                    failed: Some(forgotten.message),
+                Err(unknown) => Ended {
+                    failed: Some(unknown.message),
                     result: Default::default(),
                 },
-                Err(failure) => return Err(failure),
             };
             if let Some(batch) = turn.running.take() {
                 self.conclude(&batch.tickets, &ended).await;
@@ -415,9 +428,7 @@ fn not_written(why: &str) -> Failure {
 /// What a refusal says of one monitor, in the words of its file.
 fn own_part(refused: &Failure, slug: &str) -> Failure {
     let own = refused.fields.iter().filter_map(|(path, said)| {
-        let keys = path.keys();
-        let at = keys.iter().position(|key| key == slug)?;
-        let mut rest = keys.get(at + 1..)?.iter();
+        let mut rest = below_slug(path, slug)?.iter();
         let first = driftless_core::field::FieldPath::top(rest.next()?);
         Some((rest.fold(first, |path, key| path.child(key)), said.clone()))
     });

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driftless_core::document::Document;
+use driftless_core::field::FieldPath;
 use driftless_core::key::{Key, RemoteId};
 use driftless_core::normalize::meaning;
 use driftless_core::report::{Failure, Meaning};
@@ -14,7 +15,8 @@ use serde_json::Value as Json;
 
 use super::Datafold;
 use super::calls::{GET_MONITOR, LIST_MONITORS, MONITOR_PAGES};
-use super::kinds::{DATA_SOURCE, MONITOR, PLATFORM_VERDICT, SLUG, WOULD_BE_UPDATED};
+use super::identified::{Matches, matched, pinned};
+use super::kinds::{DATA_SOURCE, MONITOR, MONITORS, PLATFORM_VERDICT, SLUG, WOULD_BE_UPDATED};
 use super::provisioning::{Config, Known, Rehearsal, Said};
 use super::schema::schema;
 use super::sight::{AT_ONCE, gap};
@@ -104,7 +106,11 @@ impl Datafold {
             .await
         {
             Ok(Judged::Told(said)) => verdicts.of_git = said,
-            Ok(Judged::Untold(why)) => live.gaps.push(not_judged(&why)),
+            Ok(Judged::Untold(why)) => {
+                let what_to_do =
+                    "give the key's owner a group that may edit monitors, or ask Datafold to enable monitors as code";
+                live.gaps.push(not_judged(&format!("{why}; {what_to_do}")));
+            }
             Ok(Judged::Busy(why)) => {
                 live.gaps.push(busy(&why));
                 return Ok(());
@@ -119,7 +125,7 @@ impl Datafold {
                 return Ok(());
             }
         }
-        let Matches { ids, gaps } = matched(&documents, &listed, scope, &verdicts);
+        let Matches { ids, gaps } = matched(&documents, &listed, scope, &verdicts.of_git);
         live.gaps.extend(gaps);
         let mut once_more = Config::new();
         for (slug, id) in &ids {
@@ -195,6 +201,10 @@ impl Datafold {
             let document = documents.get(key.name()).copied();
             let agreed = scope.agreed.get(&key);
             let resource = live_monitor(id, &raw, document, agreed, &verdicts, names);
+            let said = verdicts.of_git.get(key.name()).map(|(said, _)| said);
+            if let Some(said) = said.filter(|_| !resource.unread.is_empty()) {
+                live.gaps.push(not_judged(&format!("of `{key}` {}", said.doubt())));
+            }
             live.resources.insert(key, resource);
         }
         let claimed: BTreeSet<i64> = to_read.into_iter().map(|(_, id)| id).collect();
@@ -202,19 +212,26 @@ impl Datafold {
         Ok(())
     }
 
-    /// What a dry run says of these monitors. One that it does not take is left out, if it says which one that is.
+    /// What a dry run says of these monitors. One that it does not take is asked about no further, if it says which one that is.
     async fn judged(&self, config: &Config, known: impl Fn(&str) -> Option<Known>) -> Result<Judged, Failure> {
         let mut config = config.clone();
+        let mut said = BTreeMap::new();
         loop {
             if config.is_empty() {
-                return Ok(Judged::Told(BTreeMap::new()));
+                return Ok(Judged::Told(said));
             }
             match self.rehearse(&config).await? {
                 Rehearsal::Busy(why) => return Ok(Judged::Busy(why.message)),
                 Rehearsal::Missing(why) => return Ok(Judged::Untold(why.message)),
                 Rehearsal::Refused(why) => {
                     let before = config.len();
-                    config.retain(|slug, _| !is_blamed(&why, slug));
+                    config.retain(|slug, _| {
+                        let is_blamed = is_blamed(&why, slug);
+                        if is_blamed {
+                            said.insert(slug.clone(), (Said::Refused(why.message.clone()), None));
+                        }
+                        !is_blamed
+                    });
                     if config.len() == before {
                         return Ok(Judged::Untold(why.message));
                     }
@@ -224,7 +241,8 @@ impl Datafold {
                         .keys()
                         .map(|slug| (slug.clone(), known(slug).unwrap_or_default()))
                         .collect();
-                    return Ok(Judged::Told(results.of_each(&handed_in)));
+                    said.extend(results.of_each(&handed_in));
+                    return Ok(Judged::Told(said));
                 }
             }
         }
@@ -240,117 +258,18 @@ enum Judged {
 
 /// Whether a refusal names the monitor of this slug.
 pub(super) fn is_blamed(failure: &Failure, slug: &str) -> bool {
-    failure
-        .fields
-        .iter()
-        .any(|(path, _)| path.keys().iter().any(|key| key == slug))
+    failure.fields.iter().any(|(path, _)| below_slug(path, slug).is_some())
 }
 
-/// The number that a document itself says.
-fn pinned(document: &Document) -> Option<i64> {
-    document.spec.get("id").and_then(Value::as_i64)
-}
-
-/// Which live monitor each slug means.
-#[derive(Debug, Default)]
-struct Matches {
-    ids: BTreeMap<String, i64>,
-    gaps: Vec<Gap>,
-}
-
-/// How the number of a document's monitor may be known.
-type Way<'a> = dyn Fn(&str, &Document) -> Option<i64> + 'a;
-
-fn matched(documents: &BTreeMap<&str, &Document>, listed: &[Listed], scope: &Scope, verdicts: &Verdicts) -> Matches {
-    let mut matches = Matches::default();
-    let mut taken: BTreeSet<i64> = BTreeSet::new();
-    let is_there = |id: i64| listed.iter().any(|monitor| monitor.id == id);
-    let owned = |slug: &str| {
-        scope
-            .owned
-            .get(&Key::new(MONITOR, [slug]))
-            .copied()
-            .flatten()
-            .map(|id| id.0)
+/// What of a fault's place, `config.monitors.SLUG.…`, lies within the monitor of this slug.
+pub(super) fn below_slug<'a>(place: &'a FieldPath, slug: &str) -> Option<&'a [String]> {
+    let keys = place.keys();
+    let within = match keys.iter().position(|key| key == MONITORS) {
+        Some(at) => keys.get(at + 1..)?,
+        None => keys,
     };
-    let told = |slug: &str| verdicts.of_git.get(slug).and_then(|(_, id)| *id);
-    let ways: [&Way<'_>; 3] = [
-        &|_, document| pinned(document),
-        &|slug, document| owned(slug).filter(|_| pinned(document).is_none()),
-        &|slug, _| told(slug),
-    ];
-    for way in ways {
-        for (slug, document) in documents {
-            if !matches.ids.contains_key(*slug)
-                && let Some(id) = way(slug, document).filter(|id| is_there(*id))
-                && taken.insert(id)
-            {
-                matches.ids.insert((*slug).to_owned(), id);
-            }
-        }
-    }
-    // What another slug owns is not up for being taken over, also if its document is gone.
-    let spoken_for: BTreeSet<i64> = scope
-        .owned
-        .iter()
-        .filter(|(key, _)| key.kind == MONITOR)
-        .filter_map(|(_, id)| Some((*id)?.0))
-        .collect();
-    let open: Vec<(&str, &Document)> = documents
-        .iter()
-        .filter(|(slug, document)| !matches.ids.contains_key(**slug) && pinned(document).is_none())
-        .map(|(slug, document)| (*slug, *document))
-        .collect();
-    let candidates = |slug: &str, document: &Document| -> Vec<i64> {
-        let name = document.spec.get("name").and_then(Value::as_str).unwrap_or(slug);
-        let sort = document.spec.get("type").and_then(Value::as_str);
-        let is_it = |monitor: &&Listed| {
-            monitor.name.as_deref() == Some(name)
-                && (monitor.sort.is_none() || monitor.sort.as_deref() == sort)
-                && !taken.contains(&monitor.id)
-                && !spoken_for.contains(&monitor.id)
-        };
-        listed.iter().filter(is_it).map(|monitor| monitor.id).collect()
-    };
-    let all: Vec<(&str, Vec<i64>)> = open
-        .iter()
-        .map(|(slug, document)| (*slug, candidates(slug, document)))
-        .collect();
-    for (slug, found) in &all {
-        let is_contested = |id: i64| all.iter().any(|(other, ids)| other != slug && ids.contains(&id));
-        let key = Key::new(MONITOR, [*slug]);
-        match found.as_slice() {
-            [id] if !is_contested(*id) => {
-                matches.ids.insert((*slug).to_owned(), *id);
-            }
-            [] => {
-                let is_known = matches!(verdicts.of_git.get(*slug), Some((Said::Updated | Said::Unchanged, _)));
-                if is_known {
-                    let why =
-                        "the platform knows this slug, but none of the monitors that it lists can be told to be it";
-                    matches.gaps.push(unclear(key, why));
-                }
-            }
-            several => {
-                let ids: Vec<String> = several.iter().map(i64::to_string).collect();
-                let why = format!(
-                    "more than one monitor or document has its name and type (numbers {})",
-                    ids.join(", ")
-                );
-                matches.gaps.push(unclear(key, &why));
-            }
-        }
-    }
-    matches
-}
-
-fn unclear(key: Key, why: &str) -> Gap {
-    Gap {
-        kind: MONITOR,
-        message: format!("which monitor `{key}` is cannot be told: {why}. Write its number as `id` into the document"),
-        below: Some(key),
-        reason: GapReason::Unread,
-    }
+    let (first, below) = within.split_first()?;
+    (first == slug).then_some(below)
 }
 
 fn busy(why: &str) -> Gap {
@@ -399,7 +318,9 @@ fn live_monitor(
     let said = verdicts.of_git.get(slug).map(|(said, _)| said);
     let again = verdicts.again.get(slug);
     let (base, unread) = match (said, again) {
-        (Some(Said::Unchanged), _) | (Some(Said::Created), Some(_)) => (git, Vec::new()),
+        (Some(Said::Unchanged), _) | (Some(Said::Created), Some(Said::Created | Said::Updated | Said::Unchanged)) => {
+            (git, Vec::new())
+        }
         (Some(Said::Updated), _) => (agreed.unwrap_or(git), Vec::new()),
         _ => (agreed.unwrap_or(git), not_shown(git, &shown)),
     };

@@ -15,6 +15,7 @@ mod files;
 mod find;
 mod form;
 mod home;
+mod identified;
 pub mod kinds;
 #[cfg(test)]
 mod laws;

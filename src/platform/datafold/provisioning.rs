@@ -85,6 +85,17 @@ pub(super) enum Said {
     Unknown,
 }
 
+impl Said {
+    /// Why it does not tell whether a monitor is as it should be.
+    pub(super) fn doubt(&self) -> String {
+        match self {
+            Said::Refused(why) => format!("a dry run says: {why}"),
+            Said::Created => "a dry run says that it is yet to be made".to_owned(),
+            Said::Updated | Said::Unchanged | Said::Unknown => "the result of a dry run says nothing".to_owned(),
+        }
+    }
+}
+
 /// A result: the elements of its lists.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Results {
@@ -327,22 +338,21 @@ impl Mark {
 
     /// The slug of the monitor that this means, if it can only be one.
     fn means<'a>(&self, handed_in: &'a BTreeMap<String, Known>) -> Option<&'a str> {
-        let slug = self.slug.as_deref().or(self.name.as_deref());
-        let by_slug = slug.and_then(|slug| handed_in.get_key_value(slug));
+        let by_slug = self.slug.as_deref().and_then(|slug| handed_in.get_key_value(slug));
         if let Some((slug, _)) = by_slug {
             return Some(slug);
         }
-        let only = |is: &dyn Fn(&Known) -> bool| {
-            let mut found = handed_in.iter().filter(|(_, known)| is(known));
+        let only = |is: &dyn Fn(&str, &Known) -> bool| {
+            let mut found = handed_in.iter().filter(|(slug, known)| is(slug, known));
             match (found.next(), found.next()) {
                 (Some((slug, _)), None) => Some(slug.as_str()),
                 _ => None,
             }
         };
-        let by_id = self.id.and_then(|id| only(&|known| known.id == Some(id)));
+        let by_id = self.id.and_then(|id| only(&|_, known| known.id == Some(id)));
         by_id.or_else(|| {
-            let name = self.name.as_deref()?;
-            only(&|known| known.name.as_deref() == Some(name))
+            let word = self.name.as_deref()?;
+            only(&|slug, known| slug == word || known.name.as_deref() == Some(word))
         })
     }
 
@@ -438,6 +448,34 @@ mod tests {
         assert_eq!(by_slug[1].0, Said::Refused("bad".to_owned()));
         let nobodys = said(&json!({"created_monitors": ["new-one"], "errors": ["it broke"]}));
         assert_eq!((&nobodys[0].0, &nobodys[2].0), (&Said::Unknown, &Said::Created));
+    }
+
+    #[test]
+    fn a_word_that_is_one_monitors_slug_and_anothers_name_is_told_by_its_number_alone() {
+        let handed_in = BTreeMap::from([
+            (
+                "a".to_owned(),
+                Known {
+                    name: Some("b".to_owned()),
+                    id: Some(1),
+                },
+            ),
+            (
+                "b".to_owned(),
+                Known {
+                    name: Some("B".to_owned()),
+                    id: Some(2),
+                },
+            ),
+        ]);
+        for (element, expected) in [
+            (json!({"id": 1, "name": "b"}), [Said::Updated, Said::Unchanged]),
+            (json!({"slug": "b", "name": "b"}), [Said::Unchanged, Said::Updated]),
+            (json!("b"), [Said::Unknown, Said::Unknown]),
+        ] {
+            let said = Results::of(&json!({"updated_monitors": [element]})).of_each(&handed_in);
+            assert_eq!(["a", "b"].map(|slug| said[slug].0.clone()), expected, "{element}");
+        }
     }
 
     #[test]
