@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use super::config::CiConfig;
+use super::looks::{Looks, Next, Of};
 use super::metrics::Metrics;
 use super::options::Options;
 use super::outcome::CiResult;
-use super::pipeline::{Ports, Request, orchestrate};
+use super::pipeline::{self, Ports, Request, orchestrate};
 use super::record::{Phase, Record};
 use super::views::Recent;
 use super::waits::Waits;
@@ -77,13 +79,6 @@ struct Active {
     occasion: Occasion,
 }
 
-/// Whether a pull request is to be looked at once more when the look at it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    UnderWay,
-    Again,
-}
-
 struct Shared {
     setup: Setup,
     recent: Recent,
@@ -91,12 +86,12 @@ struct Shared {
     stop: CancellationToken,
     tracker: TaskTracker,
     state: Mutex<State>,
+    looks: Looks,
 }
 
 #[derive(Default)]
 struct State {
     active: BTreeMap<Place, Active>,
-    looks: BTreeMap<(Repository, PullRequestNumber), Look>,
     tickets: u64,
 }
 
@@ -111,6 +106,7 @@ impl Driver {
         let shared = Arc::new(Shared {
             turns: Semaphore::new(setup.parallel.max(1)),
             recent: Recent::default(),
+            looks: Looks::new(setup.store.clone(), setup.clock.clone()),
             setup,
             stop,
             tracker: TaskTracker::new(),
@@ -121,22 +117,17 @@ impl Driver {
         driver
     }
 
-    /// A pull request may have moved: only a reason to look. What is done for its head, or under way, is not done again.
-    pub fn moved(&self, repository: Repository, number: PullRequestNumber) {
-        let shared = &self.0;
-        if shared.stop.is_cancelled() {
-            return;
+    /// A pull request may have moved: only a reason to look. What is done for its head, or under way, is not done again. When this
+    /// returns, the next process looks if this one does not come to it.
+    ///
+    /// # Errors
+    /// When the store cannot be written: whoever tells of it is to tell again.
+    pub async fn moved(&self, repository: Repository, number: PullRequestNumber) -> Result<(), StoreError> {
+        let (shared, of) = (&self.0, (repository, number));
+        if shared.looks.begin(&of).await? == Next::Look && !shared.stop.is_cancelled() {
+            shared.tracker.spawn(look(self.clone(), of));
         }
-        let of = (repository, number);
-        {
-            let mut state = shared.state();
-            if let Some(look) = state.looks.get_mut(&of) {
-                *look = Look::Again;
-                return;
-            }
-            state.looks.insert(of.clone(), Look::UnderWay);
-        }
-        shared.tracker.spawn(look(self.clone(), of));
+        Ok(())
     }
 
     /// The runs of pull requests that were written last, the newest first.
@@ -188,20 +179,39 @@ async fn resume(driver: Driver) {
         Ok(runs) => shared.recent.remember(runs),
         Err(error) => error!("{error}"),
     }
+    for run in open(&shared).await.iter().filter(|run| run.key.is_of_delivery()) {
+        moved(&driver, &run.key).await;
+    }
     let mut configs = shared.setup.configs.clone();
+    let mut stranded: BTreeMap<PullRunKey, Instant> = BTreeMap::new();
     loop {
         let known = configs.borrow_and_update().clone();
         if let Some(known) = known {
             for configured in known.iter() {
                 shared.setup.metrics.expect_config(&configured.config.name);
             }
-            match shared.setup.store.pull_runs(&PullRunsOf::Open).await {
-                Ok(open) => open.iter().for_each(|run| take_up(&driver, &known, run)),
-                Err(error) => error!("{error}"),
+            let mut left = BTreeMap::new();
+            for run in open(&shared).await.iter().filter(|run| !run.key.is_of_delivery()) {
+                if let Some(why) = take_up(&driver, &known, run).await {
+                    let since = stranded.get(&run.key).copied().unwrap_or_else(Instant::now);
+                    match since + shared.setup.options.limit <= Instant::now() {
+                        true => give_up(&shared, run, why).await,
+                        false => drop(left.insert(run.key.clone(), since)),
+                    }
+                }
             }
+            stranded = left;
         }
+        let due = stranded.values().min().map(|since| *since + shared.setup.options.limit);
+        let due = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
         let changed = tokio::select! {
             () = shared.stop.cancelled() => return,
+            () = due => Ok(()),
             changed = configs.changed() => changed,
         };
         if changed.is_err() {
@@ -210,8 +220,23 @@ async fn resume(driver: Driver) {
     }
 }
 
-/// Goes on with an open run whose configuration is there; another one waits until it is.
-fn take_up(driver: &Driver, known: &[Configured], run: &PullRun) {
+async fn open(shared: &Shared) -> Vec<PullRun> {
+    let open = shared.setup.store.pull_runs(&PullRunsOf::Open).await;
+    open.unwrap_or_else(|error| {
+        error!("{error}");
+        Vec::new()
+    })
+}
+
+async fn moved(driver: &Driver, key: &PullRunKey) {
+    let repository = Repository(key.repository.clone());
+    if let Err(error) = driver.moved(repository, PullRequestNumber(key.number)).await {
+        error!("{error}");
+    }
+}
+
+/// Goes on with an open run whose configuration is there. Another one may wait until it is; why, and then it is in the text.
+async fn take_up(driver: &Driver, known: &[Configured], run: &PullRun) -> Option<&'static str> {
     let PullRunKey {
         target,
         config,
@@ -224,29 +249,38 @@ fn take_up(driver: &Driver, known: &[Configured], run: &PullRun) {
             && configured.config.repository.0 == *repository
     };
     let Some(configured) = known.iter().find(of) else {
-        warn!(
-            config,
-            sha = run.key.sha,
-            "a pull request's run is open, and its CI configuration is not there: it goes on when that is back"
-        );
-        return;
+        return Some("its CI configuration is not declared any more");
     };
-    match Record::read(run) {
-        Some(record) => {
-            driver.begin(configured, record.head(), Occasion::Start);
-            // While nobody listened there may have come a newer one.
-            driver.moved(configured.config.repository.clone(), record.head().pull_request);
-        }
-        None => warn!(
-            config,
-            sha = run.key.sha,
-            "a pull request's run is open in the store, and cannot be read: push a commit, or start it by hand"
-        ),
+    let Some(record) = Record::read(run) else {
+        return Some("another version of driftless has written how far it is");
+    };
+    if let Err(error) = driver.begin(configured, record.head(), Occasion::Start).await {
+        error!("{error}");
+    }
+    // While nobody listened there may have come a newer one.
+    moved(driver, &run.key).await;
+    None
+}
+
+/// Ends a run that nobody goes on with: it does not stand there as one under way for ever.
+async fn give_up(shared: &Shared, run: &PullRun, why: &str) {
+    let now = shared.setup.clock.now();
+    let ended = PullRun {
+        outcome: Some(CiResult::Failed.word().to_owned()),
+        message: format!("given up: {why}; what became of the run is on the platform"),
+        updated: now,
+        finished: Some(now),
+        ..run.clone()
+    };
+    warn!(config = run.key.config, sha = run.key.sha, "{}", ended.message);
+    match shared.setup.store.put_pull_run(&ended).await {
+        Ok(()) => shared.recent.put(ended),
+        Err(error) => error!("{error}"),
     }
 }
 
-/// Looks at a pull request as it is now, again for as long as it is told that it moved.
-async fn look(driver: Driver, of: (Repository, PullRequestNumber)) {
+/// Looks at a pull request as it is now, again for as long as it is told that it moved, or cannot see it.
+async fn look(driver: Driver, of: Of) {
     let shared = driver.0.clone();
     let mut configs = shared.setup.configs.clone();
     tokio::select! {
@@ -254,30 +288,45 @@ async fn look(driver: Driver, of: (Repository, PullRequestNumber)) {
         // Without whoever knows them there are none.
         _ = configs.wait_for(Option::is_some) => {}
     }
+    let waits = Waits::new(shared.setup.options, shared.stop.clone(), CancellationToken::new());
     loop {
-        look_once(&driver, &of).await;
-        let mut state = shared.state();
-        match state.looks.get_mut(&of) {
-            Some(look) if *look == Look::Again && !shared.stop.is_cancelled() => *look = Look::UnderWay,
-            _ => {
-                state.looks.remove(&of);
+        let next = match look_once(&driver, &of, &waits).await {
+            // The next start looks.
+            Looked::Stopped => return,
+            Looked::Seen => shared.looks.end(&of).await,
+            Looked::NotSeen => match waits.pause(shared.setup.options.retry.longest).await {
+                Ok(()) => Ok(Next::Look),
+                Err(_) => return,
+            },
+        };
+        match next {
+            Ok(Next::Look) => {}
+            Ok(Next::Nothing) => return,
+            Err(error) => {
+                error!("{error}");
                 return;
             }
         }
     }
 }
 
-async fn look_once(driver: &Driver, (repository, number): &(Repository, PullRequestNumber)) {
+/// What a look came to.
+enum Looked {
+    /// What was to be begun is in the store.
+    Seen,
+    /// A forge or the store did not answer: it is to be looked at again.
+    NotSeen,
+    /// The process ends.
+    Stopped,
+}
+
+async fn look_once(driver: &Driver, (repository, number): &Of, waits: &Waits) -> Looked {
     let configs = driver.0.configs();
     let own: Vec<&Configured> = configs
         .iter()
         .filter(|configured| configured.config.repository == *repository)
         .collect();
-    let waits = Waits {
-        options: driver.0.setup.options,
-        stop: driver.0.stop.clone(),
-        superseded: CancellationToken::new(),
-    };
+    let mut looked = Looked::Seen;
     // Several configurations of a repository may have forges of their own: each is asked for itself.
     for configured in own {
         let forge = &configured.forge;
@@ -293,19 +342,27 @@ async fn look_once(driver: &Driver, (repository, number): &(Repository, PullRequ
                     "a pull request moved and cannot be read: {}",
                     failure.message
                 );
+                if failure.meaning.is_transient() {
+                    looked = Looked::NotSeen;
+                }
                 continue;
             }
-            Err(_) => return,
+            Err(_) => return Looked::Stopped,
         };
         if pull.state == PullRequestState::Closed {
             continue;
         }
-        match is_settled(&driver.0, configured, &pull).await {
-            Ok(false) => driver.begin(configured, head(&pull), Occasion::Moved),
-            Ok(true) => {}
-            Err(error) => error!("{error}"),
+        let begun = match is_settled(&driver.0, configured, &pull).await {
+            Ok(false) => driver.begin(configured, head(&pull), Occasion::Moved).await,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = begun {
+            error!("{error}");
+            looked = Looked::NotSeen;
         }
     }
+    looked
 }
 
 fn head(pull: &PullRequest) -> Head {
@@ -346,7 +403,11 @@ enum Occasion {
 
 impl Driver {
     /// Begins the orchestration of a head commit, unless it is under way; ends that of an older head of the same pull request first.
-    fn begin(&self, configured: &Configured, head: Head, occasion: Occasion) {
+    /// When this returns, it is open in the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; it is begun all the same.
+    async fn begin(&self, configured: &Configured, head: Head, occasion: Occasion) -> Result<(), StoreError> {
         let shared = self.0.clone();
         let place: Place = (
             configured.target.clone(),
@@ -359,8 +420,8 @@ impl Driver {
         let (ticket, before) = {
             let mut state = shared.state();
             let before = match state.active.get_mut(&place) {
-                Some(active) if active.sha == head.sha => return,
-                Some(active) if occasion == Occasion::Start && active.occasion == Occasion::Moved => return,
+                Some(active) if active.sha == head.sha => return Ok(()),
+                Some(active) if occasion == Occasion::Start && active.occasion == Occasion::Moved => return Ok(()),
                 Some(active) => {
                     active.superseded.cancel();
                     active.ended.take()
@@ -386,6 +447,10 @@ impl Driver {
             head,
             diffs: None,
         };
+        let opened = match occasion {
+            Occasion::Moved => pipeline::open(&ports, &request).await,
+            Occasion::Start => Ok(()),
+        };
         let task = async move {
             if let Some(before) = before {
                 // Its last request may be under way; it ends either way.
@@ -401,6 +466,7 @@ impl Driver {
             let _ = ends.send(());
         };
         self.0.tracker.spawn(task);
+        opened
     }
 }
 

@@ -22,8 +22,10 @@ pub struct Options {
     pub starts: Duration,
     /// How long diffs are offered while no run waits for them.
     pub submits: Duration,
-    /// How long a head commit may take, in one life of the process, until its run has ended; what is then read and said comes on top.
+    /// How long a head commit may take, in one life of the process, until its run has ended.
     pub limit: Duration,
+    /// How long it may take beyond that until what there is to say is said: half of it for what is still to be read.
+    pub last: Duration,
     /// How long the diffs and summaries of a run that is done are awaited.
     pub collects: Duration,
     /// How far apart looks at the pull request's head are, at least.
@@ -43,6 +45,34 @@ pub enum Unconfirmed {
     Failure,
 }
 
+/// The most that [`Options::within`] keeps for the last word, of a fifth of the whole.
+const LAST: Duration = Duration::from_secs(30);
+
+impl Options {
+    /// These, but the whole takes no longer than `whole`, the last word included.
+    #[must_use]
+    pub fn within(self, whole: Duration) -> Self {
+        let last = (whole / 5).min(LAST);
+        Self {
+            limit: whole.saturating_sub(last),
+            last,
+            ..self
+        }
+    }
+
+    /// How long the whole may take, for people.
+    pub(super) fn whole(&self) -> String {
+        let whole = self.limit + self.last;
+        let part = Duration::from_nanos(whole.subsec_nanos().into());
+        // What was spent before the orchestration began is not told apart.
+        let told = match whole.as_secs() > 0 && part > Duration::ZERO {
+            true => whole - part + Duration::from_secs(1),
+            false => whole,
+        };
+        humantime::format_duration(told).to_string()
+    }
+}
+
 impl Default for Options {
     /// Polls 3 s to 30 s apart, 60 min for a run and 60 s for its appearance, as the vendor's own client has them (`reference` 2.5, 9.3).
     fn default() -> Self {
@@ -60,7 +90,8 @@ impl Default for Options {
             settles: Duration::from_secs(60),
             starts: Duration::from_secs(300),
             submits: Duration::from_secs(300),
-            limit: Duration::from_secs(3600),
+            limit: Duration::from_secs(3570),
+            last: LAST,
             collects: Duration::from_secs(300),
             head: Duration::from_secs(30),
             summaries: 4,

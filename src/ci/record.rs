@@ -1,6 +1,7 @@
 //! What is written ahead of an orchestration's steps: enough to go on after the process died at any point.
 
 use chrono::{DateTime, Utc};
+use driftless_core::diagnostic::{Diagnostic, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -8,6 +9,9 @@ use sha2::{Digest as _, Sha256};
 use super::report::{self, Compared};
 use crate::platform::data_diffs::{CiRunId, DiffRequest, Head, PullRequestNumber};
 use crate::store::pull_runs::{PullRun, PullRunKey};
+
+/// Remarks that are kept.
+const MOST_REMARKS: usize = 50;
 
 /// Comparisons whose findings are kept.
 const MOST_FOUND: usize = 200;
@@ -60,6 +64,8 @@ pub(super) enum Whose {
     /// We gave it its diffs, or are about to.
     #[default]
     Ours,
+    /// We may have: the answer was lost, and the run has diffs.
+    Presumed,
     /// Somebody else did.
     Others,
 }
@@ -78,6 +84,9 @@ pub(super) struct State {
     requests: Vec<RequestState>,
     pub(super) whose: Whose,
     pub(super) attempts: Attempts,
+    /// What there is to say of the files that the diffs are from.
+    #[serde(default)]
+    remarks: Vec<RemarkState>,
     /// What was found, as `ci run` tells it, for whoever shows it; the orchestration does not go on from it.
     #[serde(default)]
     pub(super) found: Vec<Json>,
@@ -104,6 +113,15 @@ struct RequestState {
     pk: Vec<String>,
     include_columns: Vec<String>,
     exclude_columns: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RemarkState {
+    file: Option<String>,
+    line: u32,
+    column: u32,
+    message: String,
+    help: Option<String>,
 }
 
 /// An orchestration as it is written.
@@ -135,6 +153,7 @@ impl Record {
                 requests: Vec::new(),
                 whose: Whose::Ours,
                 attempts: Attempts::default(),
+                remarks: Vec::new(),
                 found: Vec::new(),
             },
             started,
@@ -186,8 +205,16 @@ impl Record {
         }
     }
 
-    /// Keeps the diffs that are to be handed over.
-    pub(super) fn keep(&mut self, requests: &[DiffRequest]) {
+    /// Keeps the diffs that are to be handed over, and what there is to say of them: warnings, as with an error there are none.
+    pub(super) fn keep(&mut self, requests: &[DiffRequest], remarks: &[Diagnostic]) {
+        let remark = |said: &Diagnostic| RemarkState {
+            file: said.place.as_ref().map(|place| place.file.to_string()),
+            line: said.place.as_ref().map_or(0, |place| place.line),
+            column: said.place.as_ref().map_or(0, |place| place.column),
+            message: said.message.clone(),
+            help: said.help.clone(),
+        };
+        self.state.remarks = remarks.iter().take(MOST_REMARKS).map(remark).collect();
         let state = |request: &DiffRequest| {
             let DiffRequest {
                 production,
@@ -205,6 +232,24 @@ impl Record {
             }
         };
         self.state.requests = requests.iter().map(state).collect();
+    }
+
+    /// What there is to say of the diffs.
+    pub(super) fn remarks(&self) -> Vec<Diagnostic> {
+        let remark = |kept: &RemarkState| {
+            let said = Diagnostic::warning("diffs", kept.message.clone());
+            let place = kept.file.as_deref().map(|file| Place {
+                file: file.into(),
+                line: kept.line,
+                column: kept.column,
+            });
+            Diagnostic {
+                place,
+                help: kept.help.clone(),
+                ..said
+            }
+        };
+        self.state.remarks.iter().map(remark).collect()
     }
 
     /// The diffs that are to be handed over.

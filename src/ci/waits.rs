@@ -1,5 +1,6 @@
 //! Waiting: how an orchestration sleeps, is cut short, and tries again what changes nothing.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use driftless_core::report::{Failure, Meaning};
@@ -29,9 +30,29 @@ pub(super) struct Waits {
     pub(super) stop: CancellationToken,
     /// There is a newer head.
     pub(super) superseded: CancellationToken,
+    /// What is asked for and has not been answered well.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Waits {
+    pub(super) fn new(options: Options, stop: CancellationToken, superseded: CancellationToken) -> Self {
+        Self {
+            options,
+            stop,
+            superseded,
+            trouble: Arc::default(),
+        }
+    }
+
+    /// What is asked for and has not been answered well: "cannot", and why as far as that is known.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
     /// Whether something cuts the orchestration short.
     pub(super) fn assert_wanted(&self) -> Result<(), End> {
         if self.superseded.is_cancelled() {
@@ -94,8 +115,12 @@ impl Waits {
         let mut attempt = 1;
         loop {
             self.assert_wanted()?;
+            if attempt == 1 {
+                self.note(Some(format!("cannot {doing}: there is no answer")));
+            }
             match call().await {
                 Err(failure) if failure.meaning.is_transient() && attempt < tries => {
+                    self.note(Some(format!("cannot {doing}: {}", failure.message)));
                     debug!(
                         attempt,
                         meaning = failure.meaning.word(),
@@ -105,7 +130,10 @@ impl Waits {
                     self.pause(self.after(&failure, attempt)).await?;
                     attempt += 1;
                 }
-                result => return Ok(result),
+                result => {
+                    self.note(None);
+                    return Ok(result);
+                }
             }
         }
     }

@@ -12,13 +12,13 @@ pub(crate) fn options(config: &PullRequestsConfig) -> Options {
             longest: config.poll.to.0,
         },
         appears: config.wait_for_run.0,
-        limit: config.timeout.0,
         unconfirmed: match config.on_confirmation {
             OnConfirmation::Pending => Unconfirmed::Pending,
             OnConfirmation::Failure => Unconfirmed::Failure,
         },
         ..Options::default()
     }
+    .within(config.timeout.0)
 }
 
 /// How many head commits are seen to at the same time.
@@ -52,7 +52,8 @@ mod tests {
                 longest: Duration::from_secs(9),
             },
             appears: Duration::from_secs(11),
-            limit: Duration::from_secs(600),
+            limit: Duration::from_secs(570),
+            last: Duration::from_secs(30),
             unconfirmed: Unconfirmed::Failure,
             ..Options::default()
         };

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use driftless_core::key::{EnvironmentName, Revision};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -30,8 +31,8 @@ use crate::platform::Platform;
 use crate::platform::data_diffs::{DataDiffs, PullRequestNumber};
 use crate::server::{PullRequests, Watch, Watching};
 use crate::source::Source;
-use crate::store::Store;
 use crate::store::pull_runs::{PullRun, PullRunKey};
+use crate::store::{Store, StoreError};
 use crate::variables::Values;
 
 /// How long after a source could not be read it is read again, unless it moves.
@@ -339,15 +340,21 @@ fn merged(before: Vec<CiConfig>, declared: Declared, environment: &str) -> Vec<C
     configs
 }
 
+#[async_trait]
 impl PullRequests for Pulls {
-    fn moved(&self, webhook: &str, repository: &Repository, number: PullRequestNumber) -> Watch {
+    async fn moved(
+        &self,
+        webhook: &str,
+        repository: &Repository,
+        number: PullRequestNumber,
+    ) -> Result<Watch, StoreError> {
         let Some(forge) = self.webhooks.get(webhook) else {
-            return Watch::Unwatched;
+            return Ok(Watch::Unwatched);
         };
         let Some(places) = self.places.borrow().clone() else {
             // Nobody knows yet: it is looked at as soon as somebody does.
-            self.driver.moved(repository.clone(), number);
-            return Watch::Accepted;
+            self.driver.moved(repository.clone(), number).await?;
+            return Ok(Watch::Accepted);
         };
         // Both forges take a path in any case; documents have it as people write it.
         let own: BTreeSet<&Repository> = places
@@ -356,12 +363,12 @@ impl PullRequests for Pulls {
             .map(|place| &place.repository)
             .collect();
         for repository in &own {
-            self.driver.moved((*repository).clone(), number);
+            self.driver.moved((*repository).clone(), number).await?;
         }
-        match own.is_empty() {
+        Ok(match own.is_empty() {
             true => Watch::Unwatched,
             false => Watch::Accepted,
-        }
+        })
     }
 
     fn recent(&self) -> watch::Receiver<Arc<Vec<PullRun>>> {

@@ -4,7 +4,8 @@
 use chrono::{DateTime, Utc};
 use driftless_core::key::Digest;
 
-/// What one orchestration is of: there is at most one for each.
+/// What one orchestration is of: there is at most one for each. Besides there is one for each pull request that is still to be looked
+/// at, of which only repository and number are known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PullRunKey {
     /// The instance, by its name in the config.
@@ -23,6 +24,22 @@ pub struct PullRunKey {
 const ID: usize = 16;
 
 impl PullRunKey {
+    /// That of a pull request which is to be looked at.
+    pub fn of_delivery(repository: &str, number: u64) -> Self {
+        Self {
+            target: String::new(),
+            config: String::new(),
+            repository: repository.to_owned(),
+            number,
+            sha: String::new(),
+        }
+    }
+
+    /// Whether it is that of a pull request which is to be looked at.
+    pub fn is_of_delivery(&self) -> bool {
+        self.sha.is_empty()
+    }
+
     /// What addresses call it: the same for the same key, whatever stands in it.
     pub fn id(&self) -> String {
         let Self {
@@ -69,8 +86,8 @@ pub struct PullRun {
 pub enum PullRunsOf {
     /// That of one key.
     Key(PullRunKey),
-    /// Those that have not ended, the oldest first.
+    /// Those that have not ended, the oldest first; with the pull requests that are to be looked at.
     Open,
-    /// So many, those that were written last first.
+    /// So many, those that were written last first; without the pull requests that are to be looked at.
     Newest(usize),
 }

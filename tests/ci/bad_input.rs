@@ -18,8 +18,8 @@ fn ends(word: &str) -> Given {
 /// Not longer than a test waits for what never comes.
 async fn hasty(given: Given) -> World {
     let mut world = World::start(given).await;
-    world.options.limit = Duration::from_millis(150);
-    world.options.submits = Duration::from_millis(100);
+    world.options.limit = Duration::from_millis(600);
+    world.options.submits = Duration::from_millis(500);
     world
 }
 
@@ -142,7 +142,7 @@ async fn a_run_that_a_person_confirms_goes_on() {
     .await;
     world.config.diff_threshold = Some(1);
     let daemon = world.driver(crate::rig::memory().await);
-    daemon.moved();
+    daemon.moved().await;
     let said = async {
         while !world
             .status(&world.sha)

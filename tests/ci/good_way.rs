@@ -11,7 +11,7 @@ async fn a_pull_request_is_gated_run_compared_and_reported_on_both_forges() {
             let world = World::start(Given::new(provider, start)).await;
             let folder = tempfile::tempdir().unwrap();
             let daemon = world.driver(in_folder(folder.path()).await);
-            daemon.moved();
+            daemon.moved().await;
             let run = daemon.end_of(&world.sha).await;
             assert_eq!(run.outcome.as_deref(), Some("passed"), "{run:?}");
             assert_eq!(world.runs_of(&world.sha).await, (1, 2), "{start:?}");
@@ -42,9 +42,9 @@ async fn a_pull_request_is_gated_run_compared_and_reported_on_both_forges() {
 
             // The same delivery again: nothing more is asked of Datafold.
             let (writes, said) = (world.writes().await, statuses.len());
-            daemon.moved();
+            daemon.moved().await;
             let next = world.push("Orders by week").await;
-            daemon.moved();
+            daemon.moved().await;
             let second = daemon.end_of(&next).await;
             assert_eq!(second.outcome.as_deref(), Some("passed"));
             assert_eq!(world.statuses(&world.sha).await.len(), said);

@@ -292,7 +292,7 @@ async fn run(cell: Cell, unbroken: &Unbroken) -> Verdict {
     };
     let daemon = world.driver(store);
     if !cell.sort.kills() {
-        daemon.moved();
+        daemon.moved().await;
     }
     let row = daemon.end_of(&world.sha).await;
     world.side(cell.service, "DELETE", "faults", Json::Null).await;

@@ -1,9 +1,17 @@
 //! Somebody pushes in the middle.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use driftless::sandbox::datafold::OlderRuns;
+use async_trait::async_trait;
+use driftless::ci::config::Consequence;
+use driftless::platform::TargetId;
+use driftless::platform::data_diffs::{
+    CiConfigId, CiRun, CiRunId, DataDiff, DataDiffId, DataDiffs, DiffRequest, Head, PullRequestNumber, RunsOf, Summary,
+};
+use driftless::sandbox::datafold::{OlderRuns, RunIds};
+use driftless_core::report::Failure;
 
 use crate::rig::{Given, Provider, Start, World, memory};
 
@@ -26,14 +34,14 @@ async fn pushed_after(answers: usize, start: Start, older_runs: OlderRuns, told:
     world.options.head = Duration::ZERO;
     let daemon = world.driver(memory().await);
     world.asked.datafold.hold_after(answers);
-    daemon.moved();
+    daemon.moved().await;
     world.asked.datafold.holds().await;
     let next = world.push("Orders by week").await;
     world.asked.datafold.let_go();
     if told == Told::Later {
         daemon.end_of(&world.sha).await;
     }
-    daemon.moved();
+    daemon.moved().await;
     let run = daemon.end_of(&next).await;
     let older = daemon.end_of(&world.sha).await;
     assert_eq!(world.strays().await, [""; 0], "{what}");
@@ -77,5 +85,108 @@ async fn a_newer_push_at_any_moment_leaves_each_commit_its_own_run_its_own_diffs
                 }
             }
         }
+    }
+}
+
+/// The platform as it is, but that somebody pushes while the first diffs are on their way to it.
+struct Window {
+    world: Arc<World>,
+    platform: Arc<dyn DataDiffs>,
+    next: OnceLock<String>,
+}
+
+#[async_trait]
+impl DataDiffs for Window {
+    fn target(&self) -> &TargetId {
+        self.platform.target()
+    }
+
+    fn page(&self, diff: DataDiffId) -> String {
+        self.platform.page(diff)
+    }
+
+    fn settings(&self) -> String {
+        self.platform.settings()
+    }
+
+    async fn runs(&self, config: CiConfigId, of: &RunsOf) -> Result<Vec<CiRun>, Failure> {
+        self.platform.runs(config, of).await
+    }
+
+    async fn trigger(&self, config: CiConfigId, head: &Head) -> Result<Option<CiRunId>, Failure> {
+        self.platform.trigger(config, head).await
+    }
+
+    async fn submit(
+        &self,
+        config: CiConfigId,
+        number: PullRequestNumber,
+        diffs: &[DiffRequest],
+    ) -> Result<Option<CiRunId>, Failure> {
+        if self.next.get().is_none() {
+            let next = self.world.push("Orders by week").await;
+            self.next.set(next).unwrap();
+        }
+        self.platform.submit(config, number, diffs).await
+    }
+
+    async fn diffs(&self, run: CiRunId) -> Result<Vec<DataDiff>, Failure> {
+        self.platform.diffs(run).await
+    }
+
+    async fn summary(&self, diff: DataDiffId) -> Result<Summary, Failure> {
+        self.platform.summary(diff).await
+    }
+}
+
+#[tokio::test]
+async fn a_push_between_the_last_look_and_the_request_makes_neither_commit_good() {
+    for (provider, older_runs, run_ids) in [
+        (Provider::GitHub, OlderRuns::Kept, RunIds::CiRunId),
+        (Provider::GitLab, OlderRuns::Cancelled, RunIds::CiRunId),
+        (Provider::GitHub, OlderRuns::Kept, RunIds::RunId),
+        (Provider::GitLab, OlderRuns::Cancelled, RunIds::RunId),
+    ] {
+        let what = format!("{provider:?}, {older_runs:?}, {run_ids:?}");
+        let mut given = Given::new(provider, Start::Webhook);
+        given.switches.older_runs = older_runs;
+        given.switches.run_ids = run_ids;
+        let mut world = World::start(given).await;
+        // Nothing but tables that were not compared makes a commit bad.
+        world.config.differences = Consequence::Passes;
+        let world = Arc::new(world);
+        let window = Arc::new(Window {
+            platform: world.platform(),
+            world: world.clone(),
+            next: OnceLock::new(),
+        });
+        let daemon = world.driver_over(window.clone(), memory().await);
+        daemon.moved().await;
+        let old = daemon.end_of(&world.sha).await;
+        assert_eq!(old.outcome.as_deref(), Some("superseded"), "{what}: {old:?}");
+        let said = world.statuses(&world.sha).await;
+        assert!(said.iter().all(|(state, _)| state != "success"), "{what}: {said:?}");
+
+        // The API names no commit, so that the new commit's run has the old one's diffs; they are seen for what they are.
+        let next = window.next.get().unwrap();
+        assert_eq!(world.runs_of(next).await, (1, 2), "{what}");
+        assert_eq!(world.strays().await.len(), 2, "{what}");
+        daemon.moved().await;
+        let new = daemon.end_of(next).await;
+        assert_eq!(new.outcome.as_deref(), Some("failed"), "{what}: {new:?}");
+        let (state, description) = world.status(next).await;
+        assert_eq!(state, provider.word("failure"), "{what}: {description}");
+        assert!(description.contains("2 could not be compared"), "{what}: {description}");
+        assert_eq!(
+            world.runs_of(next).await,
+            (1, 2),
+            "{what}: nothing is handed over once more"
+        );
+        let comments = world.comments().await;
+        let body = comments[0]["body"].as_str().unwrap();
+        assert!(
+            comments.len() == 1 && body.contains("somebody else&#39;s") && body.contains("shows nothing of it"),
+            "{what}: {body}"
+        );
     }
 }

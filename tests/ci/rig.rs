@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    fn platform(&self) -> Arc<dyn DataDiffs> {
+    pub(crate) fn platform(&self) -> Arc<dyn DataDiffs> {
         let options = DatafoldOptions {
             url: self.datafold.url(),
             key: Secret::new(self.key.clone()),
@@ -305,10 +305,14 @@ impl World {
 
     /// A driver that nobody has told of anything.
     pub(crate) fn driver(&self, store: Arc<dyn Store>) -> Daemon {
+        self.driver_over(self.platform(), store)
+    }
+
+    pub(crate) fn driver_over(&self, platform: Arc<dyn DataDiffs>, store: Arc<dyn Store>) -> Daemon {
         let configured = Configured {
             target: "datafold".to_owned(),
             config: self.config.clone(),
-            platform: self.platform(),
+            platform,
             forge: self.adapter(),
         };
         let (configs, watched) = watch::channel(Some(Arc::new(vec![configured])));
@@ -330,7 +334,7 @@ impl World {
     /// Everything from a delivery to the end.
     pub(crate) async fn see_through(&self) -> PullRun {
         let daemon = self.driver(memory().await);
-        daemon.moved();
+        daemon.moved().await;
         daemon.end_of(&self.sha).await
     }
 
@@ -410,8 +414,9 @@ pub(crate) struct Daemon {
 const FOREVER: Duration = Duration::from_secs(60);
 
 impl Daemon {
-    pub(crate) fn moved(&self) {
-        self.driver.moved(Repository(REPOSITORY.to_owned()), self.number);
+    pub(crate) async fn moved(&self) {
+        let repository = Repository(REPOSITORY.to_owned());
+        self.driver.moved(repository, self.number).await.unwrap();
     }
 
     /// Waits until the orchestration of a commit has ended.
@@ -456,6 +461,7 @@ pub(crate) fn options() -> Options {
         starts: of(400),
         submits: of(400),
         limit: of(10_000),
+        last: of(10_000),
         collects: of(300),
         head: of(10),
         summaries: 2,

@@ -131,6 +131,31 @@ async fn what_was_killed_in_the_middle_is_finished_by_the_next_start_and_asked_f
 }
 
 #[tokio::test]
+async fn a_delivery_that_was_accepted_outlives_a_daemon_that_dies_before_it_sees_the_head() {
+    for host in Host::ALL {
+        let rig = Rig::start(host).await;
+        let daemon = rig.daemon().await;
+        let (number, head) = rig.opened().await;
+        daemon.until("/", |text| text.contains("<h2>Pull requests</h2>")).await;
+        // The forge hears every question and answers none.
+        rig.forge("PUT", "faults", json!([{"kind": "timeout"}])).await;
+        assert_eq!(rig.deliver(&daemon, PATH, number, "1").await, (202, json!("looked")));
+        rig.until("it is looked at", async || rig.looks(number).await > 0).await;
+        daemon.killed().await;
+        rig.forge("DELETE", "faults", Json::Null).await;
+        assert_eq!(rig.states(&head).await, [""; 0]);
+        // Nothing is delivered again.
+        let daemon = rig.daemon().await;
+        rig.until_state(&head, "success").await;
+        daemon
+            .until("/api/v1/pull-requests", |text| text.contains("\"passed\""))
+            .await;
+        daemon.ends().await;
+        assert_eq!(rig.asked().await, ["trigger", "submit"], "{host:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_repository_that_no_configuration_names_is_ignored_and_counted() {
     for host in Host::ALL {
         let rig = Rig::start(host).await;

@@ -360,6 +360,23 @@ async fn a_pull_request_that_moved_is_handed_on_by_its_repository_and_number_alo
 }
 
 #[tokio::test]
+async fn a_delivery_that_the_store_does_not_take_is_not_answered_as_accepted_and_is_taken_when_it_comes_again() {
+    let rig = plain();
+    *rig.pulls.unstored.lock().unwrap() = Some("cannot write /srv/private/driftless.db".to_owned());
+    let body = pull_request("opened", "acme/shop", 12);
+    let refused = deliver(&rig, "pull_request", Some("one"), &body).await;
+    assert_eq!(
+        (refused.status, refused.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "store")
+    );
+    assert_eq!(outcome(&rig), github("unstored"));
+    assert_eq!(moved(&rig), []);
+    let again = deliver(&rig, "pull_request", Some("one"), &body).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+    assert_eq!(moved(&rig).len(), 1);
+}
+
+#[tokio::test]
 async fn what_moves_no_watched_pull_request_is_ignored() {
     let rig = plain();
     for (action, repository) in [("assigned", "acme/shop"), ("", "acme/shop"), ("opened", "acme/other")] {

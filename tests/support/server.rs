@@ -124,16 +124,27 @@ pub(crate) struct FakePulls {
     /// Webhook, repository and number of each.
     pub(crate) moved: Mutex<Vec<(String, String, u64)>>,
     pub(crate) recent: watch::Sender<Arc<Vec<PullRun>>>,
+    /// Why the next one is not kept.
+    pub(crate) unstored: Mutex<Option<String>>,
 }
 
+#[async_trait]
 impl PullRequests for FakePulls {
-    fn moved(&self, webhook: &str, repository: &Repository, number: PullRequestNumber) -> Watch {
+    async fn moved(
+        &self,
+        webhook: &str,
+        repository: &Repository,
+        number: PullRequestNumber,
+    ) -> Result<Watch, StoreError> {
         if !["acme/shop", "acme/data/shop"].contains(&repository.0.as_str()) {
-            return Watch::Unwatched;
+            return Ok(Watch::Unwatched);
+        }
+        if let Some(message) = self.unstored.lock().unwrap().take() {
+            return Err(StoreError { message });
         }
         let moved = (webhook.to_owned(), repository.0.clone(), number.0);
         self.moved.lock().unwrap().push(moved);
-        Watch::Accepted
+        Ok(Watch::Accepted)
     }
 
     fn recent(&self) -> watch::Receiver<Arc<Vec<PullRun>>> {

@@ -52,16 +52,16 @@ fn one(world: &Arc<World>) -> Configurations {
 }
 
 impl Bench {
-    fn moved(&self) {
-        self.driver.moved(config().repository, NUMBER);
+    async fn moved(&self) {
+        self.driver.moved(config().repository, NUMBER).await.unwrap();
     }
 
     /// Waits until nothing is under way.
     async fn settle(&self) {
         for _ in 0..10_000 {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let state = self.driver.0.state();
-            if state.active.is_empty() && state.looks.is_empty() {
+            let is_idle = self.driver.0.state().active.is_empty() && self.driver.0.looks.is_idle();
+            if is_idle {
                 return;
             }
         }
@@ -78,15 +78,15 @@ async fn a_delivery_leads_to_a_status_and_a_repeated_one_to_nothing() {
     let world = World::new(Habits::default());
     let bench = start(&world, one(&world));
     for _ in 0..3 {
-        bench.moved();
+        bench.moved().await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert_eq!(bench.state(SHA), Some(CommitState::Success));
     assert_exactly_once(&world, "repeated");
     let statuses = world.state().statuses.len();
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert_eq!(world.state().statuses.len(), statuses, "all is done for that head");
     let shown = bench.driver.recent().borrow().clone();
@@ -113,10 +113,10 @@ async fn a_newer_head_ends_the_older_one_silently_and_gets_its_own_run() {
         ..Habits::default()
     });
     let bench = start(&world, one(&world));
-    bench.moved();
+    bench.moved().await;
     tokio::time::sleep(Duration::from_millis(150)).await;
     world.state().push(NEWER);
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert_eq!(bench.state(NEWER), Some(CommitState::Success));
     assert_eq!(bench.state(SHA), Some(CommitState::Pending));
@@ -139,11 +139,11 @@ async fn a_label_that_comes_later_opens_the_gate_for_the_same_head() {
     labelled.label = crate::ci::config::Label::Required;
     let world = World::new(Habits::default());
     let bench = start(&world, Some(Arc::new(vec![configured(&world, labelled)])));
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert!(world.status(SHA).unwrap().1.starts_with("Skipped: the label"));
     world.state().pull.labels.push("datafold".into());
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert_eq!(world.state().submitted.len(), 1);
     assert_exactly_once(&world, "after the label");
@@ -153,15 +153,15 @@ async fn a_label_that_comes_later_opens_the_gate_for_the_same_head() {
 async fn what_was_left_open_goes_on_at_the_next_start_as_soon_as_its_configuration_is_known() {
     let world = World::new(Habits::default());
     let bench = start(&world, one(&world));
-    bench.moved();
+    bench.moved().await;
     tokio::time::sleep(Duration::from_millis(120)).await;
     assert_eq!(bench.driver.shutdown(Duration::from_secs(5)).await, Shutdown::Clean);
     assert!(bench.stop.is_cancelled());
     assert_eq!(bench.state(SHA), Some(CommitState::Pending));
-    bench.moved();
+    bench.moved().await;
 
     let next = start(&world, None);
-    next.settle().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(next.state(SHA), Some(CommitState::Pending));
     next.configs.send_replace(Some(Arc::default()));
     next.settle().await;
@@ -177,7 +177,7 @@ async fn what_was_left_open_goes_on_at_the_next_start_as_soon_as_its_configurati
 async fn a_delivery_before_the_configurations_are_known_waits_for_them() {
     let world = World::new(Habits::default());
     let bench = start(&world, None);
-    bench.moved();
+    bench.moved().await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     bench.configs.send_replace(one(&world));
     bench.settle().await;
@@ -188,7 +188,7 @@ async fn a_delivery_before_the_configurations_are_known_waits_for_them() {
 async fn of_two_heads_that_were_left_open_the_newer_one_goes_on_and_the_older_one_is_closed() {
     let world = World::new(Habits::default());
     let bench = start(&world, one(&world));
-    bench.moved();
+    bench.moved().await;
     tokio::time::sleep(Duration::from_millis(120)).await;
     let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
     world.state().push(NEWER);
@@ -207,16 +207,16 @@ async fn a_request_under_way_that_does_not_end_is_cut_off_and_looked_up_by_the_n
     let sequence = {
         let probe = World::new(Habits::default());
         let bench = start(&probe, one(&probe));
-        bench.moved();
+        bench.moved().await;
         bench.settle().await;
         probe.state().asked.clone()
     };
     let submit = sequence.iter().position(|name| *name == "submit").unwrap();
     world.state().faults.insert(submit, Fault::KillAfter);
     let bench = start(&world, one(&world));
-    bench.moved();
+    bench.moved().await;
     world.killed.notified().await;
-    assert_eq!(bench.driver.shutdown(Duration::from_secs(5)).await, Shutdown::CutOff);
+    assert_eq!(bench.driver.shutdown(Duration::from_secs(1)).await, Shutdown::CutOff);
     let next = start(&world, one(&world));
     tokio::time::sleep(Duration::from_millis(2)).await;
     next.settle().await;
@@ -229,8 +229,9 @@ async fn a_pull_request_that_cannot_be_read_or_is_of_no_configuration_starts_not
     let world = World::new(Habits::default());
     world.state().broken.insert("pull_request", Meaning::NotFound);
     let bench = start(&world, one(&world));
-    bench.moved();
-    bench.driver.moved(Repository("acme/other".into()), NUMBER);
+    bench.moved().await;
+    let other = bench.driver.moved(Repository("acme/other".into()), NUMBER);
+    other.await.unwrap();
     bench.settle().await;
     assert!(world.state().rows.is_empty());
     assert!(!world.state().asked.contains(&"runs"));
@@ -244,9 +245,180 @@ async fn no_more_than_so_many_go_on_at_the_same_time() {
         configured(&world, CiConfig { name, ..config() })
     });
     let bench = start(&world, Some(Arc::new(configs.collect())));
-    bench.moved();
+    bench.moved().await;
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(world.state().rows.len(), 2);
+    let messages = |world: &World| -> Vec<String> {
+        let state = world.state();
+        state.rows.values().map(|row| row.message.clone()).collect()
+    };
+    let waits = |message: &&String| *message == "waiting for its turn";
+    let before = messages(&world);
+    assert_eq!(
+        (before.len(), before.iter().filter(waits).count()),
+        (4, 2),
+        "{before:?}"
+    );
+    // Those that wait are known to the next process too.
+    let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
+    let configs = bench.configs.borrow().clone();
+    let next = start(&world, configs);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    next.settle().await;
+    let after = messages(&world);
+    assert_eq!(after.len(), 4);
+    assert!(
+        after.iter().all(|message| message == "2 tables: no differences."),
+        "{after:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_outlives_a_process_that_dies_before_it_knows_the_head() {
+    let world = World::new(Habits::default());
+    let first = {
+        let probe = World::new(Habits::default());
+        let bench = start(&probe, one(&probe));
+        bench.moved().await;
+        bench.settle().await;
+        let asked = probe.state().asked.clone();
+        asked.iter().position(|name| *name == "pull_request").unwrap()
+    };
+    world.state().faults.insert(first, Fault::KillBefore);
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    world.killed.notified().await;
+    assert_eq!(bench.driver.shutdown(Duration::from_secs(5)).await, Shutdown::CutOff);
+    assert!(
+        bench.driver.recent().borrow().is_empty(),
+        "it is no run that a page shows"
+    );
+    let next = start(&world, one(&world));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    next.settle().await;
+    assert_eq!(next.state(SHA), Some(CommitState::Success));
+    assert_exactly_once(&world, "after the restart");
+    assert_eq!(world.state().rows.len(), 1, "the delivery is done with");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_whose_pull_request_cannot_be_seen_for_now_is_looked_at_until_it_can() {
+    let world = World::new(Habits::default());
+    world.state().broken.insert("pull_request", Meaning::Unavailable);
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.state().rows.len(), 1, "the delivery is kept");
+    world.state().broken.clear();
     bench.settle().await;
-    assert_eq!(world.state().rows.len(), 4);
+    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+    assert_exactly_once(&world, "after the forge came back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_cannot_be_kept_is_refused() {
+    let world = World::new(Habits::default());
+    world.state().broken.insert("put_pull_run", Meaning::Unavailable);
+    let bench = start(&world, one(&world));
+    assert!(bench.driver.moved(config().repository, NUMBER).await.is_err());
+    bench.settle().await;
+    assert!(!world.state().asked.contains(&"pull_request"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_run_whose_configuration_never_comes_back_is_ended_and_says_why() {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
+    let next = start(&world, Some(Arc::default()));
+    let row = || world.state().rows.values().next().cloned().unwrap();
+    tokio::time::sleep(Duration::from_millis(1_900)).await;
+    assert_eq!(row().finished, None, "it may come back");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let ended = row();
+    assert_eq!(ended.outcome.as_deref(), Some("failed"));
+    assert!(
+        ended.finished.is_some() && ended.message.contains("not declared any more"),
+        "{}",
+        ended.message
+    );
+    assert_eq!(next.driver.recent().borrow()[0], ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_settled_is_a_head_of_which_something_was_asked_and_which_came_to_its_end() {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    bench.settle().await;
+    let ended = world.state().rows.values().next().cloned().unwrap();
+    let configured = configured(&world, config());
+    let pull = world.state().pull.clone();
+    type Change = fn(&mut PullRun);
+    let table: [(&str, Change, bool); 5] = [
+        ("passed", |_| {}, true),
+        ("failed", |row| row.outcome = Some("failed".into()), true),
+        (
+            "superseded, and the head again",
+            |row| row.outcome = Some("superseded".into()),
+            false,
+        ),
+        ("nothing was asked for", |row| row.phase = "looking".into(), false),
+        ("it is open", |row| row.finished = None, false),
+    ];
+    for (what, change, expected) in table {
+        let mut row = ended.clone();
+        change(&mut row);
+        world.state().rows.insert(row.key.clone(), row);
+        let settled = is_settled(&bench.driver.0, &configured, &pull).await.unwrap();
+        assert_eq!(settled, expected, "{what}");
+    }
+    world.state().rows.clear();
+    assert!(!is_settled(&bench.driver.0, &configured, &pull).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_open_run_goes_on_at_the_forge_of_its_own_configuration() {
+    // Two forges with a repository of the same path; each keeps what it is told.
+    let (store, there) = (World::new(Habits::default()), World::new(Habits::default()));
+    let other = CiConfig {
+        name: "elsewhere".into(),
+        ..config()
+    };
+    let configs = || {
+        let elsewhere = Configured {
+            platform: there.clone(),
+            forge: there.clone(),
+            ..configured(&store, other.clone())
+        };
+        Some(Arc::new(vec![configured(&store, config()), elsewhere]))
+    };
+    let bench = start(&store, configs());
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(store.state().rows.len(), 2);
+    let next = start(&store, configs());
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    next.settle().await;
+    for (world, context) in [(&store, "driftless/shop"), (&there, "driftless/elsewhere")] {
+        let state = world.state();
+        assert!(state.statuses.iter().all(|(_, status)| status.context == context));
+        assert_eq!(state.statuses.last().unwrap().1.state, CommitState::Success);
+        assert_eq!((state.triggered.len(), state.submitted.len()), (1, 1), "{context}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_holds_the_shutdown_no_longer_than_its_grace() {
+    let world = World::new(Habits::default());
+    world.state().faults.insert(8, Fault::KillBefore);
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    world.killed.notified().await;
+    let began = Instant::now();
+    let grace = Duration::from_secs(1);
+    assert_eq!(bench.driver.shutdown(grace).await, Shutdown::CutOff);
+    assert_eq!(began.elapsed(), grace);
 }

@@ -18,7 +18,7 @@ impl Orchestration<'_> {
         let asked = self.record.requests();
         // What somebody else asked for need not be awaited until it is as much as we would have asked for.
         let awaited = match self.record.state.whose {
-            Whose::Ours => asked.len(),
+            Whose::Ours | Whose::Presumed => asked.len(),
             Whose::Others => 0,
         };
         let mut attempt = 1;
@@ -51,7 +51,7 @@ impl Orchestration<'_> {
             // By their number: names come back as a warehouse has them.
             Whose::Ours => asked.len().saturating_sub(found.len()),
             // As many comparisons of other tables are none of these.
-            Whose::Others => asked.len(),
+            Whose::Presumed | Whose::Others => asked.len(),
         };
         let missing: Vec<Compared> = asked
             .into_iter()

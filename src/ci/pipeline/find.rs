@@ -41,8 +41,8 @@ impl Orchestration<'_> {
                 return Err(match failure {
                     Some(failure) => self.not_started(&failure),
                     None if until == self.until => {
-                        let limit = humantime::format_duration(self.waits.options.limit);
-                        End::Over(Reason::TimedOut, format!("{limit}: there is no run of this commit"))
+                        let whole = self.waits.options.whole();
+                        End::Over(Reason::TimedOut, format!("{whole}: there is no run of this commit"))
                     }
                     None => End::Over(
                         Reason::NotStarted,

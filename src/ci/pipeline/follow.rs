@@ -1,14 +1,13 @@
 //! The run with its diffs, to its end.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::Orchestration;
 use crate::ci::config::Consequence;
-use crate::ci::options::Unconfirmed;
+use crate::ci::options::{Options, Unconfirmed};
 use crate::ci::outcome::Reason;
 use crate::ci::waits::End;
 use crate::forge::CommitState;
@@ -47,7 +46,7 @@ impl Orchestration<'_> {
             let (state, text) = self.progress(id, run.as_ref()).await;
             self.voice.mention(state, &text).await;
             if Instant::now() >= self.until {
-                return Err(timed_out(self.waits.options.limit, run.as_ref()));
+                return Err(timed_out(&self.waits.options, run.as_ref()));
             }
             self.assert_head_when_due().await?;
             self.waits.pause_before_look(attempt, self.until).await?;
@@ -111,7 +110,7 @@ impl Orchestration<'_> {
 }
 
 /// Why a run did not end within the limit, as far as its last status says.
-pub(super) fn timed_out(limit: Duration, run: Option<&CiRun>) -> End {
+pub(super) fn timed_out(options: &Options, run: Option<&CiRun>) -> End {
     let (reason, text) = match run.map(|run| &run.status) {
         Some(RunStatus::NeedsConfirmation) => (Reason::NeedsConfirmation, "nobody confirmed it".to_owned()),
         Some(RunStatus::NeedsAuthentication) => (
@@ -121,5 +120,5 @@ pub(super) fn timed_out(limit: Duration, run: Option<&CiRun>) -> End {
         Some(status) => (Reason::TimedOut, format!("it is {}", status.word())),
         None => (Reason::TimedOut, "it is not in the platform's list".to_owned()),
     };
-    End::Over(reason, format!("{}: {text}", humantime::format_duration(limit)))
+    End::Over(reason, format!("{}: {text}", options.whole()))
 }

@@ -13,7 +13,7 @@ mod voice;
 use std::sync::Arc;
 
 use driftless_core::diagnostic::Diagnostic;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -97,19 +97,13 @@ pub(super) async fn orchestrate(
     stop: &CancellationToken,
     superseded: &CancellationToken,
 ) -> Result<Option<CiOutcome>, StoreError> {
-    let key = request.key();
-    let known = ports.store.pull_runs(&PullRunsOf::Key(key.clone())).await?;
-    let known = known.first().and_then(Record::read);
-    let record = known.unwrap_or_else(|| Record::new(key, &request.head, ports.clock.now()));
     let now = Instant::now();
+    let record = record(ports, request).await?;
+    let until = now + ports.options.limit;
     let orchestration = Orchestration {
         ports,
         request,
-        waits: Waits {
-            options: ports.options,
-            stop: stop.clone(),
-            superseded: superseded.clone(),
-        },
+        waits: Waits::new(ports.options, stop.clone(), superseded.clone()),
         voice: Voice {
             forge: ports.forge.clone(),
             repository: request.config.repository.clone(),
@@ -117,17 +111,41 @@ pub(super) async fn orchestrate(
             sha: record.key.sha.clone(),
             config: request.config.name.clone(),
             marker: report::marker(&request.config),
+            over: until + ports.options.last,
             said: None,
             unsaid: Vec::new(),
         },
+        remarks: record.remarks(),
         record,
         began: now,
-        until: now + ports.options.limit,
+        until,
         head_due: now + ports.options.head,
         found: Vec::new(),
-        remarks: Vec::new(),
     };
     Ok(orchestration.drive().await)
+}
+
+/// Writes that a head commit is to be orchestrated, before it has its turn: from then on the store alone tells the next process.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub(super) async fn open(ports: &Ports, request: &Request) -> Result<(), StoreError> {
+    let record = record(ports, request).await?;
+    put(ports, record.row("waiting for its turn", ports.clock.now())).await
+}
+
+/// What is known of a head commit.
+async fn record(ports: &Ports, request: &Request) -> Result<Record, StoreError> {
+    let key = request.key();
+    let known = ports.store.pull_runs(&PullRunsOf::Key(key.clone())).await?;
+    let known = known.first().and_then(Record::read);
+    Ok(known.unwrap_or_else(|| Record::new(key, &request.head, ports.clock.now())))
+}
+
+async fn put(ports: &Ports, row: PullRun) -> Result<(), StoreError> {
+    ports.store.put_pull_run(&row).await?;
+    ports.recent.put(row);
+    Ok(())
 }
 
 struct Orchestration<'a> {
@@ -155,7 +173,9 @@ impl Orchestration<'_> {
     }
 
     async fn drive(mut self) -> Option<CiOutcome> {
-        let (mut end, mut reason) = (self.advance().await, None);
+        let cut = self.until + self.ports.options.last / 2;
+        let advanced = timeout_at(cut, self.advance()).await;
+        let (mut end, mut reason) = (advanced.unwrap_or_else(|_| Err(self.cut_short())), None);
         if let Err(End::Over(why, message)) = &end {
             warn!(
                 config = self.config().name,
@@ -186,6 +206,17 @@ impl Orchestration<'_> {
         Some(self.end(outcome, verdict).await)
     }
 
+    /// The time was over in the middle of something.
+    fn cut_short(&self) -> End {
+        let doing = match (self.waits.trouble(), self.record.phase) {
+            (Some(trouble), _) => trouble,
+            (None, Phase::Triggering) => "whether a run was started is not known".to_owned(),
+            (None, Phase::Submitting) => "whether the run has the diffs is not known".to_owned(),
+            (None, Phase::Looking | Phase::Found | Phase::Following) => "there was no answer in time".to_owned(),
+        };
+        End::Over(Reason::TimedOut, format!("{}: {doing}", self.ports.options.whole()))
+    }
+
     fn facts<'a>(&'a self, outcome: &'a Outcome) -> Facts<'a> {
         Facts {
             config: self.config(),
@@ -209,7 +240,7 @@ impl Orchestration<'_> {
     /// How many diffs the run has from us.
     fn submitted(&self) -> usize {
         match (self.record.phase, self.record.state.whose) {
-            (Phase::Following, Whose::Ours) => self.record.state.asked(),
+            (Phase::Following, Whose::Ours | Whose::Presumed) => self.record.state.asked(),
             _ => 0,
         }
     }
@@ -221,7 +252,7 @@ impl Orchestration<'_> {
             self.step(Phase::Looking, "reading the pull request").await?;
             match self.prepare().await? {
                 Prepared::Skipped(skip) => return Ok(Outcome::Skipped(skip)),
-                Prepared::Diffs(requests) => self.record.keep(&requests),
+                Prepared::Diffs(requests) => self.record.keep(&requests, &self.remarks),
             }
             self.step(Phase::Looking, "looking for the run of this commit").await?;
         }
@@ -267,24 +298,28 @@ impl Orchestration<'_> {
     async fn step(&mut self, phase: Phase, message: &str) -> Result<(), End> {
         self.record.phase = phase;
         let row = self.record.row(message, self.ports.clock.now());
-        self.put(row)
+        put(self.ports, row)
             .await
             .map_err(|error| End::Over(Reason::Store, error.message))
     }
 
-    async fn put(&self, row: PullRun) -> Result<(), StoreError> {
-        self.ports.store.put_pull_run(&row).await?;
-        self.ports.recent.put(row);
-        Ok(())
-    }
-
     /// Says the last word on the forge, unless the commit is not the head any more.
     async fn say(&mut self, outcome: &Outcome, verdict: &Verdict) -> Result<(), End> {
-        self.assert_head().await?;
+        let left = self.voice.over.saturating_duration_since(Instant::now());
+        // A forge that does not say in time leaves it what it was.
+        if let Ok(is_head) = timeout(left / 2, self.assert_head()).await {
+            is_head?;
+        }
         let Some(state) = verdict.state else {
             return Ok(());
         };
-        self.voice.conclude(&self.waits, state, &verdict.description).await?;
+        // The comparison that decides: the platform documents no page of a run.
+        let worst = self.found.iter().filter(|diff| diff.page.is_some());
+        let worst = worst.min_by_key(|diff| report::ending(diff, true));
+        let page = worst.and_then(|diff| diff.page.clone());
+        self.voice
+            .conclude(&self.waits, state, &verdict.description, page)
+            .await?;
         if matches!(outcome, Outcome::Skipped(_)) {
             return Ok(());
         }
@@ -300,7 +335,7 @@ impl Orchestration<'_> {
             finished: Some(now),
             ..self.record.row(&verdict.description, now)
         };
-        if let Err(error) = self.put(row).await {
+        if let Err(error) = put(self.ports, row).await {
             error!(config = self.config().name, sha = self.record.key.sha, "{error}");
             self.voice.unsaid.push(error.message);
         }

@@ -62,6 +62,7 @@ impl Orchestration<'_> {
         let mut failure: Option<Failure> = None;
         loop {
             if self.record.phase == Phase::Submitting && self.has_taken().await? {
+                self.record.state.whose = Whose::Presumed;
                 return self.step(Phase::Following, "the run has the diffs").await;
             }
             if let Some(failure) = failure.as_ref().filter(|failure| {
@@ -74,30 +75,31 @@ impl Orchestration<'_> {
             let ended = Instant::now() >= until;
             match guard(&runs, self.record.run, &self.record.key.sha) {
                 Guard::Started => {
-                    if self.record.phase != Phase::Submitting {
-                        self.record.state.whose = Whose::Others;
-                    }
+                    self.record.state.whose = match self.record.state.attempts.submit {
+                        0 => Whose::Others,
+                        _ => Whose::Presumed,
+                    };
                     return self.step(Phase::Following, "the run has diffs").await;
                 }
-                Guard::OtherWaits => {
+                Guard::OtherWaits if ended => {
                     self.assert_head().await?;
-                    if ended {
-                        return Err(End::Over(
-                            Reason::OtherCommitWaits,
-                            "the run that waits is of another commit, and would take the diffs of this one: cancel it"
-                                .to_owned(),
-                        ));
-                    }
+                    return Err(End::Over(
+                        Reason::OtherCommitWaits,
+                        "the run that waits is of another commit, and would take the diffs of this one: cancel it"
+                            .to_owned(),
+                    ));
                 }
                 Guard::NoneWaits | Guard::Waits(_) if ended => {
                     let nobody = || match until == self.until {
-                        true => timed_out(self.waits.options.limit, self.own(&runs)),
+                        true => timed_out(&self.waits.options, self.own(&runs)),
                         false => no_run_waiting(),
                     };
                     return Err(failure.as_ref().map_or_else(nobody, refused));
                 }
+                Guard::OtherWaits => self.assert_head().await?,
                 Guard::NoneWaits => {}
                 Guard::Waits(run) => {
+                    // The forge last: it shows a newer head before the platform has a run of it that would take the diffs.
                     self.assert_head().await?;
                     failure = match self.hand_over(run, attempt).await? {
                         Handed::Over => return self.step(Phase::Following, "the run has the diffs").await,

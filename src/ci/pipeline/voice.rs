@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use driftless_core::report::Failure;
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
 use crate::ci::report::{LONGEST_DESCRIPTION, shortened};
@@ -20,6 +21,8 @@ pub(super) struct Voice {
     pub(super) config: String,
     /// What our comment is known by among others.
     pub(super) marker: String,
+    /// When whatever is not said by then is left unsaid.
+    pub(super) over: Instant,
     /// What was said last.
     pub(super) said: Option<CommitStatus>,
     /// What could not be said at the end.
@@ -29,7 +32,7 @@ pub(super) struct Voice {
 impl Voice {
     /// Says how far it is, unless that is what was said last. What does not come through is not worth a wait.
     pub(super) async fn mention(&mut self, state: CommitState, description: &str) {
-        let status = self.status(state, description);
+        let status = self.status(state, description, None);
         let Some(forge) = self.forge.clone().filter(|_| self.said.as_ref() != Some(&status)) else {
             return;
         };
@@ -45,17 +48,23 @@ impl Voice {
         }
     }
 
-    /// Says how it ended; tries for as long as the options let it.
-    pub(super) async fn conclude(&mut self, waits: &Waits, state: CommitState, description: &str) -> Result<(), End> {
-        let status = self.status(state, description);
+    /// Says how it ended; tries for as long as the options let it. `page` is where more is to be seen.
+    pub(super) async fn conclude(
+        &mut self,
+        waits: &Waits,
+        state: CommitState,
+        description: &str,
+        page: Option<String>,
+    ) -> Result<(), End> {
+        let status = self.status(state, description, page);
         let Some(forge) = self.forge.clone() else {
             return Ok(());
         };
         let (repository, number, sha) = (&self.repository, self.number, &self.sha);
         let set = || forge.set_status(repository, number, sha, &status);
-        if let Err(failure) = waits.tried("set the commit status", waits.options.tries, set).await? {
-            self.note("the commit status could not be set", &failure);
-        }
+        let tried = waits.tried("set the commit status", waits.options.tries, set);
+        let set = timeout_at(self.over, tried).await.ok().transpose()?;
+        self.note("the commit status could not be set", set);
         self.said = Some(status);
         Ok(())
     }
@@ -67,24 +76,30 @@ impl Voice {
         };
         let (repository, number, marker) = (&self.repository, self.number, self.marker.as_str());
         let set = || forge.comment(repository, number, marker, body);
-        if let Err(failure) = waits.tried("write the comment", waits.options.tries, set).await? {
-            self.note("the comment could not be written", &failure);
-        }
+        let tried = waits.tried("write the comment", waits.options.tries, set);
+        let set = timeout_at(self.over, tried).await.ok().transpose()?;
+        self.note("the comment could not be written", set);
         Ok(())
     }
 
-    fn note(&mut self, what: &str, failure: &Failure) {
-        let text = format!("{what}: {}", failure.message);
+    /// Keeps what was not said; `None`: there was no time for it.
+    fn note(&mut self, what: &str, said: Option<Result<(), Failure>>) {
+        let why = match said {
+            Some(Ok(())) => return,
+            Some(Err(failure)) => failure.message,
+            None => "the time was over".to_owned(),
+        };
+        let text = format!("{what}: {why}");
         warn!(config = self.config, sha = self.sha, "{text}");
         self.unsaid.push(text);
     }
 
-    fn status(&self, state: CommitState, description: &str) -> CommitStatus {
+    fn status(&self, state: CommitState, description: &str, url: Option<String>) -> CommitStatus {
         CommitStatus {
             context: format!("driftless/{}", self.config),
             state,
             description: shortened(description, LONGEST_DESCRIPTION),
-            url: None,
+            url,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use driftless_core::value::Secret;
@@ -38,14 +39,21 @@ pub(super) struct Bench {
 impl Bench {
     /// Opens what the flags name. `None` when the config file has faults: they are printed.
     pub(super) async fn open(args: &RunArgs) -> anyhow::Result<Option<Self>> {
-        let process = process_environment();
+        let (began, process) = (Instant::now(), process_environment());
         let bench = match &args.config {
-            Some(path) => of_config(path, args, &process).await?,
+            Some(path) => {
+                let reading = of_config(path, args, &process);
+                let whole = args.timeout.unwrap_or(Duration::MAX);
+                let read = tokio::time::timeout(whole, reading).await;
+                read.context("the time of --timeout was over before the source of the CI configuration was read")??
+            }
             None => Some(bare(args, process)?),
         };
         Ok(bench.map(|mut bench| {
             let options = &mut bench.options;
-            options.limit = args.timeout.unwrap_or(options.limit);
+            if let Some(whole) = args.timeout {
+                *options = options.within(whole.saturating_sub(began.elapsed()));
+            }
             options.appears = args.wait_for_run.unwrap_or(options.appears);
             bench
         }))

@@ -6,6 +6,7 @@ mod signature;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -20,8 +21,8 @@ use super::problem::{Problem, Segment};
 use super::{Shared, Shell};
 use crate::forge::Repository;
 use crate::platform::data_diffs::PullRequestNumber;
-use crate::store::Trigger;
 use crate::store::pull_runs::{PullRun, PullRunKey};
+use crate::store::{StoreError, Trigger};
 
 /// The largest body; it is read into memory before it is trusted. A push of GitHub's is a few KiB to some tens, and so is what
 /// surrounds a pull request, whose description has up to 65,536 characters of four bytes and comes twice when it was edited: 512 KiB.
@@ -35,7 +36,7 @@ const REMEMBERED: usize = 1024;
 const ID_BYTES: usize = 64;
 
 /// What can become of a delivery: the values of the metric's label.
-pub const OUTCOMES: [&str; 8] = [
+pub const OUTCOMES: [&str; 9] = [
     "accepted",
     "ignored",
     "ping",
@@ -44,6 +45,7 @@ pub const OUTCOMES: [&str; 8] = [
     "too_large",
     "malformed",
     "unreadable",
+    "unstored",
 ];
 
 /// One webhook of the config.
@@ -111,9 +113,18 @@ const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
 const GITLAB_EVENT_ID: HeaderName = HeaderName::from_static("x-gitlab-event-uuid");
 
 /// Who is told of pull requests that may have moved. What is so is asked of the forge.
+#[async_trait]
 pub trait PullRequests: Send + Sync {
-    /// A delivery to `webhook` speaks of a pull request; it returns at once.
-    fn moved(&self, webhook: &str, repository: &Repository, number: PullRequestNumber) -> Watch;
+    /// A delivery to `webhook` speaks of a pull request. When this returns, it outlives the process; nothing was looked at yet.
+    ///
+    /// # Errors
+    /// When the store cannot be written: the delivery is to be sent again.
+    async fn moved(
+        &self,
+        webhook: &str,
+        repository: &Repository,
+        number: PullRequestNumber,
+    ) -> Result<Watch, StoreError>;
 
     /// Told of each run that is written.
     fn recent(&self) -> watch::Receiver<Arc<Vec<PullRun>>>;
@@ -185,6 +196,8 @@ enum Outcome {
     NotJson,
     /// It broke off.
     Unreadable,
+    /// The store does not take it.
+    Unstored(StoreError),
 }
 
 impl Outcome {
@@ -199,6 +212,7 @@ impl Outcome {
             Outcome::TooLarge => "too_large",
             Outcome::Malformed(_) | Outcome::NotJson => "malformed",
             Outcome::Unreadable => "unreadable",
+            Outcome::Unstored(_) => "unstored",
         }
     }
 }
@@ -207,6 +221,7 @@ impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
         let said = |result: &str, detail: &str| axum::Json(json!({"result": result, "detail": detail})).into_response();
         let (status, kind, detail) = match self {
+            Outcome::Unstored(error) => return Problem::from(error).into_response(),
             Outcome::Accepted(runs) => {
                 return (StatusCode::ACCEPTED, axum::Json(json!({"runs": runs}))).into_response();
             }
@@ -294,7 +309,8 @@ async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<Ou
         if id.as_ref().is_some_and(|id| shell.delivered.knows(&webhook.name, id)) {
             return Ok(Outcome::Duplicate);
         }
-        if pulls.moved(&webhook.name, &repository, number) == Watch::Unwatched {
+        let watch = pulls.moved(&webhook.name, &repository, number).await;
+        if watch.map_err(Outcome::Unstored)? == Watch::Unwatched {
             return Err(Outcome::Ignored("No pull requests of that repository are watched."));
         }
         // Only what was handed on is remembered; a second copy that came meanwhile is handed on too, and does no harm.

@@ -46,8 +46,12 @@ pub(super) async fn put(connection: &mut SqliteConnection, run: &PullRun) -> Res
     Ok(())
 }
 
-/// Takes away ended runs that are over the limit, the oldest first. One that has not ended is never the one that goes.
+/// Takes away looks that have ended, and ended runs that are over the limit, the oldest first. One that has not ended is never the one
+/// that goes.
 pub(super) async fn trim(connection: &mut SqliteConnection, limit: u32) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM pull_runs WHERE sha = '' AND finished IS NOT NULL")
+        .execute(&mut *connection)
+        .await?;
     sqlx::query(
         "DELETE FROM pull_runs WHERE rowid IN
          (SELECT rowid FROM pull_runs WHERE finished IS NOT NULL ORDER BY finished DESC, rowid DESC LIMIT -1 OFFSET ?)",
@@ -72,7 +76,7 @@ pub(super) async fn find(pool: &SqlitePool, of: &PullRunsOf) -> Result<Vec<Sqlit
         PullRunsOf::Open => sqlx::query("SELECT * FROM pull_runs WHERE finished IS NULL ORDER BY started, rowid"),
         PullRunsOf::Newest(limit) => {
             let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-            sqlx::query("SELECT * FROM pull_runs ORDER BY updated DESC, rowid DESC LIMIT ?").bind(limit)
+            sqlx::query("SELECT * FROM pull_runs WHERE sha <> '' ORDER BY updated DESC, rowid DESC LIMIT ?").bind(limit)
         }
     }
     .fetch_all(pool)

@@ -3,7 +3,7 @@
 use driftless_core::report::Meaning;
 
 use super::*;
-use crate::ci::pipeline::tests::world::NEWER;
+use crate::ci::pipeline::tests::world::{Fault, NEWER};
 use crate::platform::data_diffs::{DiffRequest, Findings, RunStatus, Summary};
 
 fn at(millis: u64) -> Duration {
@@ -419,4 +419,35 @@ async fn asking_to_stop_leaves_it_open_for_the_next_start() {
     assert_eq!((row.finished, row.phase.as_str()), (None, "following"));
     assert_eq!(ended(&world).await.result(), CiResult::Passed);
     assert_exactly_once(&world, "after the stop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_looks_before_the_diffs_are_at_the_runs_and_then_at_the_head() {
+    let world = World::new(Habits::default());
+    let _ = ended(&world).await;
+    let asked = world.state().asked.clone();
+    let asked: Vec<&str> = asked.into_iter().filter(|name| *name != "put_pull_run").collect();
+    let submit = asked.iter().position(|name| *name == "submit").unwrap();
+    assert_eq!(asked[submit - 2..submit], ["runs", "pull_request"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_another_commit_filled_while_our_answer_was_lost_says_nothing_of_our_tables() {
+    let probe = World::new(Habits::default());
+    let _ = ended(&probe).await;
+    let submit = probe.state().asked.iter().position(|name| *name == "submit").unwrap();
+    let world = World::new(Habits::default());
+    world.state().faults.insert(submit, Fault::Before(Meaning::Lost));
+    world.state().events.push(("submit", 1, |state| {
+        let other = |name: &str| DiffRequest {
+            production: name.to_owned(),
+            pull_request: format!("pr_of_another_commit.{name}"),
+            primary_key: vec!["id".to_owned()],
+            include_columns: Vec::new(),
+            exclude_columns: Vec::new(),
+        };
+        state.runs[0].given = Some((Instant::now(), vec![other("one"), other("two")]));
+    }));
+    let end = end_of(&world, &request()).await;
+    assert_eq!(end, (FAILED, "errors", FAILURE));
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod bounds;
 mod ends;
 mod faults;
 mod looking;
@@ -33,6 +34,7 @@ pub(in crate::ci) fn options() -> Options {
         starts: of(200),
         submits: of(200),
         limit: of(2_000),
+        last: of(200),
         collects: of(100),
         head: of(30),
         summaries: 2,

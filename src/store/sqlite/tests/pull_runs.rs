@@ -103,3 +103,31 @@ async fn a_pull_request_run_that_is_not_as_it_was_written_is_told_and_left_out_b
     let kept = store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap();
     assert_eq!(numbers(&kept), [1]);
 }
+
+#[tokio::test]
+async fn a_pull_request_that_is_to_be_looked_at_is_open_until_that_is_done_and_never_a_run_that_is_shown() {
+    let limits = Limits {
+        pull_runs: 1,
+        ..Limits::default()
+    };
+    let store = SqliteStore::open("sqlite::memory:", limits).await.unwrap();
+    let look = |finished| PullRun {
+        key: PullRunKey::of_delivery("acme/shop", 7),
+        run: None,
+        outcome: None,
+        ..pull_run(7, 9, finished)
+    };
+    let ended = pull_run(2, 2, true);
+    for run in [&ended, &look(false), &look(false)] {
+        store.put_pull_run(run).await.unwrap();
+    }
+    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), [look(false)]);
+    assert_eq!(
+        store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap(),
+        std::slice::from_ref(&ended)
+    );
+    store.put_pull_run(&look(true)).await.unwrap();
+    assert_eq!(store.pull_runs(&PullRunsOf::Open).await.unwrap(), []);
+    assert_eq!(store.pull_runs(&PullRunsOf::Key(look(true).key)).await.unwrap(), []);
+    assert_eq!(store.pull_runs(&PullRunsOf::Newest(9)).await.unwrap(), [ended]);
+}

@@ -21,7 +21,10 @@ impl Store for World {
     async fn put_pull_run(&self, run: &PullRun) -> Result<(), StoreError> {
         let row = run.clone();
         let written = self.ask("put_pull_run", |state| {
-            state.rows.insert(row.key.clone(), row);
+            match row.key.is_of_delivery() && row.finished.is_some() {
+                true => state.rows.remove(&row.key),
+                false => state.rows.insert(row.key.clone(), row),
+            };
             Ok(())
         });
         written.await.map_err(|failure| StoreError {
@@ -36,7 +39,7 @@ impl Store for World {
             PullRunsOf::Key(key) => rows.filter(|row| row.key == *key).collect(),
             PullRunsOf::Open => rows.filter(|row| row.finished.is_none()).collect(),
             PullRunsOf::Newest(limit) => {
-                let mut rows: Vec<PullRun> = rows.collect();
+                let mut rows: Vec<PullRun> = rows.filter(|row| !row.key.is_of_delivery()).collect();
                 rows.sort_by_key(|row| std::cmp::Reverse(row.updated));
                 rows.truncate(*limit);
                 rows
