@@ -12,14 +12,14 @@ async fn a_commit_that_was_left_for_a_newer_one_and_is_the_head_again_gets_its_s
         ..Habits::default()
     });
     let bench = start(&world, one(&world));
-    bench.moved();
+    bench.moved().await;
     tokio::time::sleep(Duration::from_millis(150)).await;
     world.state().push(NEWER);
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert_eq!(bench.state(SHA), Some(CommitState::Pending));
     world.state().push(SHA);
-    bench.moved();
+    bench.moved().await;
     bench.settle().await;
     assert_eq!(bench.state(SHA), Some(CommitState::Success));
     assert_eq!(world.state().triggered, [SHA, NEWER], "each has the run that it had");
@@ -51,11 +51,11 @@ async fn the_older_commit_is_left_as_soon_as_the_newer_one_is_told_and_not_when_
         parallel: 1,
     };
     let driver = Driver::start(setup, CancellationToken::new());
-    driver.moved(config().repository, NUMBER);
+    driver.moved(config().repository, NUMBER).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(world.state().submitted.len(), 1);
     world.state().push(NEWER);
-    driver.moved(config().repository, NUMBER);
+    driver.moved(config().repository, NUMBER).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let taken: Vec<i64> = world.state().submitted.iter().map(|(run, _)| *run).collect();
     assert_eq!(taken, [9001, 9002]);
