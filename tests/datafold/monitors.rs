@@ -394,3 +394,13 @@ async fn one_document_for_many_tables_is_made_and_in_sync() {
     assert_eq!(all["count"], 2, "{all}");
     rig.assert_converged().await;
 }
+
+#[tokio::test]
+async fn a_monitor_that_another_slug_owns_is_not_taken_over_by_its_name() {
+    let mut rig = made(Switches::default()).await;
+    rig.documents.remove(&monitor("orders"));
+    rig.monitor("orders-two", &metric("Orders"));
+    let mut changes = rig.clean().await.changes();
+    changes.sort();
+    assert_eq!(changes, ["monitor/orders delete", "monitor/orders-two create"]);
+}

@@ -213,12 +213,15 @@ impl World {
             .collect()
     }
 
+    /// The names of the monitors: those that are made one by one come in any order.
     async fn monitors(&self) -> Vec<String> {
         let state = self.side("GET", "state", Json::Null).await;
         let monitors = state["monitors"].as_array().unwrap().iter();
-        monitors
+        let mut names: Vec<String> = monitors
             .map(|monitor| monitor["name"].as_str().unwrap().to_owned())
-            .collect()
+            .collect();
+        names.sort();
+        names
     }
 }
 
