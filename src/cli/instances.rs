@@ -28,7 +28,7 @@ pub(crate) fn platform(target: &TargetConfig) -> anyhow::Result<&'static BuiltIn
 /// Which instance a target is, however its URL is written.
 pub(crate) fn address(target: &TargetConfig) -> anyhow::Result<(&'static str, TargetId)> {
     let platform = platform(target)?;
-    let address = (platform.target)(&target.url).map_err(failed);
+    let address = (platform.target)(&target.url, target.organization).map_err(failed);
     Ok((platform.name(), address.with_context(|| named(target))?))
 }
 
@@ -68,6 +68,7 @@ pub(crate) fn way(target: &TargetConfig) -> anyhow::Result<Way> {
     Ok(Way {
         url: target.url.clone(),
         token: target.token.clone(),
+        organization: target.organization,
         network: network(
             &named(target),
             target.timeouts,

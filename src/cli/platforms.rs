@@ -6,7 +6,7 @@ use driftless_core::report::Failure;
 use driftless_core::schema::Schema;
 use driftless_core::value::Secret;
 
-use crate::config::KnownPlatform;
+use crate::config::{KnownPlatform, Tenancy};
 use crate::platform::datafold::kinds::PLATFORM_VERDICT;
 use crate::platform::datafold::{self, Datafold, DatafoldOptions, Desk};
 use crate::platform::document_schema::DocumentSchema;
@@ -20,8 +20,10 @@ pub(crate) struct BuiltIn {
     pub(crate) schema: fn() -> &'static dyn Schema,
     /// What an editor is told of its documents.
     pub(crate) documents: fn() -> Vec<DocumentSchema>,
-    /// Which instance a URL leads to.
-    pub(crate) target: fn(&str) -> Result<TargetId, Failure>,
+    /// What stands at one address.
+    pub(crate) tenancy: Tenancy,
+    /// Which instance a URL leads to, and which organization of it.
+    pub(crate) target: fn(&str, Option<u32>) -> Result<TargetId, Failure>,
     /// Makes the adapter of an instance; nothing is sent.
     pub(crate) open: Open<Arc<dyn Platform>>,
     /// How its resources become files.
@@ -42,6 +44,8 @@ pub(crate) type Open<T> = fn(Way, Arc<dyn Gate>) -> Result<T, Failure>;
 pub(crate) struct Way {
     pub(crate) url: String,
     pub(crate) token: Secret,
+    /// Which organization of the instance is meant, as far as that is said.
+    pub(crate) organization: Option<u32>,
     pub(crate) network: Network,
     /// What writes Datafold's monitors: one provisioning at a time, whoever it is for.
     pub(crate) desk: Arc<Desk>,
@@ -61,7 +65,8 @@ pub(crate) static PLATFORMS: &[BuiltIn] = &[
     BuiltIn {
         schema: || qualytics::schema(),
         documents: qualytics::document_schemas,
-        target: qualytics::target,
+        tenancy: Tenancy::One,
+        target: |url, _| qualytics::target(url),
         open: |way, gate| Ok(Arc::new(qualytics(way, gate)?)),
         export: Export::Files(qualytics),
         found_out: &[],
@@ -71,6 +76,7 @@ pub(crate) static PLATFORMS: &[BuiltIn] = &[
     BuiltIn {
         schema: || datafold::schema(),
         documents: datafold::document_schemas,
+        tenancy: Tenancy::Organizations,
         target: datafold::target,
         open: |way, gate| Ok(Arc::new(datafold(way, gate)?)),
         export: Export::Elsewhere(
@@ -95,12 +101,14 @@ pub(crate) fn datafold(way: Way, gate: Arc<dyn Gate>) -> Result<Datafold, Failur
     let Way {
         url,
         token: key,
+        organization,
         network,
         desk,
     } = way;
     let options = DatafoldOptions {
         url,
         key,
+        organization,
         network,
         desk,
     };
@@ -134,7 +142,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn known() -> Vec<KnownPlatform> {
     PLATFORMS
         .iter()
-        .map(|platform| KnownPlatform::of((platform.schema)()))
+        .map(|platform| KnownPlatform::of((platform.schema)(), platform.tenancy))
         .collect()
 }
 

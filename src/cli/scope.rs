@@ -264,6 +264,7 @@ impl Instance {
             way: Way {
                 url,
                 token,
+                organization: None,
                 // There is no config file to say it: the command takes it from where it takes the rest.
                 network: Network {
                     proxy: Proxy::OfTheProcess,

@@ -94,6 +94,11 @@ pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32
     }
 }
 
+/// Reads a number that names something, from 1.
+pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    positive(deserializer).map(Some)
+}
+
 /// Takes text and nothing else, and says what the text should be.
 struct Text(&'static str);
 

@@ -93,16 +93,28 @@ pub struct KnownPlatform {
     pub kinds: Vec<(Kind, &'static str)>,
     /// Those of them that it can archive: `prune` may say `disable` of them.
     pub archived: Vec<Kind>,
+    /// What stands at one address.
+    pub tenancy: Tenancy,
+}
+
+/// What stands at one address of a platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenancy {
+    /// One instance.
+    One,
+    /// Several organizations: the token says which is meant.
+    Organizations,
 }
 
 impl KnownPlatform {
     /// What `schema` says of itself.
-    pub fn of(schema: &dyn Schema) -> Self {
+    pub fn of(schema: &dyn Schema, tenancy: Tenancy) -> Self {
         let archives = |spec: &&KindSpec| spec.archiving == Archiving::Possible;
         Self {
             archived: schema.kinds().iter().filter(archives).map(|spec| spec.kind).collect(),
             name: schema.platform(),
             kinds: schema.kinds().iter().map(|spec| (spec.kind, spec.include)).collect(),
+            tenancy,
         }
     }
 }

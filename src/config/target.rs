@@ -13,7 +13,7 @@ use super::network::{
 };
 use super::section::Item;
 use super::source::has_credentials;
-use super::{KnownPlatform, Surroundings, amount, secret};
+use super::{KnownPlatform, Surroundings, Tenancy, amount, secret};
 
 /// One item of `targets`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,6 +28,10 @@ pub struct TargetConfig {
     /// The access token, or API key. Required.
     #[serde(deserialize_with = "secret::required")]
     pub token: Secret,
+    /// Which organization of the instance the token is of, where one address serves several. Default: the only one that this file
+    /// has to do with there.
+    #[serde(default, deserialize_with = "amount::number")]
+    pub organization: Option<u32>,
     /// How hard the instance may be asked.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -81,6 +85,12 @@ pub(super) fn check(item: &mut Item<'_, TargetConfig>, around: &Surroundings<'_>
     if !known.contains(&platform.as_str()) && item.is_sound(&["platform"]) {
         let message = format!("`{}.platform` is no platform of this version", item.label);
         faults.unknown_name(item.at(&["platform"]), "unknown_platform", message, platform, &known);
+    }
+    let holds = around.platforms.iter().find(|known| known.name == platform.as_str());
+    if item.value.organization.is_some() && holds.is_some_and(|known| known.tenancy == Tenancy::One) {
+        let help = "take it out: an instance of this platform is one by itself";
+        let message = "is of a platform whose instances hold several";
+        item.fault(faults, &["organization"], "bad_value", message, help);
     }
     if has_credentials(url) {
         let help = "put the token under `token`: the URL is shown on pages and in logs";

@@ -24,11 +24,20 @@ use crate::source::reference::{Range, Reference};
 const CHECK: Kind = Kind("check");
 
 fn platforms() -> Vec<KnownPlatform> {
-    vec![KnownPlatform {
-        name: "qualytics",
-        kinds: vec![(Kind("connection"), "connections"), (CHECK, "checks")],
-        archived: vec![CHECK],
-    }]
+    vec![
+        KnownPlatform {
+            name: "qualytics",
+            kinds: vec![(Kind("connection"), "connections"), (CHECK, "checks")],
+            archived: vec![CHECK],
+            tenancy: Tenancy::One,
+        },
+        KnownPlatform {
+            name: "datafold",
+            kinds: vec![(Kind("monitor"), "monitors")],
+            archived: Vec::new(),
+            tenancy: Tenancy::Organizations,
+        },
+    ]
 }
 
 fn process() -> BTreeMap<String, String> {

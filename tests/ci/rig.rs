@@ -253,6 +253,7 @@ impl World {
 
     pub(crate) fn platform(&self) -> Arc<dyn DataDiffs> {
         let options = DatafoldOptions {
+            organization: None,
             url: self.datafold.url(),
             key: Secret::new(self.key.clone()),
             network: self.network(),

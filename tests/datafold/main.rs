@@ -39,7 +39,13 @@ async fn server() -> Server {
 
 /// The adapter of it; a read is sent again so many times.
 fn datafold(server: &Server, patience: u32) -> Datafold {
+    of_organization(server, patience, None)
+}
+
+/// As [`datafold`], for one organization of it.
+fn of_organization(server: &Server, patience: u32, organization: Option<u32>) -> Datafold {
     let options = DatafoldOptions {
+        organization,
         url: server.url.clone(),
         key: Secret::new(TOKEN),
         network: Network {

@@ -113,6 +113,7 @@ impl World {
 
     fn environment(&self, folder: &str) -> Environment {
         let options = DatafoldOptions {
+            organization: None,
             url: self.server.url(),
             key: Secret::new(self.server.key()),
             network: Network::default(),

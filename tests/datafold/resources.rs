@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::loopback::{Answer, Server};
 use crate::rig::{Rig, metric, monitor};
-use crate::{datafold, server, steps};
+use crate::{datafold, of_organization, server, steps};
 
 fn source() -> Json {
     json!({"type": "pg", "options": {"host": "db.example", "dbname": "shop", "user": "reader", "password": "swordfish"}})
@@ -20,6 +20,40 @@ fn source() -> Json {
 
 fn named(name: &str) -> Key {
     Key::new(DATA_SOURCE, [name])
+}
+
+#[tokio::test]
+async fn organizations_at_one_address_are_targets_of_their_own_and_a_key_of_another_one_reads_nothing() {
+    let server = server().await;
+    server.gives(
+        "GET /api/v1/organization/meta",
+        r#"{"org_id": 12, "org_name": "Acme", "user_id": 7}"#,
+    );
+    let (any, own, other) = (
+        datafold(&server, 1),
+        of_organization(&server, 1, Some(12)),
+        of_organization(&server, 1, Some(13)),
+    );
+    let targets = [&any, &own, &other].map(|platform| platform.target().clone());
+    assert_eq!(
+        targets.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        3,
+        "{targets:?}"
+    );
+    any.reach().await.unwrap();
+    own.reach().await.unwrap();
+    let desired = Rig::new(Switches::default()).await.desired();
+    let refused = other.observe(&desired, &Scope::default()).await.unwrap_err();
+    assert_eq!(refused.meaning, Meaning::Forbidden);
+    assert!(
+        refused.message.contains("organization 12") && refused.message.contains("says 13"),
+        "{refused:?}"
+    );
+    assert!(
+        server.lines().iter().all(|line| line.contains("organization/meta")),
+        "{:?}",
+        server.lines()
+    );
 }
 
 #[tokio::test]

@@ -322,6 +322,7 @@ impl Passed {
 pub(crate) fn adapter(server: &Server, key: &str) -> Datafold {
     let second = std::time::Duration::from_secs(10);
     let options = DatafoldOptions {
+        organization: None,
         url: server.url(),
         key: Secret::new(key),
         network: Network {

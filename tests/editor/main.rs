@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use driftless::config::{KnownPlatform, json_schema};
+use driftless::config::{KnownPlatform, Tenancy, json_schema};
 use driftless::platform::qualytics;
 use serde_json::{Map, Value as Json, json};
 
@@ -29,7 +29,7 @@ fn schemas() -> Map<String, Json> {
 }
 
 fn platforms() -> Vec<KnownPlatform> {
-    vec![KnownPlatform::of(qualytics::schema())]
+    vec![KnownPlatform::of(qualytics::schema(), Tenancy::One)]
 }
 
 /// What the schemas say of `(schema's name, instance)`, one list of faults each.

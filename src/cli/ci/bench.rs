@@ -71,6 +71,7 @@ fn bare(args: &RunArgs, process: BTreeMap<String, String>) -> anyhow::Result<Ben
     let way = Way {
         url: given(&args.url, "DATAFOLD_HOST").unwrap_or_else(|| USUAL.to_owned()),
         token: Secret::new(key),
+        organization: None,
         desk: Arc::default(),
         // There is no config file to say it: the command takes it from where it takes the rest.
         network: Network {

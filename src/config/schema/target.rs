@@ -28,6 +28,14 @@ pub(super) fn target(platforms: &[KnownPlatform]) -> Json {
                 secret("Qualytics: the token of a service user. Datafold: an API key."),
             ),
             (
+                "organization",
+                number(
+                    1,
+                    "Datafold: the number of the organization that the key is of. To be said where targets are of several \
+                     organizations at one address, which are told apart by it; a key of another one is refused.",
+                ),
+            ),
+            (
                 "limits",
                 map(
                     "What driftless allows itself on this instance.",

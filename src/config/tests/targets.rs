@@ -22,6 +22,14 @@ fn each_fault_of_the_way_to_an_instance_has_its_place_its_reason_and_what_to_do(
             "11:24: error[wrong_type]: `targets[0].timeouts.total` should be a duration with its unit",
         ),
         (
+            target("organization: 12"),
+            "11:19: error[bad_value]: `targets[0].organization` is of a platform whose instances hold several (help: take it out",
+        ),
+        (
+            target("organization: 0"),
+            "11:19: error[bad_value]: `targets[0].organization` should be at least 1",
+        ),
+        (
             target("timeouts: { connection: 3s }"),
             "11:17: error[unknown_key]: `connection` is no key of `targets[0].timeouts` (help: did you mean `connect`?)",
         ),

@@ -22,7 +22,7 @@ impl DataDiffs for Datafold {
     }
 
     fn page(&self, diff: DataDiffId) -> String {
-        format!("{}/datadiffs/{}/overview", self.target.0, diff.0)
+        format!("{}/datadiffs/{}/overview", self.home, diff.0)
     }
 
     fn settings(&self) -> String {

@@ -44,13 +44,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use driftless_core::plan::Step;
-use driftless_core::report::Failure;
+use driftless_core::report::{Failure, Meaning};
 use driftless_core::schema::Schema;
 use driftless_core::snapshot::{Desired, Live, Scope};
 use driftless_core::value::Secret;
 
 use self::calls::GET_ORGANIZATION;
+use self::wire::int;
 use super::address::address;
+use super::failures::failure;
 use super::http::{Http, HttpOptions, Network, Request, Scheme};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
@@ -67,6 +69,8 @@ pub struct DatafoldOptions {
     pub url: String,
     /// The key, personal or of a service account.
     pub key: Secret,
+    /// The number of the organization that the key is to be of; `None`: of whichever it is.
+    pub organization: Option<u32>,
     /// The way to it.
     pub network: Network,
     /// What writes its monitors: one for all adapters of one organization, which has one provisioning at a time.
@@ -76,17 +80,24 @@ pub struct DatafoldOptions {
 /// What of a URL names no other instance.
 const API: &str = "/api";
 
-/// Which instance a URL leads to, however it is written.
+/// Which instance a URL leads to, however it is written, and which organization of it.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn target(url: &str) -> Result<TargetId, Failure> {
-    address(url, API).map(|(target, _)| target)
+pub fn target(url: &str, organization: Option<u32>) -> Result<TargetId, Failure> {
+    let (TargetId(address), _) = address(url, API)?;
+    Ok(TargetId(match organization {
+        Some(number) => format!("{address}#{number}"),
+        None => address,
+    }))
 }
 
 /// An organization of a Datafold instance: the one that the key is of.
 pub struct Datafold {
     target: TargetId,
+    /// Its address, as people open it.
+    home: String,
+    organization: Option<u32>,
     http: Http,
     desk: Arc<Desk>,
 }
@@ -97,7 +108,7 @@ impl Datafold {
     /// # Errors
     /// A URL, a key, a certificate or a proxy that cannot be one.
     pub fn new(options: DatafoldOptions, gate: Arc<dyn Gate>) -> Result<Self, Failure> {
-        let (target, base) = address(&options.url, API)?;
+        let (TargetId(home), base) = address(&options.url, API)?;
         let http = HttpOptions {
             base,
             scheme: Scheme::Key,
@@ -105,7 +116,9 @@ impl Datafold {
             network: options.network,
         };
         Ok(Self {
-            target,
+            target: target(&options.url, options.organization)?,
+            home,
+            organization: options.organization,
             http: Http::new(http, gate)?,
             desk: options.desk,
         })
@@ -113,12 +126,12 @@ impl Datafold {
 
     /// The page on which CI configurations are edited (`reference` 4.4).
     fn ci_settings(&self) -> String {
-        format!("{}/settings/integrations/ci", self.target.0)
+        format!("{}/settings/integrations/ci", self.home)
     }
 
     /// The page from which data sources are edited. The reference names none of their own, so it is the one above it.
     fn sources_settings(&self) -> String {
-        format!("{}/settings/integrations", self.target.0)
+        format!("{}/settings/integrations", self.home)
     }
 }
 
@@ -149,6 +162,23 @@ impl Platform for Datafold {
     }
 
     async fn reach(&self) -> Result<(), Failure> {
-        self.http.send(&Request::new(&GET_ORGANIZATION, &[])).await.map(drop)
+        let answer = self.http.send(&Request::new(&GET_ORGANIZATION, &[])).await?;
+        let Some(wanted) = self.organization else {
+            return Ok(());
+        };
+        match answer.as_ref().and_then(|answer| int(answer, "org_id")) {
+            Some(found) if found == i64::from(wanted) => Ok(()),
+            None => Err(failure(
+                Meaning::Broken,
+                format!("{} does not say which organization the key is of", self.home),
+            )),
+            Some(found) => Err(failure(
+                Meaning::Forbidden,
+                format!(
+                    "the key is of organization {found}, and the target's `organization` says {wanted}: give it a key of that one, or \
+                     correct the number"
+                ),
+            )),
+        }
     }
 }

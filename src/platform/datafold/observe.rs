@@ -8,6 +8,7 @@ use super::Datafold;
 use super::data_sources::collect_secrets;
 use super::kinds::{CI_CONFIG, DATA_SOURCE, MONITOR};
 use super::sight::gap;
+use crate::platform::Platform as _;
 
 impl Datafold {
     pub(super) async fn observed(&self, desired: &Desired, scope: &Scope) -> Result<Live, Failure> {
@@ -17,6 +18,9 @@ impl Datafold {
             values.for_each(|value: &Value| collect_secrets(value, &mut secrets));
         }
         self.http.hide(secrets);
+        if self.organization.is_some() {
+            self.reach().await?;
+        }
         self.desk.clear();
         let mut live = Live::default();
         live.by_hand.insert(DATA_SOURCE, self.sources_settings());
