@@ -172,6 +172,14 @@ impl Record {
         })
     }
 
+    /// Begins with another run, which was given nothing; or with none yet.
+    pub(super) fn begin_with(&mut self, run: Option<CiRunId>) {
+        self.run = run;
+        self.submitted = None;
+        self.state.whose = Whose::Ours;
+        self.state.attempts.submit = 0;
+    }
+
     /// The row of it: under way, and `message` is what there is to say.
     pub(super) fn row(&self, message: &str, now: DateTime<Utc>) -> PullRun {
         PullRun {

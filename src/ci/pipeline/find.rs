@@ -161,18 +161,19 @@ impl Orchestration<'_> {
     }
 }
 
-/// The run to go on with, of those of one commit: ours, unless it was cancelled; the newest that is under way; or the one whose end
-/// there is to report. There is never a second run for a commit that has one.
+/// The run to go on with, of those of one commit: ours, unless it was cancelled; the newest that is under way; the newest that was not
+/// cancelled; or the cancelled one whose end there is to report, and where ours is not listed yet, that is none. There is never a
+/// second run for a commit that has one.
 pub(super) fn pick(mut runs: Vec<CiRun>, ours: Option<CiRunId>) -> Option<CiRun> {
     runs.sort_by_key(|run| std::cmp::Reverse(run.id));
     let is_ours = |run: &&CiRun| Some(run.id) == ours;
-    let alive = runs
+    let is_alive = |run: &&CiRun| run.status != RunStatus::Cancelled;
+    let found = runs
         .iter()
         .filter(is_ours)
-        .find(|run| run.status != RunStatus::Cancelled);
-    let found = alive
+        .find(is_alive)
         .or_else(|| runs.iter().find(|run| !run.status.is_final()))
-        .or_else(|| runs.iter().find(is_ours))
-        .or_else(|| runs.first());
+        .or_else(|| runs.iter().find(is_alive))
+        .or_else(|| runs.iter().find(|run| ours.is_none_or(|ours| run.id == ours)));
     found.cloned()
 }

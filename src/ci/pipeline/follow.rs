@@ -9,13 +9,14 @@ use super::Orchestration;
 use crate::ci::config::Consequence;
 use crate::ci::options::{Options, Unconfirmed};
 use crate::ci::outcome::Reason;
+use crate::ci::record::Phase;
 use crate::ci::waits::End;
 use crate::forge::CommitState;
 use crate::platform::data_diffs::{CiRun, CiRunId, RunStatus};
 
 impl Orchestration<'_> {
-    /// Follows our run until it is done or has failed.
-    pub(super) async fn follow(&mut self) -> Result<CiRun, End> {
+    /// Follows our run until it is done or has failed. `None`: it was cancelled, and the record says what is gone on with.
+    pub(super) async fn follow(&mut self) -> Result<Option<CiRun>, End> {
         let Some(id) = self.record.run else {
             // Only of a record that something else wrote: a run's number comes before its diffs.
             let text = "the store says that a run has the diffs, and not which: start it again by hand";
@@ -28,9 +29,8 @@ impl Orchestration<'_> {
             let run = runs.into_iter().find(|run| run.id == id);
             match run.as_ref().map(|run| &run.status) {
                 Some(RunStatus::Cancelled) => {
-                    self.assert_head().await?;
-                    let text = format!("run {} was cancelled, and there is no newer commit", id.0);
-                    return Err(End::Over(Reason::Cancelled, text));
+                    self.replace(id).await?;
+                    return Ok(None);
                 }
                 Some(RunStatus::Unknown(word)) if unknown.insert(word.clone()) => {
                     warn!(
@@ -41,7 +41,7 @@ impl Orchestration<'_> {
                 _ => {}
             }
             if let Some(run) = run.clone().filter(|run| run.status.is_final()) {
-                return Ok(run);
+                return Ok(Some(run));
             }
             let (state, text) = self.progress(id, run.as_ref()).await;
             self.voice.mention(state, &text).await;
@@ -51,6 +51,34 @@ impl Orchestration<'_> {
             self.assert_head_when_due().await?;
             self.waits.pause_before_look(attempt, self.until).await?;
             attempt += 1;
+        }
+    }
+
+    /// Our run was cancelled: goes on with a newer one of our commit, which the platform or somebody else has started since. None is
+    /// asked for.
+    async fn replace(&mut self, cancelled: CiRunId) -> Result<(), End> {
+        let until = (Instant::now() + self.waits.options.settles).min(self.until);
+        let mut attempt = 1;
+        loop {
+            let runs = self.runs_of_commit().await?;
+            let newer = runs
+                .iter()
+                .filter(|run| run.id > cancelled && run.status != RunStatus::Cancelled);
+            if let Some(newer) = newer.max_by_key(|run| run.id) {
+                self.record.begin_with(Some(newer.id));
+                let text = format!(
+                    "run {} was cancelled, and run {} is of the same commit",
+                    cancelled.0, newer.id.0
+                );
+                return self.step(Phase::Found, &text).await;
+            }
+            if Instant::now() >= until {
+                let text = format!("run {} was cancelled, and there is no newer commit", cancelled.0);
+                return Err(End::Over(Reason::Cancelled, text));
+            }
+            self.waits.pause_before_look(attempt, until).await?;
+            attempt += 1;
+            self.assert_head_when_due().await?;
         }
     }
 

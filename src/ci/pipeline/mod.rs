@@ -29,7 +29,7 @@ use super::views::Recent;
 use super::waits::{End, Waits};
 use crate::clock::Clock;
 use crate::forge::{CommitState, Forge};
-use crate::platform::data_diffs::{DataDiffs, DiffRequest, Head, PullRequestNumber, RunStatus};
+use crate::platform::data_diffs::{CiRun, DataDiffs, DiffRequest, Head, PullRequestNumber, RunStatus};
 use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
 use crate::store::{Store, StoreError};
 
@@ -256,6 +256,32 @@ impl Orchestration<'_> {
             }
             self.step(Phase::Looking, "looking for the run of this commit").await?;
         }
+        let run = loop {
+            if let Some(run) = self.see_run().await? {
+                break run;
+            }
+        };
+        self.found = self.collect(&run).await?;
+        if self.record.state.whose == Whose::Others {
+            let text = format!(
+                "run {} was not given its diffs by driftless: what it compares is somebody else's",
+                run.id.0
+            );
+            self.remarks.push(Diagnostic::warning("others_run", text));
+        }
+        match run.status {
+            RunStatus::Failed => Ok(Outcome::Failed(format!("run {} failed on the platform", run.id.0))),
+            _ if self.found.is_empty() => Err(End::Over(
+                Reason::NothingCompared,
+                format!("run {} is done and compared nothing", run.id.0),
+            )),
+            _ => Ok(Outcome::Finished),
+        }
+    }
+
+    /// Sees a run of our commit to its end. `None`: it was cancelled, and the record says what is gone on with. The next one's number
+    /// is higher, so that this comes to an end.
+    async fn see_run(&mut self) -> Result<Option<CiRun>, End> {
         if matches!(self.record.phase, Phase::Looking | Phase::Triggering | Phase::Found) {
             self.voice
                 .mention(CommitState::Pending, "waiting for the run of this commit")
@@ -275,23 +301,7 @@ impl Orchestration<'_> {
         if matches!(self.record.phase, Phase::Found | Phase::Submitting) {
             self.submit().await?;
         }
-        let run = self.follow().await?;
-        self.found = self.collect(&run).await?;
-        if self.record.state.whose == Whose::Others {
-            let text = format!(
-                "run {} was not given its diffs by driftless: what it compares is somebody else's",
-                run.id.0
-            );
-            self.remarks.push(Diagnostic::warning("others_run", text));
-        }
-        match run.status {
-            RunStatus::Failed => Ok(Outcome::Failed(format!("run {} failed on the platform", run.id.0))),
-            _ if self.found.is_empty() => Err(End::Over(
-                Reason::NothingCompared,
-                format!("run {} is done and compared nothing", run.id.0),
-            )),
-            _ => Ok(Outcome::Finished),
-        }
+        self.follow().await
     }
 
     /// Writes how far it is, before what comes next.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod bounds;
+mod cancelled;
 mod ends;
 mod faults;
 mod looking;
