@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
+use super::outcome::CiResult;
 use super::report::{self, Compared};
 use crate::platform::data_diffs::{CiRunId, DiffRequest, Head, PullRequestNumber};
 use crate::store::pull_runs::{PullRun, PullRunKey};
@@ -70,6 +71,17 @@ pub(super) enum Whose {
     Others,
 }
 
+/// Whether the commit was the head all the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Headship {
+    /// As far as anybody saw.
+    #[default]
+    Kept,
+    /// It was left for a newer one and is the head again, and its run was not seen since.
+    Regained,
+}
+
 /// How often something was asked for that must not be repeated blindly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Attempts {
@@ -84,6 +96,11 @@ pub(super) struct State {
     requests: Vec<RequestState>,
     pub(super) whose: Whose,
     pub(super) attempts: Attempts,
+    #[serde(default)]
+    pub(super) headship: Headship,
+    /// The newest run that was cancelled for a commit that is not the head any more: neither it nor one before it is an answer.
+    #[serde(default)]
+    pub(super) void: Option<i64>,
     /// What there is to say of the files that the diffs are from.
     #[serde(default)]
     remarks: Vec<RemarkState>,
@@ -153,6 +170,8 @@ impl Record {
                 requests: Vec::new(),
                 whose: Whose::Ours,
                 attempts: Attempts::default(),
+                headship: Headship::default(),
+                void: None,
                 remarks: Vec::new(),
                 found: Vec::new(),
             },
@@ -162,12 +181,16 @@ impl Record {
 
     /// The record of one that is in the store; `None` when its state is not ours to read.
     pub(super) fn read(run: &PullRun) -> Option<Self> {
+        let mut state: State = serde_json::from_str(&run.state).ok()?;
+        if run.outcome.as_deref() == Some(CiResult::Superseded.word()) {
+            state.headship = Headship::Regained;
+        }
         Some(Self {
             key: run.key.clone(),
             phase: Phase::read(&run.phase),
             run: run.run.map(CiRunId),
             submitted: run.submitted.clone(),
-            state: serde_json::from_str(&run.state).ok()?,
+            state,
             started: run.started,
         })
     }

@@ -54,6 +54,13 @@ impl Orchestration<'_> {
             self.assert_head().await?;
             attempt += 1;
             match self.trigger().await? {
+                Ok(Some(run)) if self.record.state.void == Some(run.0) => {
+                    let text = format!(
+                        "the platform starts no other run of this commit than run {}, which was cancelled",
+                        run.0
+                    );
+                    return Err(End::Over(Reason::Cancelled, text));
+                }
                 Ok(Some(run)) => {
                     self.record.run = Some(run);
                     self.step(Phase::Found, &format!("run {} is started", run.0)).await?;
@@ -117,7 +124,9 @@ impl Orchestration<'_> {
         let until = (Instant::now() + patience).min(self.until);
         let mut attempt = 1;
         loop {
-            let runs = self.runs_of_commit().await?;
+            let mut runs = self.runs_of_commit().await?;
+            let void = self.record.state.void;
+            runs.retain(|run| run.status != RunStatus::Cancelled || void.is_none_or(|void| run.id.0 > void));
             if let Some(run) = pick(runs, self.record.run) {
                 return Ok(Some(run));
             }

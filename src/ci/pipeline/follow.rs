@@ -9,7 +9,7 @@ use super::Orchestration;
 use crate::ci::config::Consequence;
 use crate::ci::options::{Options, Unconfirmed};
 use crate::ci::outcome::Reason;
-use crate::ci::record::Phase;
+use crate::ci::record::{Headship, Phase};
 use crate::ci::waits::End;
 use crate::forge::CommitState;
 use crate::platform::data_diffs::{CiRun, CiRunId, RunStatus};
@@ -31,6 +31,11 @@ impl Orchestration<'_> {
                 Some(RunStatus::Cancelled) => {
                     self.replace(id).await?;
                     return Ok(None);
+                }
+                Some(_) if self.record.state.headship == Headship::Regained => {
+                    self.record.state.headship = Headship::Kept;
+                    self.step(Phase::Following, "the commit is the head again, and its run is there")
+                        .await?;
                 }
                 Some(RunStatus::Unknown(word)) if unknown.insert(word.clone()) => {
                     warn!(
@@ -55,7 +60,7 @@ impl Orchestration<'_> {
     }
 
     /// Our run was cancelled: goes on with a newer one of our commit, which the platform or somebody else has started since. None is
-    /// asked for.
+    /// asked for, but where the commit was not the head when its run was cancelled: then that is no answer.
     async fn replace(&mut self, cancelled: CiRunId) -> Result<(), End> {
         let until = (Instant::now() + self.waits.options.settles).min(self.until);
         let mut attempt = 1;
@@ -71,6 +76,17 @@ impl Orchestration<'_> {
                     cancelled.0, newer.id.0
                 );
                 return self.step(Phase::Found, &text).await;
+            }
+            if self.record.state.headship == Headship::Regained {
+                let newest = runs.iter().map(|run| run.id.0).max();
+                self.record.state.headship = Headship::Kept;
+                self.record.state.void = newest.max(Some(cancelled.0));
+                self.record.begin_with(None);
+                let text = format!(
+                    "run {} was cancelled for another commit; this one is the head again",
+                    cancelled.0
+                );
+                return self.step(Phase::Looking, &text).await;
             }
             if Instant::now() >= until {
                 let text = format!("run {} was cancelled, and there is no newer commit", cancelled.0);

@@ -23,7 +23,7 @@ use super::config::CiConfig;
 use super::metrics::Metrics;
 use super::options::Options;
 use super::outcome::{CiOutcome, CiResult, Reason};
-use super::record::{Phase, Record, Whose};
+use super::record::{Headship, Phase, Record, Whose};
 use super::report::{self, Compared, Facts, Outcome, Verdict};
 use super::views::Recent;
 use super::waits::{End, Waits};
@@ -288,6 +288,9 @@ impl Orchestration<'_> {
                 .await;
             let run = self.find().await?;
             self.record.run = Some(run.id);
+            if run.status != RunStatus::Cancelled {
+                self.record.state.headship = Headship::Kept;
+            }
             match run.status.is_final() {
                 // It ended without us: that is reported, and no second run is asked for.
                 true => {

@@ -1,6 +1,6 @@
 //! Runs that are cancelled: for another run of the same commit, for another commit, or by a person.
 
-use super::world::{Fault, State};
+use super::world::{Fault, NEWER, State};
 use super::*;
 use crate::platform::data_diffs::RunStatus;
 
@@ -123,4 +123,80 @@ async fn a_run_that_was_started_and_is_not_listed_yet_is_not_mistaken_for_a_canc
         .unwrap()
         .unwrap();
     assert_gone_on_with(&world, &outcome, "not listed yet");
+}
+
+/// A newer commit was the head for a while, and ours is again: its orchestration ended as superseded, and the platform cancelled its
+/// run where it was under way.
+async fn left_and_head_again(world: &Arc<World>) {
+    world.state().events.push(("diffs", 1, |state| state.push(NEWER)));
+    assert_eq!(ended(world).await.result(), CiResult::Superseded);
+    let mut state = world.state();
+    state.events.clear();
+    state.runs[0].fixed = Some(RunStatus::Cancelled);
+    state.start(NEWER);
+    state.runs[1].fixed = Some(RunStatus::Done);
+    state.push(SHA);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_was_left_and_is_the_head_again_gets_one_new_run_for_the_cancelled_one() {
+    let probe = World::new(Habits::default());
+    left_and_head_again(&probe).await;
+    let before = probe.state().asked.len();
+    let outcome = ended(&probe).await;
+    assert_eq!(
+        (outcome.result(), outcome.run.map(|run| run.0)),
+        (CiResult::Passed, Some(9003))
+    );
+    let asked = probe.state().asked.clone();
+    for index in before..asked.len() {
+        for fault in [Fault::KillBefore, Fault::KillAfter] {
+            let what = format!("{fault:?} at {index} ({})", asked[index]);
+            let world = World::new(Habits::default());
+            left_and_head_again(&world).await;
+            world.state().faults.insert(index, fault);
+            let (outcome, lives) = to_its_end(&world, &request()).await;
+            assert_eq!((outcome.result(), lives), (CiResult::Passed, 2), "{what}");
+            assert_eq!(world.state().runs.len(), 3, "{what}");
+            assert_eq!(taken(&world), [9001, 9003], "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_the_platform_starts_for_a_head_that_is_the_head_again_is_the_one() {
+    let world = World::new(Habits::default());
+    left_and_head_again(&world).await;
+    world.state().events.push(("set_status", 4, |state| {
+        state.start(SHA);
+    }));
+    let outcome = ended(&world).await;
+    assert_eq!(
+        (outcome.result(), outcome.run.map(|run| run.0)),
+        (CiResult::Passed, Some(9003))
+    );
+    assert_eq!(world.state().triggered.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cancelled_after_its_commit_was_seen_as_the_head_again_is_cancelled() {
+    // Whether it was the one that it had, or was asked for anew.
+    for anew in [0, 1] {
+        let world = World::new(Habits::default());
+        left_and_head_again(&world).await;
+        if anew == 0 {
+            world.state().runs[0].fixed = None;
+        }
+        let looks = world.state().asked.iter().filter(|name| **name == "diffs").count();
+        world.state().events.push(("diffs", looks + 1, |state| {
+            state.runs[0].fixed = Some(RunStatus::Cancelled);
+            if let Some(run) = state.runs.get_mut(2) {
+                run.fixed = Some(RunStatus::Cancelled);
+            }
+        }));
+        world.state().habits.course = vec![(Duration::ZERO, RunStatus::Processing)];
+        let outcome = ended(&world).await;
+        assert_eq!(outcome.verdict.reason, Reason::Cancelled.word());
+        assert_eq!(world.state().triggered.len(), 1 + anew);
+    }
 }
