@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Orchestration;
 use crate::ci::config::Consequence;
@@ -89,12 +89,40 @@ impl Orchestration<'_> {
                 return self.step(Phase::Looking, &text).await;
             }
             if Instant::now() >= until {
-                let text = format!("run {} was cancelled, and there is no newer commit", cancelled.0);
+                let text = match self.ports.forge {
+                    Some(_) => format!("run {} was cancelled while its commit was the head", cancelled.0),
+                    None => format!("run {} was cancelled, and no newer commit has a run", cancelled.0),
+                };
                 return Err(End::Over(Reason::Cancelled, text));
+            }
+            if self.ports.forge.is_none() {
+                self.assert_newest(cancelled).await?;
             }
             self.waits.pause_before_look(attempt, until).await?;
             attempt += 1;
             self.assert_head_when_due().await?;
+        }
+    }
+
+    /// Where there is no forge to say which commit is the head, the platform's list does: a newer run of another commit is of a newer one.
+    async fn assert_newest(&self, cancelled: CiRunId) -> Result<(), End> {
+        let runs = self.runs_of_pull_request().await?;
+        let newer = runs
+            .iter()
+            .filter(|run| run.id > cancelled && run.sha != self.record.key.sha);
+        match newer.max_by_key(|run| run.id) {
+            Some(newer) => {
+                info!(
+                    config = self.config().name,
+                    sha = self.record.key.sha,
+                    "run {} was cancelled for run {} of the newer commit {}",
+                    cancelled.0,
+                    newer.id.0,
+                    newer.sha
+                );
+                Err(End::Superseded)
+            }
+            None => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::world::{Fault, NEWER, State};
 use super::*;
-use crate::platform::data_diffs::RunStatus;
+use crate::platform::data_diffs::{DiffRequest, RunStatus};
 
 /// Another run of our commit, for which the platform cancels those before it.
 fn another(state: &mut State) {
@@ -198,5 +198,38 @@ async fn a_run_that_is_cancelled_after_its_commit_was_seen_as_the_head_again_is_
         let outcome = ended(&world).await;
         assert_eq!(outcome.verdict.reason, Reason::Cancelled.word());
         assert_eq!(world.state().triggered.len(), 1 + anew);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_forge_the_platforms_list_says_whether_a_run_was_cancelled_for_a_newer_commit() {
+    let newer: fn(&mut State) = |state| {
+        state.runs[0].fixed = Some(RunStatus::Cancelled);
+        state.start(NEWER);
+    };
+    let nothing: fn(&mut State) = |state| state.runs[0].fixed = Some(RunStatus::Cancelled);
+    for (event, reason, result) in [
+        (newer, "superseded", CiResult::Superseded),
+        (nothing, "cancelled", CiResult::Failed),
+    ] {
+        let world = World::new(Habits::default());
+        world.state().events.push(("diffs", 1, event));
+        let ports = Ports {
+            forge: None,
+            ..ports(&world)
+        };
+        let mut request = request();
+        request.diffs = Some(vec![DiffRequest {
+            production: "DB.CORE.A".into(),
+            pull_request: "DB.PR_6.A".into(),
+            primary_key: vec!["ID".into()],
+            include_columns: Vec::new(),
+            exclude_columns: Vec::new(),
+        }]);
+        let outcome = run_once(&ports, &request, &CancellationToken::new())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((outcome.verdict.reason.as_str(), outcome.result()), (reason, result));
     }
 }
