@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 #![allow(clippy::print_stdout, reason = "the table is what this is read for")]
 
+mod again;
 mod bad_input;
 mod good_way;
 mod matrix;

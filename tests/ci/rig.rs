@@ -207,10 +207,15 @@ impl World {
         )
         .await;
         if self.given.start == Start::Webhook {
-            let pushed = json!({"repository": REPOSITORY, "pr_num": self.number.0, "pr_branch": "orders", "pr_sha": sha,
-                "base_branch": "main", "base_sha": "0".repeat(40)});
-            self.side(Service::Datafold, "POST", "push", pushed).await;
+            self.pushed_to_datafold(sha).await;
         }
+    }
+
+    /// Datafold's webhook, or somebody else, starts a run of a commit.
+    pub(crate) async fn pushed_to_datafold(&self, sha: &str) {
+        let pushed = json!({"repository": REPOSITORY, "pr_num": self.number.0, "pr_branch": "orders", "pr_sha": sha,
+            "base_branch": "main", "base_sha": "0".repeat(40)});
+        self.side(Service::Datafold, "POST", "push", pushed).await;
     }
 
     /// Somebody pushes: the new head.
