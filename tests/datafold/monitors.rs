@@ -404,3 +404,100 @@ async fn a_monitor_that_another_slug_owns_is_not_taken_over_by_its_name() {
     changes.sort();
     assert_eq!(changes, ["monitor/orders delete", "monitor/orders-two create"]);
 }
+
+#[tokio::test]
+async fn what_the_platform_shows_differs_also_where_no_dry_run_can_be_had() {
+    for hidden in [
+        json!({"provisioning_jobs": "not_found", "provisioning_sync": "not_implemented"}),
+        json!({}),
+    ] {
+        for by_hand in [true, false] {
+            let mut rig = made(Switches::default()).await;
+            let reader = rig.side("POST", "keys", json!({"rights": "read"})).await;
+            if hidden == json!({}) {
+                rig.datafold = adapter(&rig.server, reader["key"].as_str().unwrap());
+            }
+            rig.switch(hidden.clone()).await;
+            let (class, mut orders, mut stage) = match by_hand {
+                true => ("Drift", metric("Orders"), diff("Stage")),
+                false => ("Pending", metric("Orders"), diff("Stage")),
+            };
+            if by_hand {
+                rig.by_hand("orders", json!({"metric": {"table": "SHOP.CORE.ITEMS"}}))
+                    .await;
+                rig.by_hand(
+                    "stage",
+                    json!({"datadiff": {"primary_key": ["OTHER"], "dataset_a": {"table": "SHOP.CORE.ITEMS"}}}),
+                )
+                .await;
+            } else {
+                orders["metric"]["table"] = json!("SHOP.CORE.ITEMS");
+                stage["datadiff"]["dataset_a"]["table"] = json!("SHOP.CORE.ITEMS");
+                rig.monitor("orders", &orders);
+                rig.monitor("stage", &stage);
+            }
+            let passed = rig.pass().await;
+            assert_eq!(
+                passed.changes(),
+                [
+                    format!("monitor/orders {class} metric.table"),
+                    format!("monitor/stage {class} datadiff.dataset_a.table"),
+                ],
+                "{hidden}"
+            );
+            assert!(
+                passed.live.gaps[0].message.contains("are not compared"),
+                "{:?}",
+                passed.live.gaps
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_hour_that_another_client_wrote_is_in_sync_in_both_spellings_and_sent_as_git_says_it() {
+    for spelling in [
+        json!({"every": "day", "hour": 6}),
+        json!({"every": "day", "utc_at": "06:00"}),
+    ] {
+        let mut rig = made(Switches::default()).await;
+        let mut orders = metric("Orders");
+        orders["schedule"] = json!({ "interval": spelling });
+        rig.monitor("orders", &orders);
+        assert_eq!(rig.clean().await.changes(), ["monitor/orders Pending schedule"]);
+        let state = rig.side("GET", "state?full=1", serde_json::Value::Null).await;
+        assert_eq!(state["monitors"][0]["schedule"]["interval"], spelling, "{state}");
+        for live in [
+            json!({"every": "day", "hour": 6}),
+            json!({"every": "day", "utc_at": "6:00"}),
+        ] {
+            rig.by_hand("orders", json!({"schedule": null})).await;
+            rig.by_hand("orders", json!({"schedule": { "interval": live }})).await;
+            rig.switch(json!({"provisioning_jobs": "not_found", "provisioning_sync": "not_implemented"}))
+                .await;
+            assert_eq!(rig.pass().await.changes(), [] as [String; 0], "{spelling}");
+            rig.switch(json!({"provisioning_jobs": "served", "provisioning_sync": "served"}))
+                .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_is_one_choice_and_what_is_live_of_it_is_shown_whole() {
+    for schedules in ["as_sent", "tagged"] {
+        let mut rig = made(Switches::default()).await;
+        rig.switch(json!({"schedules": schedules})).await;
+        rig.assert_converged().await;
+        rig.by_hand("orders", json!({"schedule": null})).await;
+        rig.by_hand("orders", json!({"schedule": {"cron": "0 6 * * *"}})).await;
+        let passed = rig.clean().await;
+        assert_eq!(passed.changes(), ["monitor/orders Drift schedule"]);
+        let [change] = passed.plan.steps[0].change.fields.as_slice() else {
+            panic!("{:?}", passed.plan.steps[0].change)
+        };
+        let shown = |value: &Option<driftless_core::value::Value>| driftless::codec::shown(value.as_ref().unwrap());
+        assert_eq!(shown(&change.before)["cron"], "0 6 * * *");
+        assert_eq!(shown(&change.after), json!({"interval": {"every": "hour"}}));
+        rig.assert_converged().await;
+    }
+}

@@ -34,7 +34,7 @@ monitors:
     type: schema
     connection_id: 7
     schedule: { interval: { every: hour } }
-    include_tables: ["SHOP.*"]
+    include_tables: "SHOP.*"
 "#;
 
 impl Bench {
@@ -82,12 +82,11 @@ async fn a_file_is_planned_applied_found_unchanged_and_changed() {
 
 #[tokio::test]
 async fn what_either_provisions_is_in_sync_for_the_other() {
-    let monitors = MONITORS.replace("hour: 6", "utc_at: '06:00'");
     let on =
         |command: &'static str, flag: &'static str| [command, "--platform", "datafold", "--input", "datafold", flag];
     let bench = Bench::start(Switches::default()).await;
-    bench.write("monitors.yaml", &monitors);
-    bench.write("datafold/monitors/shop.yaml", &monitors);
+    bench.write("monitors.yaml", MONITORS);
+    bench.write("datafold/monitors/shop.yaml", MONITORS);
     bench.provision(&[]).await.ends(0, &[&completed(5, 0, 0, 0, 0)]);
     let writes = bench.writes().await;
     bench
@@ -98,8 +97,8 @@ async fn what_either_provisions_is_in_sync_for_the_other() {
     assert_eq!(bench.writes().await, writes);
 
     let bench = Bench::start(Switches::default()).await;
-    bench.write("monitors.yaml", &monitors);
-    bench.write("datafold/monitors/shop.yaml", &monitors);
+    bench.write("monitors.yaml", MONITORS);
+    bench.write("datafold/monitors/shop.yaml", MONITORS);
     bench.driftless(&on("apply", "--yes")).await.ends(0, &["4 created"]);
     bench
         .provision(&["--dry-run"])

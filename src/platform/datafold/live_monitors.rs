@@ -200,9 +200,9 @@ impl Datafold {
             };
             let document = documents.get(key.name()).copied();
             let agreed = scope.agreed.get(&key);
-            let resource = live_monitor(id, &raw, document, agreed, &verdicts, names);
+            let (resource, sight) = live_monitor(id, &raw, document, agreed, &verdicts, names);
             let said = verdicts.of_git.get(key.name()).map(|(said, _)| said);
-            if let Some(said) = said.filter(|_| !resource.unread.is_empty()) {
+            if let Some(said) = said.filter(|_| sight == Sight::InPart) {
                 live.gaps.push(not_judged(&format!("of `{key}` {}", said.doubt())));
             }
             live.resources.insert(key, resource);
@@ -293,6 +293,15 @@ fn not_judged(why: &str) -> Gap {
     }
 }
 
+/// How much of a monitor could be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// All of it.
+    Whole,
+    /// What the platform shows.
+    InPart,
+}
+
 /// A monitor as it is live. Of one that is declared only what Git or the ledger names is of interest: the document is the whole of
 /// what is sent.
 fn live_monitor(
@@ -302,7 +311,7 @@ fn live_monitor(
     agreed: Option<&Map>,
     verdicts: &Verdicts,
     names: &BTreeMap<i64, String>,
-) -> LiveResource {
+) -> (LiveResource, Sight) {
     let shown = shown(raw);
     let Some(document) = document else {
         let spec = match agreed {
@@ -311,7 +320,7 @@ fn live_monitor(
         };
         let mut resource = wire::resource(MONITOR, id, spec);
         resource.edited = wire::edited(raw);
-        return resource;
+        return (resource, Sight::Whole);
     };
     let slug = document.key.name();
     let git = &document.spec;
@@ -322,7 +331,8 @@ fn live_monitor(
             (git, Vec::new())
         }
         (Some(Said::Updated), _) => (agreed.unwrap_or(git), Vec::new()),
-        _ => (agreed.unwrap_or(git), not_shown(git, &shown)),
+        // Nothing tells what is not shown: it is taken to be as in Git, so that what is shown differs as itself.
+        _ => (git, not_shown(git, &shown)),
     };
     let mut spec = completed(base, git, &shown, names);
     spec.insert(SLUG.to_owned(), Value::from(slug));
@@ -339,7 +349,8 @@ fn live_monitor(
     // What is written is live with the changes put in: what Git gives up within a field must not come back by that way.
     spec.retain(|field, _| git.contains_key(field));
     for (field, value) in spec.iter_mut() {
-        if let Some(named) = git.get(field) {
+        // A schedule is one choice: another one than Git's is seen whole.
+        if let Some(named) = git.get(field).filter(|_| field != "schedule") {
             keep_named(value, named);
         }
     }
@@ -347,14 +358,27 @@ fn live_monitor(
         spec.insert(PLATFORM_VERDICT.to_owned(), Value::from(WOULD_BE_UPDATED));
     }
     let mut resource = wire::resource(MONITOR, id, spec);
-    resource.unread = unread;
+    let sight = match unread.is_empty() {
+        true => Sight::Whole,
+        false => Sight::InPart,
+    };
+    let (wanted, found) = (
+        meaning(schema(), MONITOR, git),
+        meaning(schema(), MONITOR, &resource.spec),
+    );
+    let agrees = |field: &String| {
+        wanted
+            .get(field)
+            .is_none_or(|value| wire::is_written(value, found.get(field)))
+    };
+    resource.unread = unread.into_iter().filter(agrees).collect();
     resource.edited = wire::edited(raw);
     let is_known = matches!(said, Some(Said::Unchanged | Said::Updated));
     if !is_known && pinned(document).is_none() {
         let base: Map = [(ADOPT.to_owned(), Value::from(true))].into();
         resource.base = Some(Value::Map(base).into());
     }
-    resource
+    (resource, sight)
 }
 
 /// Takes away what `named` does not name.

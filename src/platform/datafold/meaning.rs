@@ -20,8 +20,10 @@ pub(super) fn meaning(kind: Kind, spec: &mut Map) {
 }
 
 fn monitor(spec: &mut Map) {
-    if let Some(Value::Map(schedule)) = spec.get_mut("schedule") {
-        one_schedule(schedule);
+    if let Some(schedule) = spec.get_mut("schedule")
+        && let Some(when) = schedule.as_map().and_then(when)
+    {
+        *schedule = Value::from(when);
     }
     let is_diff = text(spec, MONITOR_FORM.tag) == Some("diff");
     if let Some(Value::Map(alert)) = spec.get_mut("alert")
@@ -42,21 +44,35 @@ fn monitor(spec: &mut Map) {
     }
 }
 
-/// Takes what a schedule's other fields say already out of it, and gives a time of the day one spelling.
-fn one_schedule(schedule: &mut Map) {
-    if text(schedule, "type").is_some_and(|word| word != "none") {
-        schedule.shift_remove("type");
+/// When a schedule runs: its fields are one choice, which is compared, shown and written whole. A full hour has two names (`hour: 6`,
+/// `utc_at: "06:00"`), and a `type` tells again what the other fields do. What contradicts itself, or says nothing, stays as it is.
+fn when(schedule: &Map) -> Option<String> {
+    let is_none = text(schedule, "type") == Some("none");
+    match (schedule.get("interval"), present(schedule, "cron")) {
+        (Some(Value::Map(interval)), false) if !is_none => every(interval),
+        (None | Some(Value::Null), true) if !is_none => {
+            let cron: Vec<&str> = text(schedule, "cron")?.split_whitespace().collect();
+            Some(format!("cron {}", cron.join(" ")))
+        }
+        (None | Some(Value::Null), false) if is_none => Some("only when asked to".to_owned()),
+        _ => None,
     }
-    if let Some(Value::String(cron)) = schedule.get_mut("cron") {
-        *cron = cron.split_whitespace().collect::<Vec<_>>().join(" ");
-    }
-    let Some(Value::Map(interval)) = schedule.get_mut("interval") else {
-        return;
-    };
-    interval.shift_remove("type");
-    let time = text(interval, "utc_at").and_then(clock);
-    if let Some((hour, minute)) = time {
-        interval.insert("utc_at".to_owned(), Value::from(format!("{hour:02}:{minute:02}")));
+}
+
+fn every(interval: &Map) -> Option<String> {
+    let hour = || interval.get("hour").and_then(Value::as_i64);
+    match (
+        text(interval, "every")?,
+        present(interval, "hour"),
+        present(interval, "utc_at"),
+    ) {
+        ("hour", false, false) => Some("every hour".to_owned()),
+        ("day", true, false) => Some(format!("every day at {:02}:00", hour()?)),
+        ("day", false, true) => {
+            let (hour, minute) = text(interval, "utc_at").and_then(clock)?;
+            Some(format!("every day at {hour:02}:{minute:02}"))
+        }
+        _ => None,
     }
 }
 

@@ -118,7 +118,8 @@ static SCHEMA: Object = Object {
     others: Others::Sent,
 };
 
-static SCHEDULE: Object = Object {
+/// When a monitor runs.
+pub(super) static SCHEDULE: Object = Object {
     noun: "a schedule",
     fields: &[&[
         optional(
@@ -137,7 +138,8 @@ static SCHEDULE: Object = Object {
     others: Others::Refused,
 };
 
-static INTERVAL: Object = Object {
+/// Every hour, or every day at a time.
+pub(super) static INTERVAL: Object = Object {
     noun: "an interval",
     fields: &[&[
         required("every", Plain(Shape::OneOf(&["hour", "day"])), "`hour` or `day`."),

@@ -5,7 +5,7 @@ use driftless_core::key::Kind;
 use driftless_core::schema::Side;
 use driftless_core::value::{Map, Value};
 
-use super::faults::{present, text};
+use super::faults::text;
 use super::form::{Form, Object};
 use super::kinds::{DATA_SOURCE, MONITOR};
 use super::options::{self, DATA_SOURCE_FORM};
@@ -48,44 +48,6 @@ fn monitor(side: Side, spec: &mut Map) {
             }
             (Side::Desired | Side::Live, _) => {}
         }
-    }
-    if let Some(Value::Map(schedule)) = spec.get_mut("schedule") {
-        one_way_to_say_it(schedule);
-    }
-}
-
-/// A schedule says some things twice: a full hour under two names (`hour: 6`, `utc_at: "06:00"`; the platform returns the second), and
-/// its sort in a `type` beside the fields that tell it. What differs must be found, and written, under one name. What contradicts
-/// itself stays, to be told.
-fn one_way_to_say_it(schedule: &mut Map) {
-    let mut sort = present(schedule, "cron").then_some("crontab");
-    if let Some(Value::Map(interval)) = schedule.get_mut("interval") {
-        let every = match text(interval, "every") {
-            Some("hour") => Some("hourly"),
-            Some("day") => Some("daily"),
-            _ => None,
-        };
-        if every.is_some() && text(interval, "type") == every {
-            interval.shift_remove("type");
-        }
-        if every == Some("daily") {
-            one_time_of_day(interval);
-        }
-        sort = sort.or(every);
-    }
-    if sort.is_some() && text(schedule, "type") == sort {
-        schedule.shift_remove("type");
-    }
-}
-
-fn one_time_of_day(interval: &mut Map) {
-    let hour = interval.get("hour").filter(|hour| matches!(hour, Value::Number(_)));
-    let hour = hour.and_then(Value::as_i64).filter(|hour| (0..24).contains(hour));
-    if let Some(hour) = hour
-        && !present(interval, "utc_at")
-    {
-        interval.shift_remove("hour");
-        interval.insert("utc_at".to_owned(), Value::from(format!("{hour:02}:00")));
     }
 }
 

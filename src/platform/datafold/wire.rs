@@ -11,7 +11,9 @@ use driftless_core::snapshot::{Authorship, LiveResource, Presence};
 use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
+use super::form::Object;
 use super::kinds::{DATA_SOURCE, MONITOR, PLATFORM_VERDICT, SLUG};
+use super::monitor_form::{INTERVAL, SCHEDULE};
 use super::references::{connection_fields, connection_name, is_number};
 use super::schema::schema;
 use crate::codec;
@@ -96,6 +98,13 @@ pub(super) fn shown(raw: &Json) -> Map {
             spec.insert(file.to_owned(), codec::from_json(value));
         }
     }
+    // What the platform says of a schedule beyond the words of the files can stand in no document.
+    if let Some(Value::Map(schedule)) = spec.get_mut("schedule") {
+        only_known(schedule, &SCHEDULE);
+        if let Some(Value::Map(interval)) = schedule.get_mut("interval") {
+            only_known(interval, &INTERVAL);
+        }
+    }
     if let Some(alert) = raw.get("alert") {
         let mut alert = codec::from_json(alert);
         // The type of a diff's alert stands in the answer only (`reference` 7.2).
@@ -134,6 +143,10 @@ pub(super) fn shown(raw: &Json) -> Map {
         _ => {}
     }
     spec
+}
+
+fn only_known(map: &mut Map, object: &Object) {
+    map.retain(|field, value| !value.is_null() && object.field(field).is_some());
 }
 
 fn place(spec: &mut Map, path: &[&str], raw: &Json, field: &str) {
