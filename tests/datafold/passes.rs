@@ -327,6 +327,46 @@ async fn all_that_the_api_can_write_is_made_from_files_and_another_pass_writes_n
 }
 
 #[tokio::test]
+async fn what_the_vendors_form_does_not_have_is_in_effect_as_git_says_it_and_no_step_for_a_person() {
+    let plain = CI.replace("warehouse", "lake");
+    let world = World::new(Switches::default(), &[("a/ci/shop.yaml", &plain)]).await;
+    let environment = world.environment("a");
+    let ours = "schema: pr_${PR_NUMBER}\nfail_on_differences: true\ncolumns_to_ignore: [_*]\ndiffs: d.json\ndiscovery: { files: [a.sql] }\n";
+    world
+        .files
+        .edit("a/ci/shop.yaml", "data_connection", &format!("{ours}data_connection"));
+    let open = world.planned(&environment, None).await;
+    assert_eq!(
+        lines(&open),
+        [
+            "holds ci_config/shop update adoption [data_connection fail_on_errors fail_on_primary_key_issues repository require_label]"
+        ]
+    );
+    let approved = world.planned(&environment, Some(open.plan.digest.clone())).await;
+    assert_applied(&carried_out(&environment, approved).await);
+    world.assert_in_sync(&environment).await;
+    for (before, after) in [
+        ("pr_${PR_NUMBER}", "ci_${PR_NUMBER}"),
+        ("fail_on_differences: true\n", ""),
+        ("[a.sql]", "[b.sql]"),
+    ] {
+        world.files.edit("a/ci/shop.yaml", before, after);
+        world.assert_in_sync(&environment).await;
+        assert!(blocked(&world.planned(&environment, None).await).is_empty());
+    }
+    world.files.edit(
+        "a/ci/shop.yaml",
+        "data_connection",
+        "diff_threshold: 5\ndata_connection",
+    );
+    world.files.edit("a/ci/shop.yaml", "[b.sql]", "[c.sql]");
+    assert_eq!(
+        lines(&world.planned(&environment, None).await),
+        ["holds ci_config/shop update pending [diff_threshold]"]
+    );
+}
+
+#[tokio::test]
 async fn a_schedule_that_changes_converges_however_it_is_spelled() {
     let (world, environment) = World::applied().await;
     let mut before = "{ interval: { every: day, hour: 3 } }";

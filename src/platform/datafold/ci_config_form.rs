@@ -10,6 +10,17 @@ const TEXT: Form = Form::Shape(Shape::Text);
 const TRUTH: Form = Form::Shape(Shape::Truth);
 const COUNT: Form = Form::Whole(0, i64::MAX);
 
+/// The fields that the vendor's form does not have: driftless alone reads them, and what Git says of them is in effect
+/// (`reference` 4.1 and 4.2, "API form").
+pub(super) const OURS: [&str; 6] = [
+    "forge",
+    "fail_on_differences",
+    "columns_to_ignore",
+    "diffs",
+    "schema",
+    "discovery",
+];
+
 /// A CI configuration.
 pub(super) static CI_CONFIG_FORM: Object = Object {
     noun: "a CI configuration",
@@ -84,10 +95,10 @@ pub(super) static CI_CONFIG_FORM: Object = Object {
             Form::Shape(Shape::Texts),
             "Columns that no diff compares: patterns of their names.",
         ),
-        optional("diffs", Form::Name, "Where a pull request's tree has its diffs file."),
+        optional("diffs", Form::Path, "Where a pull request's tree has its diffs file."),
         optional(
             "schema",
-            Form::Name,
+            Form::Template(&["PR_NUMBER", "PR_SHA"]),
             "What `${PR_SCHEMA}` stands for; may hold `${PR_NUMBER}` and `${PR_SHA}`.",
         ),
         optional(
@@ -134,7 +145,7 @@ static DISCOVERY: Object = Object {
     fields: &[&[
         required(
             "files",
-            Form::Names,
+            Form::Globs,
             "Globs of the SQL files that are read, from the repository's root.",
         ),
         optional(
@@ -144,7 +155,7 @@ static DISCOVERY: Object = Object {
         ),
         optional(
             "pull_request",
-            Form::MapOf(&TEXT),
+            Form::MapOf(&Form::Template(&["PR_NUMBER", "PR_SHA", "PR_SCHEMA"])),
             "What they stand for in the pull request; may hold `${PR_NUMBER}`, `${PR_SHA}` and `${PR_SCHEMA}`.",
         ),
     ]],

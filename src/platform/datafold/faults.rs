@@ -49,7 +49,7 @@ pub(super) struct Walk {
     pub(super) faults: Faults,
     /// The whole document's object: where a field that is in the wrong place may belong.
     root: Option<&'static Object>,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 impl Walk {

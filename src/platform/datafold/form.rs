@@ -36,6 +36,12 @@ pub(super) enum Form {
     Connection,
     /// A repository of a forge: `owner/name`.
     Repository,
+    /// The path of a file in a repository.
+    Path,
+    /// Globs of files in a repository, one or more.
+    Globs,
+    /// A text that may hold these placeholders: `${NAME}`.
+    Template(&'static [&'static str]),
     /// A list of the same.
     List(&'static Form),
     /// A map from any key.

@@ -217,6 +217,11 @@ fn what_the_platform_returns_means_what_git_leaves_unsaid() {
             r#"{"name":"c","repository":"a/b","files_to_ignore":"*\n\n# ours\n!dbt/*\n","require_label":false}"#,
             r#"{"name":"c","repository":"a/b","files_to_ignore":["*","!dbt/*"],"fail_on_errors":true}"#,
         ),
+        (
+            MONITOR,
+            r#"{"type":"test","tags":null,"notifications":null}"#,
+            r#"{"type":"test","tags":["a"],"notifications":[]}"#,
+        ),
     ] {
         let (git, live) = (meant(kind, Side::Desired, git), meant(kind, Side::Live, live));
         for (field, value) in &git {
@@ -246,9 +251,9 @@ fn a_default_of_another_port_is_another_for_each_type() {
 }
 
 #[test]
-fn of_a_ci_configuration_of_which_only_the_number_is_known_every_field_is_news() {
+fn of_a_ci_configuration_of_which_only_the_number_is_known_every_field_of_the_vendors_form_is_news() {
     let live = meant(CI_CONFIG, Side::Live, r#"{"ci_config_id":12}"#);
-    assert_eq!(live, map(r#"{"ci_config_id":12}"#));
+    assert_eq!(live, map(r#"{"ci_config_id":12,"fail_on_differences":false}"#));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use driftless_core::diagnostic::{Diagnostic, Severity};
 use driftless_core::field::FieldPath;
+use driftless_core::nearest::did_you_mean;
 use driftless_core::value::Value;
 
 use super::faults::Walk;
 use super::form::Form;
+use super::kinds::CI_CONFIG;
 use super::references::is_number;
 use crate::engine::schedule::CronSchedule;
 use crate::platform::fault_list::number;
@@ -17,18 +19,35 @@ pub(super) fn check(walk: &mut Walk, at: &FieldPath, value: &Value, form: Form) 
         let message = format!("`{at}` must be {}, not {}", noun(form), value.noun());
         return walk.add(at, Diagnostic::error("wrong_type", message).help(help(form)));
     };
+    // That format is ours: no platform has a word that is newer.
+    if let (CI_CONFIG, Form::Shape(Shape::OneOf(words)), Some(word)) = (walk.kind, form, value.as_str())
+        && !words.contains(&word)
+    {
+        let message = format!("`{at}` is `{word}`, and must be one of {}", words.join(", "));
+        let near = did_you_mean(word, words.iter().copied());
+        return walk.invalid(at, message, near.as_deref().unwrap_or("write one of them"));
+    }
     if !shape.fits(value) || matches!(form, Form::Shape(_)) {
         return walk.faults.shape(at, value, shape, Severity::Error);
     }
     let text = value.as_str().unwrap_or_default();
     match form {
-        Form::Name | Form::Longest(_) if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
+        Form::Name | Form::Path | Form::Longest(_) if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
             walk.invalid(at, format!("`{at}` is empty"), "write a text, or remove the field");
         }
         Form::Longest(most) if text.chars().count() > most => {
             walk.invalid(at, format!("`{at}` is longer than {most} characters"), "shorten it");
         }
-        Form::Names => {
+        Form::Path if !is_path(text) => {
+            let message = format!("`{at}` is `{text}`, and must be a file of the repository");
+            walk.invalid(
+                at,
+                message,
+                "write its path from the repository's root, without `..`: `datafold/diffs.json`",
+            );
+        }
+        Form::Template(names) => placeholders(walk, at, text, names),
+        Form::Names | Form::Globs => {
             let items = value.as_list().unwrap_or_default();
             let is_empty = value.as_list().is_some_and(<[Value]>::is_empty);
             if is_empty
@@ -45,6 +64,14 @@ pub(super) fn check(walk: &mut Walk, at: &FieldPath, value: &Value, form: Form) 
                     message,
                     "write one text or more, each after a `- ` on a line of its own",
                 );
+            }
+            if matches!(form, Form::Globs) {
+                for glob in items.iter().filter_map(Value::as_str) {
+                    if let Err(fault) = globset::Glob::new(glob) {
+                        let message = format!("`{at}` has `{glob}`, which is no glob: {}", fault.kind());
+                        walk.invalid(at, message, "write it as `models/**/*.sql`");
+                    }
+                }
             }
         }
         Form::Whole(least, most) => {
@@ -106,10 +133,16 @@ fn shape(form: Form, value: &Value) -> Option<Shape> {
     let list = matches!(value, Value::List(_));
     Some(match form {
         Form::Shape(shape) => shape,
-        Form::Name | Form::Longest(_) | Form::Cron | Form::Clock | Form::Repository => Shape::Text,
+        Form::Name
+        | Form::Longest(_)
+        | Form::Cron
+        | Form::Clock
+        | Form::Repository
+        | Form::Path
+        | Form::Template(_) => Shape::Text,
         Form::Whole(..) | Form::Integers(_) => Shape::Integer,
         Form::Between(..) | Form::Inside(..) => Shape::Number,
-        Form::Names => Shape::Texts,
+        Form::Names | Form::Globs => Shape::Texts,
         Form::Lines if list => Shape::Texts,
         Form::Lines => Shape::Text,
         Form::Values if list => Shape::Scalars,
@@ -176,6 +209,30 @@ fn connection(walk: &mut Walk, at: &FieldPath, value: &Value) {
             walk.invalid(at, format!("`{at}` is `{text}`, and names no data source"), help);
         }
         _ => {}
+    }
+}
+
+/// Whether a text is the path of a file that lies in the repository.
+fn is_path(text: &str) -> bool {
+    !text.starts_with('/') && !text.contains('\\') && text.split('/').all(|part| !matches!(part, "" | ".."))
+}
+
+/// Each placeholder must be one of `names`, and be closed.
+fn placeholders(walk: &mut Walk, at: &FieldPath, text: &str, names: &[&str]) {
+    let known: Vec<String> = names.iter().map(|name| format!("${{{name}}}")).collect();
+    let known = known.join(", ");
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("${") {
+        let Some((name, next)) = after.split_once('}') else {
+            let message = format!("a placeholder begins in `{at}` with `${{` and does not end");
+            return walk.invalid(at, message, &format!("close it with `}}`; known here: {known}"));
+        };
+        if !names.contains(&name) {
+            let near = did_you_mean(name, names.iter().copied());
+            let help = near.unwrap_or_else(|| format!("known here: {known}"));
+            walk.invalid(at, format!("`{at}` has `${{{name}}}`, which stands for nothing"), &help);
+        }
+        rest = next;
     }
 }
 

@@ -9,6 +9,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::Datafold;
 use super::calls::LIST_RUNS;
+use super::ci_config_form::OURS;
 use super::kinds::CI_CONFIG;
 use super::sight::{AT_ONCE, gap};
 use super::wire;
@@ -21,6 +22,16 @@ const ID: &str = "ci_config_id";
 /// The number of a CI configuration.
 pub(super) fn number(spec: &Map) -> Option<i64> {
     spec.get(ID).and_then(Value::as_i64)
+}
+
+/// What no form of the platform has is in effect as Git says it.
+fn as_in_git(spec: &mut Map, git: &Map) {
+    for field in OURS {
+        match git.get(field) {
+            Some(value) => spec.insert(field.to_owned(), value.clone()),
+            None => spec.shift_remove(field),
+        };
+    }
 }
 
 impl Datafold {
@@ -63,7 +74,10 @@ impl Datafold {
                         ]
                         .into()
                     };
-                    let spec = scope.agreed.get(&key).cloned().unwrap_or_else(bare);
+                    let mut spec = scope.agreed.get(&key).cloned().unwrap_or_else(bare);
+                    if let Some(document) = desired.documents.get(&key) {
+                        as_in_git(&mut spec, &document.spec);
+                    }
                     let resource = wire::resource(CI_CONFIG, id, spec);
                     live.resources.insert(key, resource);
                 }

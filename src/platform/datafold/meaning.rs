@@ -3,7 +3,7 @@
 use driftless_core::key::Kind;
 use driftless_core::value::{Map, Value};
 
-use super::ci_config_form::CI_CONFIG_FORM;
+use super::ci_config_form::{CI_CONFIG_FORM, OURS};
 use super::faults::{present, text};
 use super::form::{Form, Object};
 use super::kinds::{AS_IN_GIT, CI_CONFIG, MONITOR, PLATFORM_VERDICT, SLUG};
@@ -115,16 +115,16 @@ fn without_defaults(map: &mut Map, object: &Object) {
     }
 }
 
-/// What is live of a CI configuration is what was agreed on, or its number alone: in a whole one an absent field is its default.
+/// What is live of a CI configuration is what was agreed on, or its number alone: in a whole one an absent field is its default, and in
+/// either what is ours.
 fn ci_config(spec: &mut Map) {
     if let Some(lines) = spec.get_mut("files_to_ignore") {
         one_list(lines);
     }
-    if !present(spec, "repository") {
-        return;
-    }
+    let is_whole = present(spec, "repository");
     for field in CI_CONFIG_FORM.all() {
         if let Some(default) = field.default
+            && (is_whole || OURS.contains(&field.name))
             && !present(spec, field.name)
         {
             spec.insert(field.name.to_owned(), default.value());

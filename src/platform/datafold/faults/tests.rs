@@ -529,6 +529,43 @@ fn each_fault_of_a_ci_configuration_is_told_at_its_field() {
             "`percent`?",
         ),
         (
+            with(r#","sampling":{"tolerance":1,"tolerance_unit":"ppm"}"#),
+            "sampling.tolerance_unit",
+            "error: `sampling.tolerance_unit` is `ppm`, and must be one of fraction, percent (write one of them)",
+        ),
+        (
+            with(r#","schema":"pr_${NOPE}""#),
+            "schema",
+            "error: `schema` has `${NOPE}`, which stands for nothing (known here: ${PR_NUMBER}, ${PR_SHA})",
+        ),
+        (
+            with(r#","schema":"${PR_SCHEMA}""#),
+            "schema",
+            "which stands for nothing",
+        ),
+        (with(r#","schema":"pr_${PR_NUMBER""#), "schema", "does not end"),
+        (
+            with(r#","discovery":{"files":["a.sql"],"pull_request":{"schema":"a_${NOPE}"}}"#),
+            "discovery.pull_request.schema",
+            "which stands for nothing",
+        ),
+        (with(r#","diffs":"../x""#), "diffs", "must be a file of the repository"),
+        (
+            with(r#","diffs":"a/../../x""#),
+            "diffs",
+            "must be a file of the repository",
+        ),
+        (
+            with(r#","diffs":"/etc/passwd""#),
+            "diffs",
+            "must be a file of the repository",
+        ),
+        (
+            with(r#","discovery":{"files":["models/**/*.sql","models/[a.sql"]}"#),
+            "discovery.files",
+            "`models/[a.sql`, which is no glob",
+        ),
+        (
             with(r#","sampling":{"confidence":100}"#),
             "sampling.confidence",
             "below 100",
