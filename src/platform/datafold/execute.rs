@@ -1,15 +1,20 @@
 //! Carries out the steps of a plan: monitors by provisioning, data sources by their creation, the rest as a look whether a person has
 //! done it.
 
+use std::collections::BTreeSet;
+
 use driftless_core::key::{Key, RemoteId};
 use driftless_core::plan::{Action, Step};
 use driftless_core::report::{Failure, Meaning};
+use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
 use super::calls::{DELETE_MONITOR, GET_SOURCE};
 use super::data_sources::untested;
+use super::faults::present;
 use super::kinds::{CI_CONFIG, DATA_SOURCE, MONITOR};
 use super::live_monitors::is_adopted;
+use super::provisioning::{Config, Rehearsal};
 use super::{Datafold, desk, live_ci_configs, wire};
 use crate::platform::failures::failure;
 use crate::platform::http::Request;
@@ -30,6 +35,14 @@ impl Datafold {
             }
             (MONITOR, Action::Delete(_)) => {
                 let id = known_number(step, ids)?;
+                let others = match is_wildcard(&step.write) {
+                    true => self.of_wildcard(step, id, ids).await?,
+                    false => BTreeSet::new(),
+                };
+                for other in others.into_iter().filter(|other| *other != id.0) {
+                    self.delete_monitor(RemoteId(other)).await?;
+                }
+                // The one that is owned goes last: what is left after a failure is found by the next pass.
                 self.delete_monitor(id).await?;
                 Ok(done(id))
             }
@@ -84,6 +97,31 @@ impl Datafold {
         self.hand_in(desk::paper(&step.change.key, &step.write, id, spec)).await
     }
 
+    /// The numbers of all monitors that a wildcard stands for, `id` among them. No list shows a slug: a dry run of what was agreed on
+    /// tells.
+    async fn of_wildcard(&self, step: &Step, id: RemoteId, ids: &Ids) -> Result<BTreeSet<i64>, Failure> {
+        let key = &step.change.key;
+        let config = Config::from([(key.name().to_owned(), sent(step, None, ids)?)]);
+        let why = match self.rehearse(&config).await? {
+            Rehearsal::Busy(why) => {
+                return Err(Failure {
+                    meaning: Meaning::Unavailable,
+                    ..why
+                });
+            }
+            Rehearsal::Told(results) => match results.numbers().filter(|numbers| numbers.contains(&id.0)) {
+                Some(numbers) => return Ok(numbers),
+                None => "the result of a dry run does not number them".to_owned(),
+            },
+            Rehearsal::Missing(why) | Rehearsal::Refused(why) => why.message,
+        };
+        let message = format!(
+            "{key} stands for many monitors by its wildcard, of which number {id} is one, and which the others are cannot be told: {why}. \
+             Nothing was deleted: delete all of them in Datafold"
+        );
+        Err(failure(Meaning::Conflict, message))
+    }
+
     async fn delete_monitor(&self, id: RemoteId) -> Result<(), Failure> {
         // It may answer with anything, or with nothing.
         match self.http.send(&Request::new(&DELETE_MONITOR, &[id.0])).await {
@@ -91,6 +129,12 @@ impl Datafold {
             answer => answer.map(drop),
         }
     }
+}
+
+/// Whether one document stands for many monitors.
+fn is_wildcard(spec: &Map) -> bool {
+    let has = |map: &Map| present(map, "include_tables") || present(map, "exclude_tables");
+    has(spec) || spec.get("metric").and_then(Value::as_map).is_some_and(has)
 }
 
 /// What a step sends of a monitor. One that the slug takes over is named by its number.

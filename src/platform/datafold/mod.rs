@@ -53,7 +53,7 @@ use self::calls::GET_ORGANIZATION;
 use self::wire::int;
 use super::address::address;
 use super::failures::failure;
-use super::http::{Http, HttpOptions, Network, Request, Scheme};
+use super::http::{Advice, Http, HttpOptions, Network, Request, Scheme};
 use super::{Found, Gate, Ids, Job, Platform, Progress, TargetId};
 
 #[cfg(test)]
@@ -62,6 +62,13 @@ use super::testing;
 pub use desk::Desk;
 pub use editor::document_schemas;
 pub use schema::{DatafoldSchema, schema};
+
+/// What is to be done at an organization.
+const ADVICE: Advice = Advice {
+    unauthorized: "the token is missing, wrong or expired; give this target a valid one",
+    not_found: "it is gone, this key may not see it, or this deployment has no such endpoint",
+    moved: "it points elsewhere; give this target the URL that it leads to",
+};
 
 /// What a [`Datafold`] is made of.
 pub struct DatafoldOptions {
@@ -119,7 +126,7 @@ impl Datafold {
             target: target(&options.url, options.organization)?,
             home,
             organization: options.organization,
-            http: Http::new(http, gate)?,
+            http: Http::new(http, gate)?.advising(ADVICE),
             desk: options.desk,
         })
     }

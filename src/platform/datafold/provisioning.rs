@@ -258,6 +258,11 @@ impl Results {
         clean(&said.join("; "))
     }
 
+    /// The numbers of all monitors that are there for what was handed in; `None` where one of them has none.
+    pub(super) fn numbers(&self) -> Option<BTreeSet<i64>> {
+        self.unchanged.iter().chain(&self.updated).map(|mark| mark.id).collect()
+    }
+
     /// What is said of each of the monitors that were handed in, with the number that is said of it.
     pub(super) fn of_each(&self, handed_in: &BTreeMap<String, Known>) -> BTreeMap<String, (Said, Option<i64>)> {
         let mut said: BTreeMap<String, (Said, Option<i64>)> = BTreeMap::new();
