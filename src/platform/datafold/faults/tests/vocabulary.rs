@@ -165,8 +165,8 @@ fn wholes() -> Vec<Whole> {
                 ],
             )],
             ..of(metric_of(
-                json!({"type": "table", "metric": "row_count", "table": TABLES, "filter": "x", "include_tables": ["W.*"],
-                    "exclude_tables": ["W.T"]}),
+                json!({"type": "table", "metric": "row_count", "table": TABLES, "filter": "x", "include_tables": "W.*",
+                    "exclude_tables": "W.T"}),
                 json!({"type": "automatic", "sensitivity": 50}),
             ))
         },
@@ -255,7 +255,7 @@ fn wholes() -> Vec<Whole> {
                 ("/schedule/interval/every", "schedule.interval.every"),
             ],
             ..of(monitor(
-                json!({"type": "schema", "connection_id": 1, "table": TABLES, "include_tables": ["W.*"], "exclude_tables": "W.T"}),
+                json!({"type": "schema", "connection_id": 1, "table": TABLES, "include_tables": "W.*", "exclude_tables": "W.T"}),
             ))
         },
         of(monitor(
