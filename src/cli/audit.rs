@@ -37,7 +37,7 @@ struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
 
-    /// Writes to this file, which must not be there yet, in place of standard output.
+    /// Writes to this file, which must not be there yet, in place of standard output (`-`).
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -115,7 +115,7 @@ async fn export(args: ExportArgs) -> anyhow::Result<Exit> {
         });
         since && (args.environment.is_none() || record.note.environment == args.environment)
     };
-    match &args.output {
+    match args.output.as_ref().filter(|path| path.as_os_str() != "-") {
         None => {
             reading
                 .audit(|record| {

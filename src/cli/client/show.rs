@@ -315,7 +315,10 @@ fn drifted(resource: &Json) -> String {
         head += &format!("  first seen {first}");
     }
     if let Some(seen) = resource["seen"].as_u64() {
-        head += &format!(", {seen} times");
+        head += &match seen {
+            1 => ", once".to_owned(),
+            seen => format!(", {seen} times"),
+        };
     }
     let mut lines = format!("{}\n", plain_line(&head));
     for field in list(resource, "fields") {
@@ -400,6 +403,17 @@ mod tests {
         view["standing"] = json!("blocked");
         let shown = standing(&view, &[]);
         assert!(shown.contains("`driftless runs r7` says what is kept back"), "{shown}");
+    }
+
+    #[test]
+    fn drift_says_how_often_it_was_seen() {
+        let seen = |times: u64| {
+            drifted(
+                &json!({"key": "monitor/a", "class": "drift", "handling": "reported", "first_seen": "noon", "seen": times}),
+            )
+        };
+        assert_eq!(seen(1), "monitor/a  drift  reported  first seen noon, once\n");
+        assert_eq!(seen(2), "monitor/a  drift  reported  first seen noon, 2 times\n");
     }
 
     #[test]
