@@ -155,7 +155,7 @@ static DISCOVERY: Object = Object {
         ),
         optional(
             "pull_request",
-            Form::MapOf(&Form::Template(&["PR_NUMBER", "PR_SHA", "PR_SCHEMA"])),
+            Form::MapOf(&Form::Filling(&["PR_NUMBER", "PR_SHA", "PR_SCHEMA"])),
             "What they stand for in the pull request; may hold `${PR_NUMBER}`, `${PR_SHA}` and `${PR_SCHEMA}`.",
         ),
     ]],

@@ -207,7 +207,9 @@ fn value(form: Form, around: Around) -> Map<String, Json> {
     };
     match form {
         Form::Shape(shape) => shaped(shape),
-        Form::Name | Form::Cron | Form::Path => with(shaped(Shape::Text), json!({ "pattern": r"\S" })),
+        Form::Name | Form::Cron | Form::Path | Form::Template(_) => {
+            with(shaped(Shape::Text), json!({ "pattern": r"\S" }))
+        }
         Form::Longest(most) => with(shaped(Shape::Text), json!({ "pattern": r"\S", "maxLength": most })),
         Form::Repository => with(
             shaped(Shape::Text),
@@ -226,7 +228,7 @@ fn value(form: Form, around: Around) -> Map<String, Json> {
             json!({ "exclusiveMinimum": least, "exclusiveMaximum": most }),
         ),
         Form::Integers(choices) => with(shaped(Shape::Integer), json!({ "examples": choices })),
-        Form::Template(_) => shaped(Shape::Text),
+        Form::Filling(_) => shaped(Shape::Text),
         Form::Names | Form::Globs => with(shaped(Shape::Texts), json!({ "minItems": 1 })),
         Form::Lines => drops(object(json!({
             "type": ["string", "array", "null"], "items": { "type": "string" },

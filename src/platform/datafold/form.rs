@@ -40,8 +40,10 @@ pub(super) enum Form {
     Path,
     /// Globs of files in a repository, one or more.
     Globs,
-    /// A text that may hold these placeholders: `${NAME}`.
+    /// A text with something in it that may hold these placeholders: `${NAME}`.
     Template(&'static [&'static str]),
+    /// The same, and it may be empty.
+    Filling(&'static [&'static str]),
     /// A list of the same.
     List(&'static Form),
     /// A map from any key.

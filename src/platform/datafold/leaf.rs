@@ -32,7 +32,9 @@ pub(super) fn check(walk: &mut Walk, at: &FieldPath, value: &Value, form: Form) 
     }
     let text = value.as_str().unwrap_or_default();
     match form {
-        Form::Name | Form::Path | Form::Longest(_) if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
+        Form::Name | Form::Path | Form::Template(_) | Form::Longest(_)
+            if value.as_str().is_some_and(|text| text.trim().is_empty()) =>
+        {
             walk.invalid(at, format!("`{at}` is empty"), "write a text, or remove the field");
         }
         Form::Longest(most) if text.chars().count() > most => {
@@ -46,7 +48,7 @@ pub(super) fn check(walk: &mut Walk, at: &FieldPath, value: &Value, form: Form) 
                 "write its path from the repository's root, without `..`: `datafold/diffs.json`",
             );
         }
-        Form::Template(names) => placeholders(walk, at, text, names),
+        Form::Template(names) | Form::Filling(names) => placeholders(walk, at, text, names),
         Form::Names | Form::Globs => {
             let items = value.as_list().unwrap_or_default();
             let is_empty = value.as_list().is_some_and(<[Value]>::is_empty);
@@ -139,7 +141,8 @@ fn shape(form: Form, value: &Value) -> Option<Shape> {
         | Form::Clock
         | Form::Repository
         | Form::Path
-        | Form::Template(_) => Shape::Text,
+        | Form::Template(_)
+        | Form::Filling(_) => Shape::Text,
         Form::Whole(..) | Form::Integers(_) => Shape::Integer,
         Form::Between(..) | Form::Inside(..) => Shape::Number,
         Form::Names | Form::Globs => Shape::Texts,

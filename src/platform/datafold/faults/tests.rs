@@ -488,6 +488,10 @@ fn each_fault_of_a_ci_configuration_is_told_at_its_field() {
     );
     none(
         CI_CONFIG,
+        &with(r#","discovery":{"files":["a.sql"],"pull_request":{"prefix":""}}"#),
+    );
+    none(
+        CI_CONFIG,
         &with(r#","files_to_ignore":["*","!dbt/*"]"#).replace("acme/shop", "acme/data/shop"),
     );
     let rows = vec![
@@ -544,6 +548,8 @@ fn each_fault_of_a_ci_configuration_is_told_at_its_field() {
             "which stands for nothing",
         ),
         (with(r#","schema":"pr_${PR_NUMBER""#), "schema", "does not end"),
+        (with(r#","schema":" ""#), "schema", "is empty"),
+        (with(r#","diffs":"""#), "diffs", "is empty"),
         (
             with(r#","discovery":{"files":["a.sql"],"pull_request":{"schema":"a_${NOPE}"}}"#),
             "discovery.pull_request.schema",
