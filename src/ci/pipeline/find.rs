@@ -16,7 +16,8 @@ impl Orchestration<'_> {
         let until = (Instant::now() + self.waits.options.appears + self.waits.options.starts).min(self.until);
         let mut patience = match self.record.phase {
             Phase::Triggering => self.waits.options.settles,
-            Phase::Looking | Phase::Found | Phase::Submitting | Phase::Following => self.waits.options.appears,
+            Phase::Looking => self.waits.options.appears,
+            Phase::Found | Phase::Submitting | Phase::Following => self.waits.options.starts,
         };
         let mut failure: Option<Failure> = None;
         let mut attempt = 0;
