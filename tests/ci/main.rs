@@ -9,6 +9,7 @@
 mod again;
 mod bad_input;
 mod good_way;
+mod late;
 mod matrix;
 mod newer;
 mod rig;
