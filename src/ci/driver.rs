@@ -1,28 +1,30 @@
 //! The task that keeps the orchestrations of a daemon: one a head commit, resumed at the start, ended by a newer head.
 
+mod look;
+mod resume;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use self::look::look;
+use self::resume::resume;
 use super::config::CiConfig;
-use super::looks::{Looks, Next, Of};
+use super::looks::{Looks, Next};
 use super::metrics::Metrics;
 use super::options::Options;
-use super::outcome::CiResult;
-use super::pipeline::{self, Ports, Request, orchestrate};
-use super::record::{Phase, Record};
+use super::pipeline::{self, Insisted, Ports, Request, insist, orchestrate};
 use super::views::Recent;
-use super::waits::Waits;
 use crate::clock::Clock;
-use crate::forge::{Forge, PullRequest, PullRequestState, Repository};
+use crate::forge::{Forge, Repository};
 use crate::platform::data_diffs::{DataDiffs, Head, PullRequestNumber};
-use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
+use crate::store::pull_runs::PullRun;
 use crate::store::{Store, StoreError};
 
 /// A CI configuration with what it is checked by.
@@ -74,6 +76,8 @@ struct Active {
     sha: String,
     superseded: CancellationToken,
     ended: Option<oneshot::Receiver<()>>,
+    /// The forge tells of it once more: what it did not take may be said.
+    told: Arc<Notify>,
     /// Tells this one from another of the same place.
     ticket: u64,
     occasion: Occasion,
@@ -171,227 +175,6 @@ impl Shared {
     }
 }
 
-/// Takes up what is open in the store, each time that the configurations change.
-async fn resume(driver: Driver) {
-    let shared = driver.0.clone();
-    let newest = PullRunsOf::Newest(Recent::limit());
-    match shared.setup.store.pull_runs(&newest).await {
-        Ok(runs) => shared.recent.remember(runs),
-        Err(error) => error!("{error}"),
-    }
-    for run in open(&shared).await.iter().filter(|run| run.key.is_of_delivery()) {
-        moved(&driver, &run.key).await;
-    }
-    let mut configs = shared.setup.configs.clone();
-    let mut stranded: BTreeMap<PullRunKey, Instant> = BTreeMap::new();
-    loop {
-        let known = configs.borrow_and_update().clone();
-        if let Some(known) = known {
-            for configured in known.iter() {
-                shared.setup.metrics.expect_config(&configured.config.name);
-            }
-            let mut left = BTreeMap::new();
-            for run in open(&shared).await.iter().filter(|run| !run.key.is_of_delivery()) {
-                if let Some(why) = take_up(&driver, &known, run).await {
-                    let since = stranded.get(&run.key).copied().unwrap_or_else(Instant::now);
-                    match since + shared.setup.options.limit <= Instant::now() {
-                        true => give_up(&shared, run, why).await,
-                        false => drop(left.insert(run.key.clone(), since)),
-                    }
-                }
-            }
-            stranded = left;
-        }
-        let due = stranded.values().min().map(|since| *since + shared.setup.options.limit);
-        let due = async {
-            match due {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        let changed = tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = due => Ok(()),
-            changed = configs.changed() => changed,
-        };
-        if changed.is_err() {
-            return; // whoever knows them is gone, so that nothing changes any more
-        }
-    }
-}
-
-async fn open(shared: &Shared) -> Vec<PullRun> {
-    let open = shared.setup.store.pull_runs(&PullRunsOf::Open).await;
-    open.unwrap_or_else(|error| {
-        error!("{error}");
-        Vec::new()
-    })
-}
-
-async fn moved(driver: &Driver, key: &PullRunKey) {
-    let repository = Repository(key.repository.clone());
-    if let Err(error) = driver.moved(repository, PullRequestNumber(key.number)).await {
-        error!("{error}");
-    }
-}
-
-/// Goes on with an open run whose configuration is there. Another one may wait until it is; why, and then it is in the text.
-async fn take_up(driver: &Driver, known: &[Configured], run: &PullRun) -> Option<&'static str> {
-    let PullRunKey {
-        target,
-        config,
-        repository,
-        ..
-    } = &run.key;
-    let of = |configured: &&Configured| {
-        configured.target == *target
-            && configured.config.name == *config
-            && configured.config.repository.0 == *repository
-    };
-    let Some(configured) = known.iter().find(of) else {
-        return Some("its CI configuration is not declared any more");
-    };
-    let Some(record) = Record::read(run) else {
-        return Some("another version of driftless has written how far it is");
-    };
-    if let Err(error) = driver.begin(configured, record.head(), Occasion::Start).await {
-        error!("{error}");
-    }
-    // While nobody listened there may have come a newer one.
-    moved(driver, &run.key).await;
-    None
-}
-
-/// Ends a run that nobody goes on with: it does not stand there as one under way for ever.
-async fn give_up(shared: &Shared, run: &PullRun, why: &str) {
-    let now = shared.setup.clock.now();
-    let ended = PullRun {
-        outcome: Some(CiResult::Failed.word().to_owned()),
-        message: format!("given up: {why}; what became of the run is on the platform"),
-        updated: now,
-        finished: Some(now),
-        ..run.clone()
-    };
-    warn!(config = run.key.config, sha = run.key.sha, "{}", ended.message);
-    match shared.setup.store.put_pull_run(&ended).await {
-        Ok(()) => shared.recent.put(ended),
-        Err(error) => error!("{error}"),
-    }
-}
-
-/// Looks at a pull request as it is now, again for as long as it is told that it moved, or cannot see it.
-async fn look(driver: Driver, of: Of) {
-    let shared = driver.0.clone();
-    let mut configs = shared.setup.configs.clone();
-    tokio::select! {
-        () = shared.stop.cancelled() => {}
-        // Without whoever knows them there are none.
-        _ = configs.wait_for(Option::is_some) => {}
-    }
-    let waits = Waits::new(shared.setup.options, shared.stop.clone(), CancellationToken::new());
-    loop {
-        let next = match look_once(&driver, &of, &waits).await {
-            // The next start looks.
-            Looked::Stopped => return,
-            Looked::Seen => shared.looks.end(&of).await,
-            Looked::NotSeen => match waits.pause(shared.setup.options.retry.longest).await {
-                Ok(()) => Ok(Next::Look),
-                Err(_) => return,
-            },
-        };
-        match next {
-            Ok(Next::Look) => {}
-            Ok(Next::Nothing) => return,
-            Err(error) => {
-                error!("{error}");
-                return;
-            }
-        }
-    }
-}
-
-/// What a look came to.
-enum Looked {
-    /// What was to be begun is in the store.
-    Seen,
-    /// A forge or the store did not answer: it is to be looked at again.
-    NotSeen,
-    /// The process ends.
-    Stopped,
-}
-
-async fn look_once(driver: &Driver, (repository, number): &Of, waits: &Waits) -> Looked {
-    let configs = driver.0.configs();
-    let own: Vec<&Configured> = configs
-        .iter()
-        .filter(|configured| configured.config.repository == *repository)
-        .collect();
-    let mut looked = Looked::Seen;
-    // Several configurations of a repository may have forges of their own: each is asked for itself.
-    for configured in own {
-        let forge = &configured.forge;
-        let read = || forge.pull_request(repository, *number);
-        let tries = waits.options.tries;
-        let pull = match waits.tried("read the pull request", tries, read).await {
-            Ok(Ok(pull)) => pull,
-            Ok(Err(failure)) => {
-                error!(
-                    config = configured.config.name,
-                    repository = repository.0,
-                    number = number.0,
-                    "a pull request moved and cannot be read: {}",
-                    failure.message
-                );
-                if failure.meaning.is_transient() {
-                    looked = Looked::NotSeen;
-                }
-                continue;
-            }
-            Err(_) => return Looked::Stopped,
-        };
-        if pull.state == PullRequestState::Closed {
-            continue;
-        }
-        let begun = match is_settled(&driver.0, configured, &pull).await {
-            Ok(false) => driver.begin(configured, head(&pull), Occasion::Moved).await,
-            Ok(true) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = begun {
-            error!("{error}");
-            looked = Looked::NotSeen;
-        }
-    }
-    looked
-}
-
-fn head(pull: &PullRequest) -> Head {
-    Head {
-        pull_request: pull.number,
-        branch: pull.branch.clone(),
-        sha: pull.sha.clone(),
-        base_branch: pull.base_branch.clone(),
-        base_sha: pull.base_sha.clone(),
-    }
-}
-
-/// Whether all is done for a head. One that the gate kept out, or for which nothing was asked of the platform, is looked at anew: a
-/// label does not make a new commit. So is one that was not the head any more, and is again.
-async fn is_settled(shared: &Shared, configured: &Configured, pull: &PullRequest) -> Result<bool, StoreError> {
-    let request = Request {
-        target: configured.target.clone(),
-        config: configured.config.clone(),
-        head: head(pull),
-        diffs: None,
-    };
-    let known = shared.setup.store.pull_runs(&PullRunsOf::Key(request.key())).await?;
-    Ok(known.first().is_some_and(|run| {
-        let is_superseded = run.outcome.as_deref() == Some(CiResult::Superseded.word());
-        let has_asked = Record::read(run).is_some_and(|record| record.phase != Phase::Looking);
-        run.finished.is_some() && has_asked && !is_superseded
-    }))
-}
-
 /// Why an orchestration is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Occasion {
@@ -416,11 +199,17 @@ impl Driver {
             head.pull_request,
         );
         let superseded = CancellationToken::new();
+        let told = Arc::new(Notify::new());
         let (ends, ended) = oneshot::channel();
         let (ticket, before) = {
             let mut state = shared.state();
             let before = match state.active.get_mut(&place) {
-                Some(active) if active.sha == head.sha => return Ok(()),
+                Some(active) if active.sha == head.sha => {
+                    if occasion == Occasion::Moved {
+                        active.told.notify_one();
+                    }
+                    return Ok(());
+                }
                 Some(active) if occasion == Occasion::Start && active.occasion == Occasion::Moved => return Ok(()),
                 Some(active) => {
                     active.superseded.cancel();
@@ -434,6 +223,7 @@ impl Driver {
                 sha: head.sha.clone(),
                 superseded: superseded.clone(),
                 ended: Some(ended),
+                told: told.clone(),
                 ticket,
                 occasion,
             };
@@ -456,7 +246,8 @@ impl Driver {
                 // Its last request may be under way; it ends either way.
                 let _ = before.await;
             }
-            see_through(&shared, &ports, &request, &superseded).await;
+            let left = see_through(&shared, &ports, &request, &superseded).await;
+            speak(&shared, &ports, &request, (&superseded, &told), left).await;
             let mut state = shared.state();
             if state.active.get(&place).is_some_and(|active| active.ticket == ticket) {
                 state.active.remove(&place);
@@ -470,13 +261,23 @@ impl Driver {
     }
 }
 
-async fn see_through(shared: &Shared, ports: &Ports, request: &Request, superseded: &CancellationToken) {
+/// What is left to say when an orchestration is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// The forge was not asked in this process.
+    Unasked,
+    /// The forge did not take it.
+    Unheard,
+}
+
+async fn see_through(shared: &Shared, ports: &Ports, request: &Request, superseded: &CancellationToken) -> Left {
     let turn = tokio::select! {
-        () = shared.stop.cancelled() => return,
+        () = shared.stop.cancelled() => return Left::Nothing,
         turn = shared.turns.acquire() => turn,
     };
     if turn.is_err() {
-        return; // it is never closed
+        return Left::Nothing; // it is never closed
     }
     info!(
         config = request.config.name,
@@ -484,8 +285,46 @@ async fn see_through(shared: &Shared, ports: &Ports, request: &Request, supersed
         sha = request.head.sha,
         "looking after a pull request's head"
     );
-    if let Err(error) = orchestrate(ports, request, &shared.stop, superseded).await {
-        error!(config = request.config.name, "{error}");
+    match orchestrate(ports, request, &shared.stop, superseded).await {
+        Ok(None) => Left::Unasked,
+        Ok(Some(outcome)) if outcome.unsaid.is_empty() => Left::Nothing,
+        Ok(Some(_)) => Left::Unheard,
+        Err(error) => {
+            error!(config = request.config.name, "{error}");
+            Left::Nothing
+        }
+    }
+}
+
+/// Says the last word for as long as the forge does not take it: again and again, and at once when it tells of the pull request.
+async fn speak(
+    shared: &Shared,
+    ports: &Ports,
+    request: &Request,
+    (superseded, told): (&CancellationToken, &Notify),
+    mut left: Left,
+) {
+    let mut attempt = 0;
+    while left != Left::Nothing {
+        if left == Left::Unheard {
+            attempt += 1;
+            let wait = ports.options.insists.wait(attempt, fastrand::f64());
+            tokio::select! {
+                () = shared.stop.cancelled() => return,
+                // That is no word any more: it is closed.
+                () = superseded.cancelled() => {}
+                () = told.notified() => {}
+                () = sleep(wait) => {}
+            }
+        }
+        left = match insist(ports, request, &shared.stop, superseded).await {
+            Ok(Insisted::Done | Insisted::Stopped) => Left::Nothing,
+            Ok(Insisted::NotYet) => Left::Unheard,
+            Err(error) => {
+                error!(config = request.config.name, "{error}");
+                Left::Unheard
+            }
+        };
     }
 }
 

@@ -17,6 +17,7 @@ struct Families {
     runs: IntCounterVec,
     seconds: HistogramVec,
     submits: IntCounterVec,
+    unsaid: IntCounterVec,
 }
 
 /// What became of handing diffs over once.
@@ -78,6 +79,14 @@ impl Metrics {
             ),
             &["config", "result"],
         )?;
+        let unsaid = IntCounterVec::new(
+            Opts::new(
+                "driftless_ci_unsaid_total",
+                "Head commits of pull requests whose last word no forge took in all the time that it was tried.",
+            ),
+            &["config"],
+        )?;
+        registry.register(Box::new(unsaid.clone()))?;
         registry.register(Box::new(runs.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(submits.clone()))?;
@@ -86,6 +95,7 @@ impl Metrics {
             runs,
             seconds,
             submits,
+            unsaid,
         })))
     }
 
@@ -94,12 +104,18 @@ impl Metrics {
         for result in CiResult::ALL {
             let _ = self.0.runs.with_label_values(&[config, result.word()]);
         }
+        let _ = self.0.unsaid.with_label_values(&[config]);
     }
 
     /// An orchestration ended.
     pub fn ended(&self, config: &str, result: CiResult, took: Duration) {
         self.0.runs.with_label_values(&[config, result.word()]).inc();
         self.0.seconds.with_label_values(&[config]).observe(took.as_secs_f64());
+    }
+
+    /// A last word was given up.
+    pub fn unsaid(&self, config: &str) {
+        self.0.unsaid.with_label_values(&[config]).inc();
     }
 
     /// Diffs were handed over, or were meant to be.

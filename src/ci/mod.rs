@@ -10,6 +10,7 @@ mod draft;
 pub mod driver;
 pub mod gate;
 pub mod ignore;
+mod last_word;
 mod looks;
 pub mod metrics;
 pub mod options;

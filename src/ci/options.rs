@@ -26,6 +26,10 @@ pub struct Options {
     pub limit: Duration,
     /// How long it may take beyond that until what there is to say is said: half of it for what is still to be read.
     pub last: Duration,
+    /// Waits between tries to say a last word that the forge did not take.
+    pub insists: Backoff,
+    /// How long after the end of an orchestration its last word is tried to be said.
+    pub unheard: Duration,
     /// How long the diffs and summaries of a run that is done are awaited.
     pub collects: Duration,
     /// How far apart looks at the pull request's head are, at least.
@@ -92,6 +96,11 @@ impl Default for Options {
             submits: Duration::from_secs(300),
             limit: Duration::from_secs(3570),
             last: LAST,
+            insists: Backoff {
+                first: Duration::from_secs(30),
+                longest: Duration::from_secs(3600),
+            },
+            unheard: Duration::from_secs(24 * 3600),
             collects: Duration::from_secs(300),
             head: Duration::from_secs(30),
             summaries: 4,

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::outcome::CiResult;
+use super::last_word::{LastWord, Said};
 use super::report::{self, Compared};
 use crate::platform::data_diffs::{CiRunId, DiffRequest, Head, PullRequestNumber};
 use crate::store::pull_runs::{PullRun, PullRunKey};
@@ -107,6 +108,9 @@ pub(super) struct State {
     /// What was found, as `ci run` tells it, for whoever shows it; the orchestration does not go on from it.
     #[serde(default)]
     pub(super) found: Vec<Json>,
+    /// What there is to say of it at its end.
+    #[serde(default)]
+    pub(super) last: Option<LastWord>,
 }
 
 impl State {
@@ -174,6 +178,7 @@ impl Record {
                 void: None,
                 remarks: Vec::new(),
                 found: Vec::new(),
+                last: None,
             },
             started,
         }
@@ -217,6 +222,21 @@ impl Record {
             finished: None,
             // A value of ours with text for keys: it cannot fail.
             state: serde_json::to_string(&self.state).unwrap_or_else(|_| "{}".to_owned()),
+        }
+    }
+
+    /// Whether nothing is left to do but to say its last word. A gate that let nothing through is asked anew instead.
+    pub(super) fn is_to_be_said(&self) -> bool {
+        self.phase != Phase::Looking && self.state.last.is_some()
+    }
+
+    /// The row of it when there is nothing left to do but to say its last word; `message` is what there is to say to those who ask
+    /// the daemon.
+    pub(super) fn last_row(&self, word: &LastWord, message: &str, now: DateTime<Utc>) -> PullRun {
+        PullRun {
+            outcome: Some(word.result.clone()),
+            finished: (word.said == Said::Whole).then_some(word.ended),
+            ..self.row(message, now)
         }
     }
 

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod heads;
+mod words;
 
+use super::look::is_settled;
 use super::*;
 use crate::ci::pipeline::tests::world::{Fault, Habits, NEWER, NUMBER, SHA, World};
 use crate::ci::pipeline::tests::{assert_exactly_once, config, ports};
 use crate::forge::CommitState;
 use crate::platform::data_diffs::RunStatus;
 use driftless_core::report::Meaning;
+use tokio::time::Instant;
 
 struct Bench {
     world: Arc<World>,
@@ -28,6 +31,10 @@ fn configured(world: &Arc<World>, config: CiConfig) -> Configured {
 }
 
 fn start(world: &Arc<World>, configs: Configurations) -> Bench {
+    start_with(world, configs, |options| options)
+}
+
+fn start_with(world: &Arc<World>, configs: Configurations, change: impl FnOnce(Options) -> Options) -> Bench {
     let ports = ports(world);
     let (configs, watched) = watch::channel(configs);
     let stop = CancellationToken::new();
@@ -36,7 +43,7 @@ fn start(world: &Arc<World>, configs: Configurations) -> Bench {
         store: world.clone(),
         clock: world.clone(),
         metrics: ports.metrics,
-        options: ports.options,
+        options: change(ports.options),
         parallel: 2,
     };
     Bench {

@@ -6,6 +6,7 @@
 mod collect;
 mod find;
 mod follow;
+mod insist;
 mod prepare;
 mod submit;
 mod voice;
@@ -17,9 +18,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::insist::unheard;
+pub(super) use self::insist::{Insisted, insist};
 use self::prepare::Prepared;
 use self::voice::Voice;
 use super::config::CiConfig;
+use super::last_word::{LastWord, Said};
 use super::metrics::Metrics;
 use super::options::Options;
 use super::outcome::{CiOutcome, CiResult, Reason};
@@ -87,42 +91,27 @@ pub async fn run_once(
     request: &Request,
     stop: &CancellationToken,
 ) -> Result<Option<CiOutcome>, StoreError> {
-    orchestrate(ports, request, stop, &CancellationToken::new()).await
+    let record = record(ports, request).await?;
+    let superseded = CancellationToken::new();
+    Ok(Orchestration::new(ports, request, record, stop, &superseded)
+        .drive()
+        .await)
 }
 
-/// As [`run_once`]; ends silently when there is a newer head.
+/// As [`run_once`]; ends silently when there is a newer head. `None` as well where nothing but its last word is left to do.
 pub(super) async fn orchestrate(
     ports: &Ports,
     request: &Request,
     stop: &CancellationToken,
     superseded: &CancellationToken,
 ) -> Result<Option<CiOutcome>, StoreError> {
-    let now = Instant::now();
     let record = record(ports, request).await?;
-    let until = now + ports.options.limit;
-    let orchestration = Orchestration {
-        ports,
-        request,
-        waits: Waits::new(ports.options, stop.clone(), superseded.clone()),
-        voice: Voice {
-            forge: ports.forge.clone(),
-            repository: request.config.repository.clone(),
-            number: request.head.pull_request,
-            sha: record.key.sha.clone(),
-            config: request.config.name.clone(),
-            marker: report::marker(&request.config),
-            over: until + ports.options.last,
-            said: None,
-            unsaid: Vec::new(),
-        },
-        remarks: record.remarks(),
-        record,
-        began: now,
-        until,
-        head_due: now + ports.options.head,
-        found: Vec::new(),
-    };
-    Ok(orchestration.drive().await)
+    match record.is_to_be_said() {
+        true => Ok(None),
+        false => Ok(Orchestration::new(ports, request, record, stop, superseded)
+            .drive()
+            .await),
+    }
 }
 
 /// Writes that a head commit is to be orchestrated, before it has its turn: from then on the store alone tells the next process.
@@ -131,7 +120,12 @@ pub(super) async fn orchestrate(
 /// When the store cannot be read or written.
 pub(super) async fn open(ports: &Ports, request: &Request) -> Result<(), StoreError> {
     let record = record(ports, request).await?;
-    put(ports, record.row("waiting for its turn", ports.clock.now())).await
+    let now = ports.clock.now();
+    let row = match record.state.last.as_ref().filter(|_| record.is_to_be_said()) {
+        Some(word) => record.last_row(word, &word.description, now),
+        None => record.row("waiting for its turn", now),
+    };
+    put(ports, row).await
 }
 
 /// What is known of a head commit.
@@ -163,7 +157,40 @@ struct Orchestration<'a> {
     remarks: Vec<Diagnostic>,
 }
 
-impl Orchestration<'_> {
+impl<'a> Orchestration<'a> {
+    fn new(
+        ports: &'a Ports,
+        request: &'a Request,
+        record: Record,
+        stop: &CancellationToken,
+        superseded: &CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        let until = now + ports.options.limit;
+        Self {
+            ports,
+            request,
+            waits: Waits::new(ports.options, stop.clone(), superseded.clone()),
+            voice: Voice {
+                forge: ports.forge.clone(),
+                repository: request.config.repository.clone(),
+                number: request.head.pull_request,
+                sha: record.key.sha.clone(),
+                config: request.config.name.clone(),
+                marker: report::marker(&request.config),
+                over: until + ports.options.last,
+                said: None,
+                unsaid: Vec::new(),
+            },
+            remarks: record.remarks(),
+            record,
+            began: now,
+            until,
+            head_due: now + ports.options.head,
+            found: Vec::new(),
+        }
+    }
+
     fn config(&self) -> &CiConfig {
         &self.request.config
     }
@@ -217,7 +244,7 @@ impl Orchestration<'_> {
         End::Over(Reason::TimedOut, format!("{}: {doing}", self.ports.options.whole()))
     }
 
-    fn facts<'a>(&'a self, outcome: &'a Outcome) -> Facts<'a> {
+    fn facts<'b>(&'b self, outcome: &'b Outcome) -> Facts<'b> {
         Facts {
             config: self.config(),
             sha: &self.record.key.sha,
@@ -247,6 +274,7 @@ impl Orchestration<'_> {
 
     /// Goes on from the step that the record is at.
     async fn advance(&mut self) -> Result<Outcome, End> {
+        self.record.state.last = None;
         if self.record.phase == Phase::Looking {
             // A delivery comes once: a process that ends in the first requests is to be found open by the next one.
             self.step(Phase::Looking, "reading the pull request").await?;
@@ -330,23 +358,40 @@ impl Orchestration<'_> {
         let worst = self.found.iter().filter(|diff| diff.page.is_some());
         let worst = worst.min_by_key(|diff| report::ending(diff, true));
         let page = worst.and_then(|diff| diff.page.clone());
-        self.voice
-            .conclude(&self.waits, state, &verdict.description, page)
-            .await?;
-        if matches!(outcome, Outcome::Skipped(_)) {
-            return Ok(());
+        let comment = match outcome {
+            Outcome::Skipped(_) => None,
+            _ => Some(report::comment(&self.facts(outcome), verdict)),
+        };
+        let mut word = LastWord {
+            result: CiResult::of(outcome, verdict).word().to_owned(),
+            state,
+            description: verdict.description.clone(),
+            page,
+            comment,
+            said: Said::NotYet,
+            ended: self.ports.clock.now(),
+        };
+        self.voice.conclude(&self.waits, &word).await?;
+        if self.voice.unsaid.is_empty() {
+            word.said = Said::Whole;
         }
-        let body = report::comment(&self.facts(outcome), verdict);
-        self.voice.comment(&self.waits, &body).await
+        self.record.state.last = Some(word);
+        Ok(())
     }
 
     async fn end(mut self, outcome: Outcome, verdict: Verdict) -> CiOutcome {
         let (now, result) = (self.ports.clock.now(), CiResult::of(&outcome, &verdict));
         self.record.keep_found(&self.found);
-        let row = PullRun {
-            outcome: Some(result.word().to_owned()),
-            finished: Some(now),
-            ..self.record.row(&verdict.description, now)
+        let row = match &self.record.state.last {
+            Some(word) if word.said == Said::NotYet => {
+                let message = unheard(word, &self.voice.unsaid);
+                self.record.last_row(word, &message, now)
+            }
+            _ => PullRun {
+                outcome: Some(result.word().to_owned()),
+                finished: Some(now),
+                ..self.record.row(&verdict.description, now)
+            },
         };
         if let Err(error) = put(self.ports, row).await {
             error!(config = self.config().name, sha = self.record.key.sha, "{error}");

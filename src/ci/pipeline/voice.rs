@@ -6,6 +6,7 @@ use driftless_core::report::Failure;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
+use crate::ci::last_word::LastWord;
 use crate::ci::report::{LONGEST_DESCRIPTION, shortened};
 use crate::ci::waits::{End, Waits};
 use crate::forge::{CommitState, CommitStatus, Forge, Repository};
@@ -48,15 +49,17 @@ impl Voice {
         }
     }
 
-    /// Says how it ended; tries for as long as the options let it. `page` is where more is to be seen.
-    pub(super) async fn conclude(
-        &mut self,
-        waits: &Waits,
-        state: CommitState,
-        description: &str,
-        page: Option<String>,
-    ) -> Result<(), End> {
-        let status = self.status(state, description, page);
+    /// Says how it ended, and what was found; tries for as long as the options let it.
+    pub(super) async fn conclude(&mut self, waits: &Waits, word: &LastWord) -> Result<(), End> {
+        self.set(waits, self.status(word.state, &word.description, word.page.clone()))
+            .await?;
+        match &word.comment {
+            Some(comment) => self.comment(waits, comment).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn set(&mut self, waits: &Waits, status: CommitStatus) -> Result<(), End> {
         let Some(forge) = self.forge.clone() else {
             return Ok(());
         };
@@ -69,8 +72,7 @@ impl Voice {
         Ok(())
     }
 
-    /// Says what was found, on the pull request.
-    pub(super) async fn comment(&mut self, waits: &Waits, body: &str) -> Result<(), End> {
+    async fn comment(&mut self, waits: &Waits, body: &str) -> Result<(), End> {
         let Some(forge) = self.forge.clone() else {
             return Ok(());
         };

@@ -36,6 +36,8 @@ pub(in crate::ci) fn options() -> Options {
         submits: of(200),
         limit: of(2_000),
         last: of(200),
+        insists: waits,
+        unheard: of(60_000),
         collects: of(100),
         head: of(30),
         summaries: 2,

@@ -1,0 +1,122 @@
+//! What an earlier process left open: taken up as soon as its configuration is known, and ended where that never is.
+
+use std::collections::BTreeMap;
+
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, warn};
+
+use super::{Configured, Driver, Occasion, Shared};
+use crate::ci::outcome::CiResult;
+use crate::ci::record::Record;
+use crate::ci::views::Recent;
+use crate::forge::Repository;
+use crate::platform::data_diffs::PullRequestNumber;
+use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
+
+/// Takes up what is open in the store, each time that the configurations change.
+pub(super) async fn resume(driver: Driver) {
+    let shared = driver.0.clone();
+    let newest = PullRunsOf::Newest(Recent::limit());
+    match shared.setup.store.pull_runs(&newest).await {
+        Ok(runs) => shared.recent.remember(runs),
+        Err(error) => error!("{error}"),
+    }
+    for run in open(&shared).await.iter().filter(|run| run.key.is_of_delivery()) {
+        moved(&driver, &run.key).await;
+    }
+    let mut configs = shared.setup.configs.clone();
+    let mut stranded: BTreeMap<PullRunKey, Instant> = BTreeMap::new();
+    loop {
+        let known = configs.borrow_and_update().clone();
+        if let Some(known) = known {
+            for configured in known.iter() {
+                shared.setup.metrics.expect_config(&configured.config.name);
+            }
+            let mut left = BTreeMap::new();
+            for run in open(&shared).await.iter().filter(|run| !run.key.is_of_delivery()) {
+                if let Some(why) = take_up(&driver, &known, run).await {
+                    let since = stranded.get(&run.key).copied().unwrap_or_else(Instant::now);
+                    match since + shared.setup.options.limit <= Instant::now() {
+                        true => give_up(&shared, run, why).await,
+                        false => drop(left.insert(run.key.clone(), since)),
+                    }
+                }
+            }
+            stranded = left;
+        }
+        let due = stranded.values().min().map(|since| *since + shared.setup.options.limit);
+        let due = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        let changed = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            () = due => Ok(()),
+            changed = configs.changed() => changed,
+        };
+        if changed.is_err() {
+            return; // whoever knows them is gone, so that nothing changes any more
+        }
+    }
+}
+
+async fn open(shared: &Shared) -> Vec<PullRun> {
+    let open = shared.setup.store.pull_runs(&PullRunsOf::Open).await;
+    open.unwrap_or_else(|error| {
+        error!("{error}");
+        Vec::new()
+    })
+}
+
+async fn moved(driver: &Driver, key: &PullRunKey) {
+    let repository = Repository(key.repository.clone());
+    if let Err(error) = driver.moved(repository, PullRequestNumber(key.number)).await {
+        error!("{error}");
+    }
+}
+
+/// Goes on with an open run whose configuration is there. Another one may wait until it is; why, and then it is in the text.
+async fn take_up(driver: &Driver, known: &[Configured], run: &PullRun) -> Option<&'static str> {
+    let PullRunKey {
+        target,
+        config,
+        repository,
+        ..
+    } = &run.key;
+    let of = |configured: &&Configured| {
+        configured.target == *target
+            && configured.config.name == *config
+            && configured.config.repository.0 == *repository
+    };
+    let Some(configured) = known.iter().find(of) else {
+        return Some("its CI configuration is not declared any more");
+    };
+    let Some(record) = Record::read(run) else {
+        return Some("another version of driftless has written how far it is");
+    };
+    if let Err(error) = driver.begin(configured, record.head(), Occasion::Start).await {
+        error!("{error}");
+    }
+    // While nobody listened there may have come a newer one.
+    moved(driver, &run.key).await;
+    None
+}
+
+/// Ends a run that nobody goes on with: it does not stand there as one under way for ever.
+async fn give_up(shared: &Shared, run: &PullRun, why: &str) {
+    let now = shared.setup.clock.now();
+    let ended = PullRun {
+        outcome: Some(CiResult::Failed.word().to_owned()),
+        message: format!("given up: {why}; what became of the run is on the platform"),
+        updated: now,
+        finished: Some(now),
+        ..run.clone()
+    };
+    warn!(config = run.key.config, sha = run.key.sha, "{}", ended.message);
+    match shared.setup.store.put_pull_run(&ended).await {
+        Ok(()) => shared.recent.put(ended),
+        Err(error) => error!("{error}"),
+    }
+}
