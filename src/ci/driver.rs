@@ -55,7 +55,7 @@ pub struct Setup {
     pub metrics: Metrics,
     /// How long orchestrations wait for what.
     pub options: Options,
-    /// How many are under way at the same time; others wait their turn.
+    /// How many ask something of the platform at the same time; others wait their turn. Who only waits for a run is not counted.
     pub parallel: usize,
 }
 
@@ -272,20 +272,13 @@ enum Left {
 }
 
 async fn see_through(shared: &Shared, ports: &Ports, request: &Request, superseded: &CancellationToken) -> Left {
-    let turn = tokio::select! {
-        () = shared.stop.cancelled() => return Left::Nothing,
-        turn = shared.turns.acquire() => turn,
-    };
-    if turn.is_err() {
-        return Left::Nothing; // it is never closed
-    }
     info!(
         config = request.config.name,
         number = request.head.pull_request.0,
         sha = request.head.sha,
         "looking after a pull request's head"
     );
-    match orchestrate(ports, request, &shared.stop, superseded).await {
+    match orchestrate(ports, request, &shared.stop, superseded, &shared.turns).await {
         Ok(None) => Left::Unasked,
         Ok(Some(outcome)) if outcome.unsaid.is_empty() => Left::Nothing,
         Ok(Some(_)) => Left::Unheard,

@@ -265,6 +265,15 @@ async fn no_more_than_so_many_go_on_at_the_same_time() {
         (4, 2),
         "{before:?}"
     );
+    let told: std::collections::BTreeSet<String> = {
+        let state = world.state();
+        let waiting = state
+            .statuses
+            .iter()
+            .filter(|(_, status)| status.state == CommitState::Pending && status.description == "waiting for its turn");
+        waiting.map(|(_, status)| status.context.clone()).collect()
+    };
+    assert_eq!(told.len(), 2, "the forge shows that they wait: {told:?}");
     // Those that wait are known to the next process too.
     let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
     let configs = bench.configs.borrow().clone();
@@ -277,6 +286,31 @@ async fn no_more_than_so_many_go_on_at_the_same_time() {
         after.iter().all(|message| message == "2 tables: no differences."),
         "{after:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_that_wait_for_a_person_or_are_long_keep_nobody_from_the_turn() {
+    for status in [
+        RunStatus::NeedsConfirmation,
+        RunStatus::NeedsAuthentication,
+        RunStatus::Processing,
+    ] {
+        let world = World::new(Habits {
+            course: vec![(Duration::ZERO, status.clone())],
+            ..Habits::default()
+        });
+        let configs = (0..5).map(|number| {
+            let name = format!("shop-{number}");
+            configured(&world, CiConfig { name, ..config() })
+        });
+        let bench = start(&world, Some(Arc::new(configs.collect())));
+        bench.moved().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let phases: Vec<String> = world.state().rows.values().map(|row| row.phase.clone()).collect();
+        let following = phases.iter().filter(|phase| *phase == "following").count();
+        assert_eq!(following, 5, "{status:?}: {phases:?}");
+        let _ = bench.driver.shutdown(Duration::from_secs(1)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

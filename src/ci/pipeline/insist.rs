@@ -6,7 +6,7 @@ use tracing::{error, info};
 
 use super::{Orchestration, Ports, Request, put, record};
 use crate::ci::last_word::{LastWord, Said};
-use crate::ci::waits::End;
+use crate::ci::waits::{End, Waits};
 use crate::store::StoreError;
 
 /// What became of a last word.
@@ -34,7 +34,8 @@ pub(in crate::ci) async fn insist(
     let Some(word) = record.state.last.clone().filter(|word| word.said == Said::NotYet) else {
         return Ok(Insisted::Done);
     };
-    let mut orchestration = Orchestration::new(ports, request, record, stop, superseded);
+    let waits = Waits::new(ports.options, stop.clone(), superseded.clone());
+    let mut orchestration = Orchestration::new(ports, request, record, waits, None);
     orchestration.voice.over = Instant::now() + ports.options.last;
     orchestration.say_again(word).await
 }

@@ -14,6 +14,7 @@ mod voice;
 use std::sync::Arc;
 
 use driftless_core::diagnostic::Diagnostic;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -36,6 +37,9 @@ use crate::forge::{CommitState, Forge};
 use crate::platform::data_diffs::{CiRun, DataDiffs, DiffRequest, Head, PullRequestNumber, RunStatus};
 use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
 use crate::store::{Store, StoreError};
+
+/// What there is to say of a head that waits for others.
+const WAITING: &str = "waiting for its turn";
 
 /// What an orchestration works with.
 #[derive(Clone)]
@@ -93,24 +97,27 @@ pub async fn run_once(
 ) -> Result<Option<CiOutcome>, StoreError> {
     let record = record(ports, request).await?;
     let superseded = CancellationToken::new();
-    Ok(Orchestration::new(ports, request, record, stop, &superseded)
-        .drive()
-        .await)
+    let waits = Waits::new(ports.options, stop.clone(), superseded);
+    Ok(Orchestration::new(ports, request, record, waits, None).drive().await)
 }
 
-/// As [`run_once`]; ends silently when there is a newer head. `None` as well where nothing but its last word is left to do.
+/// As [`run_once`]; ends silently when there is a newer head. `None` as well where nothing but its last word is left to do. `turns` are
+/// the places of those who ask something of the platform; who only waits for a run, or for a person, has none.
 pub(super) async fn orchestrate(
     ports: &Ports,
     request: &Request,
     stop: &CancellationToken,
     superseded: &CancellationToken,
+    turns: &Semaphore,
 ) -> Result<Option<CiOutcome>, StoreError> {
     let record = record(ports, request).await?;
     match record.is_to_be_said() {
         true => Ok(None),
-        false => Ok(Orchestration::new(ports, request, record, stop, superseded)
-            .drive()
-            .await),
+        false => {
+            let waits = Waits::new(ports.options, stop.clone(), superseded.clone());
+            let orchestration = Orchestration::new(ports, request, record, waits, Some(turns));
+            Ok(orchestration.drive().await)
+        }
     }
 }
 
@@ -123,7 +130,7 @@ pub(super) async fn open(ports: &Ports, request: &Request) -> Result<(), StoreEr
     let now = ports.clock.now();
     let row = match record.state.last.as_ref().filter(|_| record.is_to_be_said()) {
         Some(word) => record.last_row(word, &word.description, now),
-        None => record.row("waiting for its turn", now),
+        None => record.row(WAITING, now),
     };
     put(ports, row).await
 }
@@ -146,6 +153,9 @@ struct Orchestration<'a> {
     ports: &'a Ports,
     request: &'a Request,
     waits: Waits,
+    /// The places of those who ask something of the platform; `None`: there is no other.
+    turns: Option<&'a Semaphore>,
+    turn: Option<SemaphorePermit<'a>>,
     voice: Voice,
     record: Record,
     began: Instant,
@@ -158,19 +168,15 @@ struct Orchestration<'a> {
 }
 
 impl<'a> Orchestration<'a> {
-    fn new(
-        ports: &'a Ports,
-        request: &'a Request,
-        record: Record,
-        stop: &CancellationToken,
-        superseded: &CancellationToken,
-    ) -> Self {
+    fn new(ports: &'a Ports, request: &'a Request, record: Record, waits: Waits, turns: Option<&'a Semaphore>) -> Self {
         let now = Instant::now();
         let until = now + ports.options.limit;
         Self {
             ports,
             request,
-            waits: Waits::new(ports.options, stop.clone(), superseded.clone()),
+            waits,
+            turns,
+            turn: None,
             voice: Voice {
                 forge: ports.forge.clone(),
                 repository: request.config.repository.clone(),
@@ -200,8 +206,13 @@ impl<'a> Orchestration<'a> {
     }
 
     async fn drive(mut self) -> Option<CiOutcome> {
+        let begun = self.first_turn().await;
         let cut = self.until + self.ports.options.last / 2;
-        let advanced = timeout_at(cut, self.advance()).await;
+        let advanced = match begun {
+            Ok(()) => timeout_at(cut, self.advance()).await,
+            Err(end) => Ok(Err(end)),
+        };
+        self.turn = None;
         let (mut end, mut reason) = (advanced.unwrap_or_else(|_| Err(self.cut_short())), None);
         if let Err(End::Over(why, message)) = &end {
             warn!(
@@ -231,6 +242,34 @@ impl<'a> Orchestration<'a> {
             }
         };
         Some(self.end(outcome, verdict).await)
+    }
+
+    /// Waits for a place, and says so at the forge. The time of a head begins when it has one.
+    async fn first_turn(&mut self) -> Result<(), End> {
+        if self.record.phase == Phase::Following {
+            return Ok(());
+        }
+        if self.turns.is_some_and(|turns| turns.available_permits() == 0) {
+            self.voice.mention(CommitState::Pending, WAITING).await;
+        }
+        self.take_turn().await?;
+        let now = Instant::now();
+        self.began = now;
+        self.until = now + self.ports.options.limit;
+        self.voice.over = self.until + self.ports.options.last;
+        Ok(())
+    }
+
+    async fn take_turn(&mut self) -> Result<(), End> {
+        let Some(turns) = self.turns else { return Ok(()) };
+        tokio::select! {
+            () = self.waits.superseded.cancelled() => Err(End::Superseded),
+            () = self.waits.stop.cancelled() => Err(End::Stopped),
+            turn = turns.acquire() => {
+                self.turn = turn.ok(); // it is never closed
+                Ok(())
+            }
+        }
     }
 
     /// The time was over in the middle of something.
@@ -332,7 +371,10 @@ impl<'a> Orchestration<'a> {
         if matches!(self.record.phase, Phase::Found | Phase::Submitting) {
             self.submit().await?;
         }
-        self.follow().await
+        self.turn = None;
+        let run = self.follow().await?;
+        self.take_turn().await?;
+        Ok(run)
     }
 
     /// Writes how far it is, before what comes next.
