@@ -15,6 +15,19 @@ pub(super) enum Said {
     NotYet,
 }
 
+/// When a head commit whose orchestration has ended is gone on with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Again {
+    /// Never: that is its end.
+    #[default]
+    Never,
+    /// When the forge tells of the pull request: it was waited for long enough, or somebody else has to act.
+    WhenTold,
+    /// By the next process too: it lacked access, or an answer.
+    AtTheNextStart,
+}
+
 /// What there is to say of a commit when its orchestration has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LastWord {
@@ -28,6 +41,8 @@ pub(super) struct LastWord {
     /// The comment; `None`: none is to be written.
     pub(super) comment: Option<String>,
     pub(super) said: Said,
+    #[serde(default)]
+    pub(super) again: Again,
     /// When the orchestration ended.
     pub(super) ended: DateTime<Utc>,
 }

@@ -4,6 +4,7 @@ use driftless_core::diagnostic::Diagnostic;
 use driftless_core::report::Meaning;
 
 use super::config::CiConfig;
+use super::last_word::Again;
 use super::report::{Compared, Facts, Outcome, RunResult, Verdict};
 use crate::platform::data_diffs::CiRunId;
 
@@ -143,6 +144,21 @@ impl Reason {
             Reason::TimedOut => "timed_out",
             Reason::Request(meaning) => meaning.word(),
             Reason::Store => "store",
+        }
+    }
+
+    /// When the head is gone on with. What was handed over is not handed over again by that: it goes on from what the store has.
+    pub(super) fn again(self) -> Again {
+        match self {
+            Reason::Request(_) | Reason::Store => Again::AtTheNextStart,
+            Reason::NotStarted
+            | Reason::NoRunWaiting
+            | Reason::OtherCommitWaits
+            | Reason::NeedsConfirmation
+            | Reason::NeedsAuthentication
+            | Reason::Cancelled
+            | Reason::TimedOut => Again::WhenTold,
+            Reason::InvalidDiffs | Reason::TakenElsewhere | Reason::NothingCompared => Again::Never,
         }
     }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
+use super::last_word::{Again, LastWord, Said};
 use super::outcome::CiResult;
-use super::last_word::{LastWord, Said};
 use super::report::{self, Compared};
 use crate::platform::data_diffs::{CiRunId, DiffRequest, Head, PullRequestNumber};
 use crate::store::pull_runs::{PullRun, PullRunKey};
@@ -225,9 +225,11 @@ impl Record {
         }
     }
 
-    /// Whether nothing is left to do but to say its last word. A gate that let nothing through is asked anew instead.
+    /// Whether nothing is left to do but to say its last word. A gate that let nothing through is asked anew instead, and what ended
+    /// for want of access or time goes on.
     pub(super) fn is_to_be_said(&self) -> bool {
-        self.phase != Phase::Looking && self.state.last.is_some()
+        let is_over = |word: &LastWord| word.again == Again::Never;
+        self.phase != Phase::Looking && self.state.last.as_ref().is_some_and(is_over)
     }
 
     /// The row of it when there is nothing left to do but to say its last word; `message` is what there is to say to those who ask

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{Configured, Driver, Occasion, Shared};
-use crate::ci::last_word::Said;
+use crate::ci::last_word::{Again, LastWord, Said};
 use crate::ci::looks::{Next, Of};
 use crate::ci::outcome::CiResult;
 use crate::ci::pipeline::Request;
@@ -112,7 +112,8 @@ fn head(pull: &PullRequest) -> Head {
 }
 
 /// Whether all is done for a head. One that the gate kept out, or for which nothing was asked of the platform, is looked at anew: a
-/// label does not make a new commit. So is one that was not the head any more, and is again, and one whose last word no forge took.
+/// label does not make a new commit. So is one that was not the head any more, and is again, one whose last word no forge
+/// took, and one that ended for want of access or time.
 pub(super) async fn is_settled(
     shared: &Shared,
     configured: &Configured,
@@ -128,7 +129,8 @@ pub(super) async fn is_settled(
     Ok(known.first().is_some_and(|run| {
         let is_superseded = run.outcome.as_deref() == Some(CiResult::Superseded.word());
         let Some(record) = Record::read(run) else { return false };
-        let is_unsaid = record.state.last.is_some_and(|word| word.said == Said::NotYet);
-        run.finished.is_some() && record.phase != Phase::Looking && !is_superseded && !is_unsaid
+        let is_open = |word: LastWord| word.said == Said::NotYet || word.again != Again::Never;
+        let is_left = record.state.last.is_some_and(is_open);
+        run.finished.is_some() && record.phase != Phase::Looking && !is_superseded && !is_left
     }))
 }

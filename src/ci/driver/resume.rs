@@ -1,11 +1,12 @@
 //! What an earlier process left open: taken up as soon as its configuration is known, and ended where that never is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, warn};
 
 use super::{Configured, Driver, Occasion, Shared};
+use crate::ci::last_word::Again;
 use crate::ci::outcome::CiResult;
 use crate::ci::record::Record;
 use crate::ci::views::Recent;
@@ -18,7 +19,15 @@ pub(super) async fn resume(driver: Driver) {
     let shared = driver.0.clone();
     let newest = PullRunsOf::Newest(Recent::limit());
     match shared.setup.store.pull_runs(&newest).await {
-        Ok(runs) => shared.recent.remember(runs),
+        Ok(runs) => {
+            for run in newest_of_each(&runs).filter(|run| run.finished.is_some()) {
+                let last = Record::read(run).and_then(|record| record.state.last);
+                if last.is_some_and(|word| word.again == Again::AtTheNextStart) {
+                    moved(&driver, &run.key).await;
+                }
+            }
+            shared.recent.remember(runs);
+        }
         Err(error) => error!("{error}"),
     }
     for run in open(&shared).await.iter().filter(|run| run.key.is_of_delivery()) {
@@ -60,6 +69,21 @@ pub(super) async fn resume(driver: Driver) {
             return; // whoever knows them is gone, so that nothing changes any more
         }
     }
+}
+
+/// The newest run of each pull request, of those that are given newest first: an older head is none of ours any more.
+fn newest_of_each(runs: &[PullRun]) -> impl Iterator<Item = &PullRun> {
+    let mut seen = BTreeSet::new();
+    runs.iter().filter(move |run| {
+        let PullRunKey {
+            target,
+            config,
+            repository,
+            number,
+            ..
+        } = &run.key;
+        seen.insert((target, config, repository, number))
+    })
 }
 
 async fn open(shared: &Shared) -> Vec<PullRun> {

@@ -24,7 +24,7 @@ pub(super) use self::insist::{Insisted, insist};
 use self::prepare::Prepared;
 use self::voice::Voice;
 use super::config::CiConfig;
-use super::last_word::{LastWord, Said};
+use super::last_word::{Again, LastWord, Said};
 use super::metrics::Metrics;
 use super::options::Options;
 use super::outcome::{CiOutcome, CiResult, Reason};
@@ -227,7 +227,7 @@ impl<'a> Orchestration<'a> {
         let said = match end {
             Ok(outcome) => {
                 let verdict = self.verdict(&outcome, reason);
-                self.say(&outcome, &verdict).await.map(|()| (outcome, verdict))
+                self.say(&outcome, &verdict, reason).await.map(|()| (outcome, verdict))
             }
             Err(end) => Err(end),
         };
@@ -387,7 +387,7 @@ impl<'a> Orchestration<'a> {
     }
 
     /// Says the last word on the forge, unless the commit is not the head any more.
-    async fn say(&mut self, outcome: &Outcome, verdict: &Verdict) -> Result<(), End> {
+    async fn say(&mut self, outcome: &Outcome, verdict: &Verdict, reason: Option<Reason>) -> Result<(), End> {
         let left = self.voice.over.saturating_duration_since(Instant::now());
         // A forge that does not say in time leaves it what it was.
         if let Ok(is_head) = timeout(left / 2, self.assert_head()).await {
@@ -411,6 +411,7 @@ impl<'a> Orchestration<'a> {
             page,
             comment,
             said: Said::NotYet,
+            again: reason.map_or(Again::Never, Reason::again),
             ended: self.ports.clock.now(),
         };
         self.voice.conclude(&self.waits, &word).await?;

@@ -133,3 +133,44 @@ async fn a_newer_head_ends_what_was_to_be_said_of_the_older_one() {
     assert_eq!(bench.state(NEWER), Some(CommitState::Success));
     assert!(row(&bench.world).finished.is_some());
 }
+
+/// A daemon whose only pull request ended without access to the platform when its run had the diffs.
+async fn without_access() -> Bench {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    while world.state().submitted.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    world.state().broken.insert("runs", Meaning::Unauthorized);
+    bench.settle().await;
+    assert_eq!(bench.state(SHA), Some(CommitState::Error));
+    world.state().broken.clear();
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_ended_without_access_goes_on_when_the_forge_tells_of_it() {
+    let bench = without_access().await;
+    bench.moved().await;
+    bench.settle().await;
+    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+    assert_exactly_once(&bench.world, "with access again");
+    let comments = bench.world.state().comments.len();
+    bench.moved().await;
+    bench.settle().await;
+    assert_eq!(bench.world.state().comments.len(), comments, "that was its end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_ended_without_access_goes_on_at_the_next_start() {
+    let bench = without_access().await;
+    assert_eq!(bench.driver.shutdown(Duration::from_secs(5)).await, Shutdown::Clean);
+    let next = start(&bench.world, one(&bench.world));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    next.settle().await;
+    assert_eq!(next.state(SHA), Some(CommitState::Success));
+    assert_exactly_once(&bench.world, "with access again");
+    let rows = bench.world.state().rows.len();
+    assert_eq!(rows, 1, "the look is done with");
+}
