@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Clock;
 use crate::forge::Repository;
@@ -35,7 +35,7 @@ pub(super) enum Next {
 pub(super) struct Looks {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    under_way: Mutex<BTreeMap<Of, Look>>,
+    under_way: Mutex<BTreeMap<Of, (Look, Arc<Notify>)>>,
 }
 
 impl Looks {
@@ -55,10 +55,11 @@ impl Looks {
         let mut looks = self.under_way.lock().await;
         self.store.put_pull_run(&row(of, self.clock.now(), None)).await?;
         if let Some(look) = looks.get_mut(of) {
-            *look = Look::Again;
+            look.0 = Look::Again;
+            look.1.notify_one();
             return Ok(Next::Nothing);
         }
-        looks.insert(of.clone(), Look::UnderWay);
+        looks.insert(of.clone(), (Look::UnderWay, Arc::default()));
         Ok(Next::Look)
     }
 
@@ -69,7 +70,7 @@ impl Looks {
     pub(super) async fn end(&self, of: &Of) -> Result<Next, StoreError> {
         let mut looks = self.under_way.lock().await;
         match looks.get_mut(of) {
-            Some(look) if *look == Look::Again => {
+            Some((look, _)) if *look == Look::Again => {
                 *look = Look::UnderWay;
                 Ok(Next::Look)
             }
@@ -79,6 +80,15 @@ impl Looks {
                 self.store.put_pull_run(&row(of, now, Some(now))).await?;
                 Ok(Next::Nothing)
             }
+        }
+    }
+
+    /// Ends when it is told once more of a pull request that is being looked at.
+    pub(super) async fn told(&self, of: &Of) {
+        let told = self.under_way.lock().await.get(of).map(|(_, told)| told.clone());
+        match told {
+            Some(told) => told.notified().await,
+            None => std::future::pending().await,
         }
     }
 

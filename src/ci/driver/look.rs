@@ -1,7 +1,9 @@
 //! Looks at pull requests that moved: what their heads are, and whether all is done for them.
 
+use driftless_core::report::Meaning;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{Configured, Driver, Occasion, Shared};
 use crate::ci::last_word::{Again, LastWord, Said};
@@ -25,17 +27,43 @@ pub(super) async fn look(driver: Driver, of: Of) {
         _ = configs.wait_for(Option::is_some) => {}
     }
     let waits = Waits::new(shared.setup.options, shared.stop.clone(), CancellationToken::new());
+    let (began, mut refused) = (Instant::now(), 0);
     loop {
-        let next = match look_once(&driver, &of, &waits).await {
+        let looked = look_once(&driver, &of, &waits).await;
+        let wait = match looked {
             // The next start looks.
             Looked::Stopped => return,
-            Looked::Seen => shared.looks.end(&of).await,
-            Looked::NotSeen => match waits.pause(shared.setup.options.retry.longest).await {
-                Ok(()) => Ok(Next::Look),
-                Err(_) => return,
-            },
+            Looked::Seen => None,
+            Looked::NotSeen => Some(shared.setup.options.retry.longest),
+            Looked::Refused(ref why) if began.elapsed() < shared.setup.options.unheard => {
+                refused += 1;
+                if refused == 1 {
+                    warn!(
+                        repository = of.0.0,
+                        number = of.1.0,
+                        "the forge does not let a pull request that moved be read; it is looked at again for a day, and when the forge \
+                         tells of it: {why}"
+                    );
+                }
+                Some(shared.setup.options.insists.wait(refused, fastrand::f64()))
+            }
+            Looked::Refused(why) => {
+                error!(
+                    repository = of.0.0,
+                    number = of.1.0,
+                    "a pull request that moved is not looked at any more, as the forge does not let it be read: {why}"
+                );
+                None
+            }
         };
-        match next {
+        if let Some(wait) = wait {
+            tokio::select! {
+                paused = waits.pause(wait) => if paused.is_err() { return },
+                () = shared.looks.told(&of) => {}
+            }
+            continue;
+        }
+        match shared.looks.end(&of).await {
             Ok(Next::Look) => {}
             Ok(Next::Nothing) => return,
             Err(error) => {
@@ -52,6 +80,8 @@ enum Looked {
     Seen,
     /// A forge or the store did not answer: it is to be looked at again.
     NotSeen,
+    /// A forge does not let it be seen, as far as its answer says why: so it answers while a token is changed, too.
+    Refused(String),
     /// The process ends.
     Stopped,
 }
@@ -71,15 +101,20 @@ async fn look_once(driver: &Driver, (repository, number): &Of, waits: &Waits) ->
         let pull = match waits.tried("read the pull request", tries, read).await {
             Ok(Ok(pull)) => pull,
             Ok(Err(failure)) => {
-                error!(
-                    config = configured.config.name,
-                    repository = repository.0,
-                    number = number.0,
-                    "a pull request moved and cannot be read: {}",
-                    failure.message
-                );
-                if failure.meaning.is_transient() {
-                    looked = Looked::NotSeen;
+                match failure.meaning {
+                    Meaning::Unauthorized | Meaning::Forbidden => looked = Looked::Refused(failure.message),
+                    meaning => {
+                        error!(
+                            config = configured.config.name,
+                            repository = repository.0,
+                            number = number.0,
+                            "a pull request moved and cannot be read: {}",
+                            failure.message
+                        );
+                        if meaning.is_transient() {
+                            looked = Looked::NotSeen;
+                        }
+                    }
                 }
                 continue;
             }

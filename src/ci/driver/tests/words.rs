@@ -174,3 +174,51 @@ async fn a_head_that_ended_without_access_goes_on_at_the_next_start() {
     let rows = bench.world.state().rows.len();
     assert_eq!(rows, 1, "the look is done with");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_of_a_pull_request_that_may_not_be_read_is_kept_and_looked_at_again() {
+    for meaning in [Meaning::Forbidden, Meaning::Unauthorized] {
+        let world = World::new(Habits::default());
+        world.state().broken.insert("pull_request", meaning);
+        let bench = start(&world, one(&world));
+        bench.moved().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(world.state().rows.len(), 1, "the delivery is kept");
+        world.state().broken.clear();
+        bench.settle().await;
+        assert_eq!(bench.state(SHA), Some(CommitState::Success));
+        assert_exactly_once(&world, "after the token was changed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_request_that_may_not_be_read_is_looked_at_less_and_less_and_at_once_when_it_is_told_again() {
+    let world = World::new(Habits::default());
+    world.state().broken.insert("pull_request", Meaning::Forbidden);
+    let bench = start_with(&world, one(&world), slow);
+    bench.moved().await;
+    tokio::time::sleep(3 * HOUR).await;
+    let looks = world
+        .state()
+        .asked
+        .iter()
+        .filter(|name| **name == "pull_request")
+        .count();
+    assert!((2..=5).contains(&looks), "{looks}");
+    world.state().broken.clear();
+    let began = Instant::now();
+    bench.moved().await;
+    bench.settle().await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_request_that_may_not_be_read_for_a_whole_day_is_left() {
+    let world = World::new(Habits::default());
+    world.state().broken.insert("pull_request", Meaning::Forbidden);
+    let bench = start_with(&world, one(&world), slow);
+    bench.moved().await;
+    tokio::time::sleep(27 * HOUR).await;
+    assert!(world.state().rows.is_empty() && bench.driver.0.looks.is_idle());
+}
