@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::record::Record;
 use super::report::{self, Compared};
-use crate::store::pull_runs::PullRun;
+use crate::store::pull_runs::{PullRun, PullRunKey};
 
 /// Runs that pages show at most.
 const SHOWN: usize = 100;
@@ -31,6 +31,22 @@ impl Recent {
     /// Who is told of every change.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Vec<PullRun>>> {
         self.0.subscribe()
+    }
+
+    /// Whether a run was written after every other one of its pull request, as far as is known.
+    pub(super) fn is_latest(&self, key: &PullRunKey) -> bool {
+        let shown = self.0.borrow();
+        let of = |run: &&PullRun| {
+            let PullRunKey {
+                target,
+                config,
+                repository,
+                number,
+                ..
+            } = &run.key;
+            (target, config, repository, number) == (&key.target, &key.config, &key.repository, &key.number)
+        };
+        shown.iter().find(of).is_some_and(|latest| latest.key == *key)
     }
 
     /// A run was written.

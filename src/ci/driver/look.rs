@@ -148,7 +148,7 @@ fn head(pull: &PullRequest) -> Head {
 
 /// Whether all is done for a head. One that the gate kept out, or for which nothing was asked of the platform, is looked at anew: a
 /// label does not make a new commit. So is one that was not the head any more, and is again, one whose last word no forge
-/// took, and one that ended for want of access or time.
+/// took, one that ended for want of access or time, and one that another commit's comment came after: its last word is said anew.
 pub(super) async fn is_settled(
     shared: &Shared,
     configured: &Configured,
@@ -161,11 +161,12 @@ pub(super) async fn is_settled(
         diffs: None,
     };
     let known = shared.setup.store.pull_runs(&PullRunsOf::Key(request.key())).await?;
+    let is_latest = shared.recent.is_latest(&request.key());
     Ok(known.first().is_some_and(|run| {
         let is_superseded = run.outcome.as_deref() == Some(CiResult::Superseded.word());
         let Some(record) = Record::read(run) else { return false };
         let is_open = |word: LastWord| word.said == Said::NotYet || word.again != Again::Never;
         let is_left = record.state.last.is_some_and(is_open);
-        run.finished.is_some() && record.phase != Phase::Looking && !is_superseded && !is_left
+        run.finished.is_some() && record.phase != Phase::Looking && !is_superseded && !is_left && is_latest
     }))
 }

@@ -126,10 +126,14 @@ pub(super) async fn orchestrate(
 /// # Errors
 /// When the store cannot be read or written.
 pub(super) async fn open(ports: &Ports, request: &Request) -> Result<(), StoreError> {
-    let record = record(ports, request).await?;
-    let now = ports.clock.now();
-    let row = match record.state.last.as_ref().filter(|_| record.is_to_be_said()) {
-        Some(word) => record.last_row(word, &word.description, now),
+    let mut record = record(ports, request).await?;
+    let (now, is_to_be_said) = (ports.clock.now(), record.is_to_be_said());
+    let row = match record.state.last.as_mut().filter(|_| is_to_be_said) {
+        Some(word) => {
+            word.said = Said::NotYet;
+            let word = word.clone();
+            record.last_row(&word, &word.description, now)
+        }
         None => record.row(WAITING, now),
     };
     put(ports, row).await

@@ -62,3 +62,36 @@ async fn the_older_commit_is_left_as_soon_as_the_newer_one_is_told_and_not_when_
     let superseded = world.state().rows.values().filter(|row| row.finished.is_some()).count();
     assert_eq!(superseded, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_had_passed_and_is_the_head_again_has_its_own_results_in_the_comment_again() {
+    let world = World::new(Habits::default());
+    let mut bench = start(&world, one(&world));
+    for head in [SHA, NEWER] {
+        world.state().push(head);
+        bench.moved().await;
+        bench.settle().await;
+    }
+    // What an earlier process said counts as well.
+    for again in [SHA, NEWER] {
+        world.state().push(again);
+        bench.moved().await;
+        bench.settle().await;
+        let last = world.state().comments.last().cloned().unwrap();
+        assert!(last.contains(&again[..7]), "{last}");
+        assert_eq!(bench.state(again), Some(CommitState::Success));
+        let said = world.state().comments.len();
+        bench.moved().await;
+        bench.settle().await;
+        assert_eq!(world.state().comments.len(), said, "it is said once");
+        let _ = bench.driver.shutdown(Duration::from_secs(1)).await;
+        bench = start(&world, one(&world));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let state = world.state();
+    assert_eq!(state.comments.len(), 4);
+    assert_eq!(state.triggered, [SHA, NEWER], "no run is asked for anew");
+    assert_eq!(state.submitted.len(), 2);
+    let finished = state.rows.values().filter(|row| row.finished.is_some()).count();
+    assert_eq!(finished, 2);
+}
