@@ -47,6 +47,8 @@ pub type Configurations = Option<Arc<Vec<Configured>>>;
 pub struct Setup {
     /// The configurations, as they change.
     pub configs: watch::Receiver<Configurations>,
+    /// The forges, whether a configuration is of them or not.
+    pub forges: Vec<Arc<dyn Forge>>,
     /// What outlives the process.
     pub store: Arc<dyn Store>,
     /// The time.

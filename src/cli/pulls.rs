@@ -171,6 +171,7 @@ impl Prepared {
         let section = &ground.config.pull_requests;
         let setup = Setup {
             configs: known,
+            forges: self.forges.iter().map(|(_, forge)| forge.clone()).collect(),
             store: ground.store.clone(),
             clock: ground.clock.clone(),
             metrics: self.metrics.clone(),

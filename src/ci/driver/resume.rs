@@ -1,16 +1,20 @@
 //! What an earlier process left open: taken up as soon as its configuration is known, and ended where that never is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::{Configured, Driver, Occasion, Shared};
 use crate::ci::last_word::Again;
 use crate::ci::outcome::CiResult;
 use crate::ci::record::Record;
+use crate::ci::report::{LONGEST_DESCRIPTION, shortened};
 use crate::ci::views::Recent;
-use crate::forge::Repository;
+use crate::ci::waits::Waits;
+use crate::forge::{CommitState, CommitStatus, Forge, Repository};
 use crate::platform::data_diffs::PullRequestNumber;
 use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
 
@@ -46,7 +50,7 @@ pub(super) async fn resume(driver: Driver) {
                 if let Some(why) = take_up(&driver, &known, run).await {
                     let since = stranded.get(&run.key).copied().unwrap_or_else(Instant::now);
                     match since + shared.setup.options.limit <= Instant::now() {
-                        true => give_up(&shared, run, why).await,
+                        true => give_up(&shared, &known, run, why).await,
                         false => drop(left.insert(run.key.clone(), since)),
                     }
                 }
@@ -129,7 +133,7 @@ async fn take_up(driver: &Driver, known: &[Configured], run: &PullRun) -> Option
 }
 
 /// Ends a run that nobody goes on with: it does not stand there as one under way for ever.
-async fn give_up(shared: &Shared, run: &PullRun, why: &str) {
+async fn give_up(shared: &Arc<Shared>, known: &[Configured], run: &PullRun, why: &str) {
     let now = shared.setup.clock.now();
     let ended = PullRun {
         outcome: Some(CiResult::Failed.word().to_owned()),
@@ -142,5 +146,44 @@ async fn give_up(shared: &Shared, run: &PullRun, why: &str) {
     match shared.setup.store.put_pull_run(&ended).await {
         Ok(()) => shared.recent.put(ended),
         Err(error) => error!("{error}"),
+    }
+    let own = known
+        .iter()
+        .find(|other| other.config.repository.0 == run.key.repository);
+    let forge = match (own, shared.setup.forges.as_slice()) {
+        (Some(own), _) => own.forge.clone(),
+        (None, [only]) => only.clone(),
+        // Several may have a repository of that path.
+        (None, _) => return,
+    };
+    let last = Record::read(run).and_then(|record| record.state.last);
+    let (state, description) = last.map_or_else(
+        || (CommitState::Error, format!("The run is not followed any more: {why}.")),
+        |word| (word.state, word.description),
+    );
+    let status = CommitStatus {
+        context: format!("driftless/{}", run.key.config),
+        state,
+        description: shortened(&description, LONGEST_DESCRIPTION),
+        url: None,
+    };
+    let (shared, key) = (shared.clone(), run.key.clone());
+    shared
+        .clone()
+        .tracker
+        .spawn(async move { say(&shared, forge.as_ref(), &key, &status).await });
+}
+
+async fn say(shared: &Shared, forge: &dyn Forge, key: &PullRunKey, status: &CommitStatus) {
+    let waits = Waits::new(shared.setup.options, shared.stop.clone(), CancellationToken::new());
+    let (repository, number) = (Repository(key.repository.clone()), PullRequestNumber(key.number));
+    let set = || forge.set_status(&repository, number, &key.sha, status);
+    if let Ok(Err(failure)) = waits.tried("set the commit status", waits.options.tries, set).await {
+        warn!(
+            config = key.config,
+            sha = key.sha,
+            "the commit status could not be set: {}",
+            failure.message
+        );
     }
 }

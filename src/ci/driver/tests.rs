@@ -40,6 +40,7 @@ fn start_with(world: &Arc<World>, configs: Configurations, change: impl FnOnce(O
     let stop = CancellationToken::new();
     let setup = Setup {
         configs: watched,
+        forges: vec![world.clone()],
         store: world.clone(),
         clock: world.clone(),
         metrics: ports.metrics,
@@ -385,6 +386,8 @@ async fn an_open_run_whose_configuration_never_comes_back_is_ended_and_says_why(
         ended.message
     );
     assert_eq!(next.driver.recent().borrow()[0], ended);
+    let said = "The run is not followed any more: its CI configuration is not declared any more.";
+    assert_eq!(world.status(SHA), Some((CommitState::Error, said.to_owned())));
 }
 
 #[tokio::test(start_paused = true)]

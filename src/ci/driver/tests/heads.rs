@@ -45,6 +45,7 @@ async fn the_older_commit_is_left_as_soon_as_the_newer_one_is_told_and_not_when_
             ..ports(&world).options
         },
         configs: watch::channel(one(&world)).1,
+        forges: vec![world.clone()],
         store: world.clone(),
         clock: world.clone(),
         metrics: Metrics::new().unwrap(),
