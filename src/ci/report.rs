@@ -14,6 +14,11 @@ pub use super::comment::{comment, marker};
 /// Characters that a status's description may have: GitHub's limit.
 pub const LONGEST_DESCRIPTION: usize = 140;
 
+/// What the commit statuses of the CI configuration `name` are known by among others.
+pub fn status_context(name: &str) -> String {
+    format!("driftless/{name}")
+}
+
 /// What is known of the run for one head commit.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use driftless::sandbox::datafold::{self, Server};
+use driftless::sandbox::datafold::{self, Pace, Server, Switches};
 use driftless::sandbox::forge;
 use serde_json::{Value as Json, json};
 
@@ -33,8 +33,13 @@ struct Pull {
 
 impl Bench {
     async fn new(document: &str, forges: &[&str], outcome: &str) -> Self {
+        Self::paced(document, forges, outcome, Switches::default()).await
+    }
+
+    async fn paced(document: &str, forges: &[&str], outcome: &str, switches: Switches) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let options = datafold::Options {
+            switches,
             seed: Some(json!({
                 "data_sources": [{ "id": 1, "name": "warehouse", "type": "duckdb" }],
                 "ci_configs": [{ "id": 286, "name": "shop", "repository": "acme/shop", "data_source": "warehouse" }],
@@ -123,6 +128,10 @@ impl Bench {
     }
 
     async fn run_in(&self, folder: &Path, pull: &Pull, base_branch: &str, further: &[&str]) -> Ran {
+        Ran::of(self.command(folder, pull, base_branch, further)).await
+    }
+
+    fn command(&self, folder: &Path, pull: &Pull, base_branch: &str, further: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_driftless"));
         command
             .args([
@@ -149,7 +158,17 @@ impl Bench {
             .env_clear()
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        Ran::of(command).await
+        command
+    }
+
+    /// The newest commit status.
+    async fn status(&self) -> Json {
+        let state = self.forge_state().await;
+        state["statuses"]
+            .as_array()
+            .and_then(|statuses| statuses.last())
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
@@ -316,4 +335,41 @@ async fn who_starts_a_run_without_a_forge_needs_no_label() {
         (&json!("passed"), &json!(1)),
         "{json}"
     );
+}
+
+#[tokio::test]
+async fn an_interrupted_run_leaves_no_status_pending() {
+    let held = Switches {
+        runs: Pace::Held,
+        ..Switches::default()
+    };
+    for signal in ["-INT", "-TERM"] {
+        let bench = Bench::paced(DOCUMENT, &["hub"], "identical", held.clone()).await;
+        let files = json!({ "datafold/diffs.json": DIFFS, "models/orders.sql": "select 2" });
+        let pull = bench.pull(json!({ "files": files })).await;
+        let mut command = bench.command(bench.folder.path(), &pull, "main", &[]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let waiting = async {
+            while bench.status().await["state"] != "pending" {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), waiting)
+            .await
+            .unwrap();
+        let id = child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let ended = child.wait_with_output().await.unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{signal}");
+        let status = bench.status().await;
+        assert_eq!(
+            (&status["context"], &status["state"], &status["description"]),
+            (
+                &json!("driftless/shop"),
+                &json!("error"),
+                &json!("interrupted; run it again")
+            ),
+            "{signal}"
+        );
+    }
 }

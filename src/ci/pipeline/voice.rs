@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
 use crate::ci::last_word::LastWord;
-use crate::ci::report::{LONGEST_DESCRIPTION, shortened};
+use crate::ci::report::{LONGEST_DESCRIPTION, shortened, status_context};
 use crate::ci::waits::{End, Waits};
 use crate::forge::{CommitState, CommitStatus, Forge, Repository};
 use crate::platform::data_diffs::PullRequestNumber;
@@ -98,7 +98,7 @@ impl Voice {
 
     fn status(&self, state: CommitState, description: &str, url: Option<String>) -> CommitStatus {
         CommitStatus {
-            context: format!("driftless/{}", self.config),
+            context: status_context(&self.config),
             state,
             description: shortened(description, LONGEST_DESCRIPTION),
             url,

@@ -2,6 +2,7 @@
 
 mod asked;
 mod bench;
+mod interruption;
 mod shown;
 mod work_tree;
 
@@ -169,9 +170,22 @@ pub(crate) async fn main(command: CiCommand) -> anyhow::Result<Exit> {
         diffs,
     };
     let follower = tokio::spawn(follow(recent));
-    let outcome = run_once(&ports, &request, &stop_on_signals()?).await;
+    let stop = stop_on_signals()?;
+    let run = run_once(&ports, &request, &stop);
+    tokio::pin!(run);
+    let outcome = tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            let again = stop_on_signals()?;
+            tokio::select! {
+                () = again.cancelled() => None,
+                outcome = interruption::end(run, &ports, &request) => outcome?,
+            }
+        }
+        outcome = &mut run => outcome?,
+    };
     follower.abort();
-    let Some(outcome) = outcome? else {
+    let Some(outcome) = outcome else {
         bail!("interrupted before the end: the same command goes on with the run that is there");
     };
     for said in &outcome.unsaid {
