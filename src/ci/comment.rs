@@ -76,9 +76,12 @@ pub fn comment(facts: &Facts<'_>, verdict: &Verdict) -> String {
 fn said(facts: &Facts<'_>, verdict: &Verdict) -> String {
     match facts.outcome {
         Outcome::Failed(_) | Outcome::NotStarted(_) | Outcome::TimedOut(_) => code(&verdict.description, LONGEST_NAME),
-        Outcome::Skipped(_) | Outcome::UnderWay(_) | Outcome::Finished | Outcome::Cancelled | Outcome::Superseded => {
-            escaped(&verdict.description)
-        }
+        Outcome::Skipped(_)
+        | Outcome::UnderWay(_)
+        | Outcome::Finished
+        | Outcome::Held(..)
+        | Outcome::Cancelled
+        | Outcome::Superseded => escaped(&verdict.description),
     }
 }
 

@@ -7,6 +7,9 @@ use crate::forge::{ChangedFile, PullRequest, PullRequestState, Readiness};
 /// The label that [`Label::Required`] asks for: the vendor's (`reference` 4.1).
 pub const LABEL: &str = "datafold";
 
+/// The label by which a person lets more diffs start than the configuration's `diff_threshold`.
+pub const CONFIRMED: &str = "datafold-confirmed";
+
 /// The text in a head commit's message that asks for no run: the vendor's (`reference` 4.5).
 pub const SKIP_WORD: &str = "datafold-skip-ci";
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::backoff::Backoff;
+use crate::forge::CommitState;
 
 /// The orchestration's times and limits. A test has others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,16 @@ pub enum Unconfirmed {
     Pending,
     /// Bad.
     Failure,
+}
+
+impl Unconfirmed {
+    /// The commit's status.
+    pub(super) fn state(self) -> CommitState {
+        match self {
+            Unconfirmed::Pending => CommitState::Pending,
+            Unconfirmed::Failure => CommitState::Failure,
+        }
+    }
 }
 
 /// The most that [`Options::within`] keeps for the last word, of a fifth of the whole.

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::config::{CiConfig, Consequence};
 use super::gate::Skip;
+use super::options::Unconfirmed;
+use super::outcome::Reason;
 use crate::forge::CommitState;
 use crate::platform::data_diffs::{CiRunId, DataDiffId, Findings, RunStatus, Summary};
 
@@ -51,6 +53,8 @@ pub enum Outcome {
     Failed(String),
     /// There is none, and why: a faulty diffs file, no run that would take the diffs, an instance that does not answer.
     NotStarted(String),
+    /// It is not started before a person confirms it; why, and what the commit's status is until then.
+    Held(String, Unconfirmed),
     /// It was cancelled, and the commit is still the head.
     Cancelled,
     /// The head moved: whatever becomes of it is of no commit that counts.
@@ -118,7 +122,7 @@ pub struct Verdict {
     /// The commit's status; `None`: none is to be set.
     pub state: Option<CommitState>,
     /// The stable word for why: one of [`Skip::word`], `differences`, `key_issues`, `errors`, `no_differences`, `run_failed`, `not_started`,
-    /// `cancelled`, `superseded`, `timed_out`, or the platform's word for a run under way.
+    /// `needs_confirmation`, `cancelled`, `superseded`, `timed_out`, or the platform's word for a run under way.
     pub reason: String,
     /// One line of at most [`LONGEST_DESCRIPTION`] characters.
     pub description: String,
@@ -175,6 +179,12 @@ impl Verdict {
                 // The check may be good all the same; that nothing was compared is no success.
                 (Some(RunResult::Failed), state, reason, text)
             }
+            Outcome::Held(why, unconfirmed) => (
+                Some(RunResult::Failed),
+                Some(unconfirmed.state()),
+                Reason::NeedsConfirmation.word(),
+                said(why),
+            ),
             Outcome::Cancelled => failed(
                 errors,
                 CommitState::Error,

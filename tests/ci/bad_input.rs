@@ -140,7 +140,6 @@ async fn a_run_that_a_person_confirms_goes_on() {
         ..Given::new(Provider::GitHub, Start::Trigger)
     })
     .await;
-    world.config.diff_threshold = Some(1);
     let daemon = world.driver(crate::rig::memory().await);
     daemon.moved().await;
     let said = async {
@@ -148,7 +147,7 @@ async fn a_run_that_a_person_confirms_goes_on() {
             .status(&world.sha)
             .await
             .1
-            .contains("2 diffs exceed the threshold of 1")
+            .contains("needs a person's confirmation on the platform")
         {}
     };
     tokio::time::timeout(Duration::from_secs(9), said).await.unwrap();

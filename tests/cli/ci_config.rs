@@ -338,6 +338,18 @@ async fn who_starts_a_run_without_a_forge_needs_no_label() {
 }
 
 #[tokio::test]
+async fn more_diffs_than_the_threshold_start_only_when_they_are_confirmed() {
+    let bench = Bench::new(&format!("{DOCUMENT}diff_threshold: 0\n"), &[], "identical").await;
+    std::fs::write(bench.folder.path().join("diffs.json"), DIFFS).unwrap();
+    let pull = of_flags(&"a1".repeat(20));
+    let ran = bench.run(&pull, &["--diffs", "diffs.json"]).await;
+    assert_eq!(ran.exits(1).json()["reason"], "needs_confirmation");
+    assert_eq!(bench.requests().await, json!([]));
+    let ran = bench.run(&pull, &["--diffs", "diffs.json", "--confirmed"]).await;
+    assert_eq!(ran.exits(0).json()["submitted"], 1);
+}
+
+#[tokio::test]
 async fn an_interrupted_run_leaves_no_status_pending() {
     let held = Switches {
         runs: Pace::Held,

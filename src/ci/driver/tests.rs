@@ -142,6 +142,30 @@ async fn a_newer_head_ends_the_older_one_silently_and_gets_its_own_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn more_diffs_than_the_threshold_start_with_the_label_that_confirms_them() {
+    let mut careful = config();
+    careful.diff_threshold = Some(1);
+    let world = World::new(Habits::default());
+    let bench = start(&world, Some(Arc::new(vec![configured(&world, careful)])));
+    bench.moved().await;
+    bench.settle().await;
+    assert_eq!(
+        world.status(SHA).unwrap(),
+        (
+            crate::forge::CommitState::Pending,
+            "2 diffs exceed the threshold of 1: nothing was started; add the label `datafold-confirmed`, or raise `diff_threshold`"
+                .to_owned()
+        )
+    );
+    assert!(world.state().runs.is_empty() && world.state().submitted.is_empty());
+    world.state().pull.labels.push("datafold-confirmed".into());
+    bench.moved().await;
+    bench.settle().await;
+    assert_eq!(world.state().submitted.len(), 1);
+    assert_exactly_once(&world, "after the label");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_label_that_comes_later_opens_the_gate_for_the_same_head() {
     let mut labelled = config();
     labelled.label = crate::ci::config::Label::Required;

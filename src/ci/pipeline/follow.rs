@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::Orchestration;
 use crate::ci::config::Consequence;
-use crate::ci::options::{Options, Unconfirmed};
+use crate::ci::options::Options;
 use crate::ci::outcome::Reason;
 use crate::ci::record::{Headship, Phase};
 use crate::ci::waits::End;
@@ -133,13 +133,7 @@ impl Orchestration<'_> {
             return (CommitState::Pending, text);
         };
         match &run.status {
-            RunStatus::NeedsConfirmation => {
-                let state = match self.waits.options.unconfirmed {
-                    Unconfirmed::Pending => CommitState::Pending,
-                    Unconfirmed::Failure => CommitState::Failure,
-                };
-                (state, self.confirmation(id))
-            }
+            RunStatus::NeedsConfirmation => (self.waits.options.unconfirmed.state(), self.confirmation(id)),
             RunStatus::NeedsAuthentication => {
                 let state = match self.config().errors {
                     Consequence::Fails => CommitState::Error,

@@ -323,6 +323,7 @@ impl<'a> Orchestration<'a> {
             self.step(Phase::Looking, "reading the pull request").await?;
             match self.prepare().await? {
                 Prepared::Skipped(skip) => return Ok(Outcome::Skipped(skip)),
+                Prepared::Held(why) => return Ok(Outcome::Held(why, self.waits.options.unconfirmed)),
                 Prepared::Diffs(requests) => self.record.keep(&requests, &self.remarks),
             }
             self.step(Phase::Looking, "looking for the run of this commit").await?;

@@ -8,9 +8,10 @@ use super::Orchestration;
 use crate::ci::config::Discovery;
 use crate::ci::diffs::{self, Asked, Circumstances, USUAL_PATHS};
 use crate::ci::discovery;
-use crate::ci::gate::{self, Decision, Skip};
+use crate::ci::gate::{self, CONFIRMED, Decision, Skip};
 use crate::ci::outcome::Reason;
 use crate::ci::placeholders::Placeholders;
+use crate::ci::report::counted;
 use crate::ci::waits::End;
 use crate::forge::{ChangedFile, Forge, PullRequest};
 use crate::platform::data_diffs::{DiffRequest, PullRequestNumber};
@@ -21,14 +22,23 @@ pub(super) enum Prepared {
     Diffs(Vec<DiffRequest>),
     /// Nothing is.
     Skipped(Skip),
+    /// More than start without a person's confirmation; the sentence for it.
+    Held(String),
+}
+
+/// Whether a person has let more diffs start than the configuration's threshold.
+enum Confirmation {
+    Given,
+    /// Not yet; how it is given.
+    Open(String),
 }
 
 impl Orchestration<'_> {
     /// Asks the gate where there is a forge to ask, then reads the diffs.
     pub(super) async fn prepare(&mut self) -> Result<Prepared, End> {
         let given = self.request.diffs.clone();
-        let requests = match (self.ports.forge.clone(), given) {
-            (None, Some(diffs)) => diffs,
+        let (requests, confirmation) = match (self.ports.forge.clone(), given) {
+            (None, Some(diffs)) => (diffs, Confirmation::Open("pass --confirmed".to_owned())),
             (None, None) => {
                 let text = "no diffs are given, and there is no forge to read them from: name a diffs file";
                 return Err(End::Over(Reason::InvalidDiffs, text.to_owned()));
@@ -43,13 +53,27 @@ impl Orchestration<'_> {
                 }
                 let list = || forge.changed_files(repository, number);
                 let changed = self.waits.read("list the changed files", list).await?;
-                match (gate::decide(self.config(), &pull, &changed), given) {
+                let confirmation = match pull.labels.iter().any(|label| label == CONFIRMED) {
+                    true => Confirmation::Given,
+                    false => Confirmation::Open(format!("add the label `{CONFIRMED}`")),
+                };
+                let diffs = match (gate::decide(self.config(), &pull, &changed), given) {
                     (Decision::Skip(skip), _) => return Ok(Prepared::Skipped(skip)),
                     (Decision::Run, Some(diffs)) => diffs,
                     (Decision::Run, None) => self.diffs_of(forge.as_ref(), &pull, &changed).await?,
-                }
+                };
+                (diffs, confirmation)
             }
         };
+        if let (Some(threshold), Confirmation::Open(by)) = (self.config().diff_threshold, confirmation)
+            && requests.len() > threshold
+        {
+            return Ok(Prepared::Held(format!(
+                "{} exceed{} the threshold of {threshold}: nothing was started; {by}, or raise `diff_threshold`",
+                counted(requests.len(), "diff"),
+                if requests.len() == 1 { "s" } else { "" },
+            )));
+        }
         Ok(match requests.is_empty() {
             true => Prepared::Skipped(Skip::NothingToDiff),
             false => Prepared::Diffs(requests),

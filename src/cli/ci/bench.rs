@@ -121,9 +121,12 @@ async fn of_config(path: &Path, args: &RunArgs, process: &BTreeMap<String, Strin
         }
     };
     let found = declared(path, &config, args, process).await?;
-    let Some((environment, ci_config)) = found else {
+    let Some((environment, mut ci_config)) = found else {
         return Ok(None);
     };
+    if args.confirmed {
+        ci_config.diff_threshold = None;
+    }
     let target = wire::one_target(&config, &environment.name)?;
     let forge = forges::of(&ci_config, &config.forges)?;
     Ok(Some(Bench {

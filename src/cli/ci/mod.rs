@@ -84,6 +84,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TOKEN", hide_env_values = true)]
     token: Option<String>,
 
+    /// Starts more diffs than the `diff_threshold` of the CI configuration. On a forge the label `datafold-confirmed` does it too.
+    #[arg(long, requires = "config")]
+    confirmed: bool,
+
     /// How long the run is awaited that the platform starts by itself, before one is asked for. Default: the config file's
     /// `pull_requests.wait_for_run`, else 1m.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]

@@ -76,7 +76,7 @@ pub(super) static CI_CONFIG_FORM: Object = Object {
         optional(
             "diff_threshold",
             COUNT,
-            "The most diffs that start without a person's confirmation.",
+            "The most diffs that start without a person's confirmation: the label `datafold-confirmed`, or `ci run --confirmed`.",
         ),
         defaulted(
             "fail_on_primary_key_issues",

@@ -84,7 +84,10 @@ async fn a_run_that_is_started_and_never_listed_is_not_started_a_second_time() {
 #[tokio::test(start_paused = true)]
 async fn statuses_that_need_a_person_are_said_at_once_and_end_with_the_time() {
     let confirmation = World::new(becomes(&RunStatus::NeedsConfirmation));
-    let end = end_of(&confirmation, &request()).await;
+    confirmation.state().pull.labels.push("datafold-confirmed".into());
+    let mut careful = request();
+    careful.config.diff_threshold = Some(1);
+    let end = end_of(&confirmation, &careful).await;
     assert_eq!((end.0, end.1), (CiResult::TimedOut, "needs_confirmation"));
     let said = confirmation.state().statuses.clone();
     let pending = said

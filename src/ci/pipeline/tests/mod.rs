@@ -58,7 +58,7 @@ pub(in crate::ci) fn config() -> CiConfig {
         key_issues: Consequence::Fails,
         label: Label::Optional,
         base_branch: None,
-        diff_threshold: Some(1),
+        diff_threshold: None,
         diffs: None,
         schema: None,
         discovery: None,
