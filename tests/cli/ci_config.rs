@@ -350,6 +350,24 @@ async fn more_diffs_than_the_threshold_start_only_when_they_are_confirmed() {
 }
 
 #[tokio::test]
+async fn a_commit_that_is_not_the_head_is_a_fault_of_the_call() {
+    let bench = Bench::new(DOCUMENT, &["hub"], "identical").await;
+    let mut pull = bench
+        .pull(json!({ "files": { "models/orders.sql": "select 2" } }))
+        .await;
+    let head = std::mem::replace(&mut pull.sha, "ab".repeat(20));
+    let told = format!(
+        "the head of pull request {} is {head}, not {}: pass the head commit",
+        pull.number, pull.sha
+    );
+    let ran = bench.run(&pull, &[]).await;
+    ran.exits(1)
+        .says(&[&told, "github.event.pull_request.head.sha", "not the merge commit"]);
+    assert_eq!(bench.status().await, json!(null));
+    assert_eq!(bench.requests().await, json!([]));
+}
+
+#[tokio::test]
 async fn an_interrupted_run_leaves_no_status_pending() {
     let held = Switches {
         runs: Pace::Held,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use driftless_core::value::Secret;
+use tokio::time::timeout;
 
 use super::RunArgs;
 use crate::ci::config::{CiConfig, Consequence, Label};
@@ -18,13 +19,16 @@ use crate::cli::{
 use crate::config::{Config, EnvironmentConfig};
 use crate::engine::pace::{CONCURRENCY, Limiter, PER_SECOND, Pace};
 use crate::forge::{Forge, Repository};
-use crate::platform::data_diffs::{CiConfigId, DataDiffs};
+use crate::platform::data_diffs::{CiConfigId, DataDiffs, PullRequestNumber};
 use crate::platform::datafold;
 use crate::platform::http::{Network, Proxy};
 use crate::source::Source as _;
 
 /// The instance of which nothing is said: the official client's.
 const USUAL: &str = "https://app.datafold.com";
+
+/// How long the forge has to say what the head is, before the run is begun all the same.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// What a run works with.
 pub(super) struct Bench {
@@ -44,7 +48,7 @@ impl Bench {
             Some(path) => {
                 let reading = of_config(path, args, &process);
                 let whole = args.timeout.unwrap_or(Duration::MAX);
-                let read = tokio::time::timeout(whole, reading).await;
+                let read = timeout(whole, reading).await;
                 read.context("the time of --timeout was over before the source of the CI configuration was read")??
             }
             None => Some(bare(args, process)?),
@@ -129,13 +133,36 @@ async fn of_config(path: &Path, args: &RunArgs, process: &BTreeMap<String, Strin
     }
     let target = wire::one_target(&config, &environment.name)?;
     let forge = forges::of(&ci_config, &config.forges)?;
+    let forge = forge.map(forges::open).transpose()?;
+    if let Some(forge) = &forge {
+        assert_head(forge.as_ref(), &ci_config, args).await?;
+    }
     Ok(Some(Bench {
         target: target.name.clone(),
         platform: data_diffs::open(target, Arc::new(Pace::uncounted(instances::limiter(target))))?,
-        forge: forge.map(forges::open).transpose()?,
+        forge,
         options: pull_requests::options(&config.pull_requests),
         config: ci_config,
     }))
+}
+
+/// A commit that is not the head is a fault of the call, as long as nothing was seen of it. A forge that does not say leaves it open: what
+/// comes next asks it again.
+async fn assert_head(forge: &dyn Forge, config: &CiConfig, args: &RunArgs) -> anyhow::Result<()> {
+    let most = args.timeout.map_or(FIRST_LOOK, |whole| FIRST_LOOK.min(whole / 5));
+    let look = forge.pull_request(&config.repository, PullRequestNumber(args.pr_num));
+    if let Ok(Ok(pull)) = timeout(most, look).await
+        && pull.sha != args.pr_sha
+    {
+        bail!(
+            "the head of pull request {} is {}, not {}: pass the head commit (GitHub Actions: github.event.pull_request.head.sha), not \
+             the merge commit of a CI system",
+            args.pr_num,
+            pull.sha,
+            args.pr_sha
+        );
+    }
+    Ok(())
 }
 
 /// The CI configuration of the wanted number, and the environment that declares it. `None`: there may be one among those that have
