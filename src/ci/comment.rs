@@ -75,7 +75,9 @@ pub fn comment(facts: &Facts<'_>, verdict: &Verdict) -> String {
 /// The verdict's sentence. One that repeats what an instance, a forge or a file says is no prose of ours.
 fn said(facts: &Facts<'_>, verdict: &Verdict) -> String {
     match facts.outcome {
-        Outcome::Failed(_) | Outcome::NotStarted(_) | Outcome::TimedOut(_) => code(&verdict.description, LONGEST_NAME),
+        Outcome::Failed(_) | Outcome::NotStarted(_) | Outcome::Refused(_) | Outcome::TimedOut(_) => {
+            code(&verdict.description, LONGEST_NAME)
+        }
         Outcome::Skipped(_)
         | Outcome::UnderWay(_)
         | Outcome::Finished

@@ -170,7 +170,10 @@ impl Reason {
                 Outcome::TimedOut(message.to_owned())
             }
             Reason::InvalidDiffs
-            | Reason::NotStarted
+            | Reason::Request(Meaning::Unauthorized | Meaning::Forbidden | Meaning::NotFound | Meaning::Invalid) => {
+                Outcome::Refused(message.to_owned())
+            }
+            Reason::NotStarted
             | Reason::NoRunWaiting
             | Reason::OtherCommitWaits
             | Reason::TakenElsewhere

@@ -53,6 +53,8 @@ pub enum Outcome {
     Failed(String),
     /// There is none, and why: a faulty diffs file, no run that would take the diffs, an instance that does not answer.
     NotStarted(String),
+    /// There is none before somebody mends what is asked for or by what right; why.
+    Refused(String),
     /// It is not started before a person confirms it; why, and what the commit's status is until then.
     Held(String, Unconfirmed),
     /// It was cancelled, and the commit is still the head.
@@ -173,12 +175,19 @@ impl Verdict {
                 "run_failed",
                 format!("The run failed: {}", said(why)),
             ),
-            Outcome::NotStarted(why) => {
-                let text = format!("Not compared: {}", said(why));
-                let (_, state, reason, text) = failed(errors, CommitState::Error, "not_started", text);
-                // The check may be good all the same; that nothing was compared is no success.
-                (Some(RunResult::Failed), state, reason, text)
-            }
+            Outcome::NotStarted(why) => failed(
+                errors,
+                CommitState::Error,
+                "not_started",
+                format!("Not compared: {}", said(why)),
+            ),
+            // No error of a run: it would be the same with the next one.
+            Outcome::Refused(why) => failed(
+                Consequence::Fails,
+                CommitState::Error,
+                "not_started",
+                format!("Not compared: {}", said(why)),
+            ),
             Outcome::Held(why, unconfirmed) => (
                 Some(RunResult::Failed),
                 Some(unconfirmed.state()),
@@ -193,8 +202,12 @@ impl Verdict {
             ),
             Outcome::TimedOut(limit) => {
                 let text = format!("The run did not end within {}.", said(limit));
-                let (_, state, reason, text) = failed(errors, CommitState::Error, "timed_out", text);
-                (Some(RunResult::TimedOut), state, reason, text)
+                let (result, state, reason, text) = failed(errors, CommitState::Error, "timed_out", text);
+                let result = result.map(|result| match result {
+                    RunResult::Failed => RunResult::TimedOut,
+                    passed => passed,
+                });
+                (result, state, reason, text)
             }
         };
         Self {

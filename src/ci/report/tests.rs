@@ -296,7 +296,12 @@ fn every_other_outcome_has_its_state_and_errors_alone_can_be_let_pass() {
         (
             Outcome::NotStarted("x".to_owned()),
             ("failed", Some(Error), "not_started"),
-            ("failed", Some(Success)),
+            ("passed", Some(Success)),
+        ),
+        (
+            Outcome::Refused("x".to_owned()),
+            ("failed", Some(Error), "not_started"),
+            ("failed", Some(Error)),
         ),
         (
             Outcome::Cancelled,
@@ -306,7 +311,7 @@ fn every_other_outcome_has_its_state_and_errors_alone_can_be_let_pass() {
         (
             Outcome::TimedOut("1h".to_owned()),
             ("timed_out", Some(Error), "timed_out"),
-            ("timed_out", Some(Success)),
+            ("passed", Some(Success)),
         ),
     ];
     let strict = config();

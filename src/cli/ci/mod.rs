@@ -31,6 +31,10 @@ use crate::store::sqlite::{self, SqliteStore};
 pub(crate) enum CiCommand {
     /// Compares what a pull request makes of the data: finds or starts the run of its head commit, hands it the diffs, follows it
     /// to its end and says what differs.
+    ///
+    /// Exits 0 where the commit's status is good (passed, skipped, a newer commit), 1 where it is not, and 2 with `--detailed-exitcode`
+    /// when it is good and data differ. With `fail_on_errors: false` in the CI configuration a run that fails, does not end in time or
+    /// cannot be started is good; a diffs file that is not valid, an unknown CI configuration and a key that is refused never are.
     Run(RunArgs),
 }
 
@@ -151,7 +155,7 @@ pub(crate) async fn main(command: CiCommand) -> anyhow::Result<Exit> {
             return Ok(end.shown(&args));
         }
         Asked::Faulty { message, .. } => {
-            let outcome = Outcome::NotStarted(message);
+            let outcome = Outcome::Refused(message);
             let end = End::before(&args, &bench.config, outcome, Some(Reason::InvalidDiffs), &remarks);
             return Ok(end.shown(&args));
         }
