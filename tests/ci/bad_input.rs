@@ -135,7 +135,7 @@ async fn a_run_that_does_not_end_or_ends_badly_is_said() {
 
 #[tokio::test]
 async fn a_run_that_a_person_confirms_goes_on() {
-    let mut world = World::start(Given {
+    let world = World::start(Given {
         configured: json!({ "diff_threshold": 1 }),
         ..Given::new(Provider::GitHub, Start::Trigger)
     })
