@@ -336,7 +336,7 @@ impl<'a> Orchestration<'a> {
         self.found = self.collect(&run).await?;
         if self.record.state.whose == Whose::Others {
             let text = format!(
-                "run {} was not given its diffs by driftless: what it compares is somebody else's",
+                "this command did not hand run {} its diffs; an earlier one may have",
                 run.id.0
             );
             self.remarks.push(Diagnostic::warning("others_run", text));
