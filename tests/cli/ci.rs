@@ -358,6 +358,28 @@ async fn a_shortened_commit_is_no_commit() {
     bench.is_untouched().await;
 }
 
+#[tokio::test]
+async fn numbers_begin_at_1() {
+    let bench = Bench::alike().await;
+    for (at, flag) in [(1, "--ci-config-id"), (3, "--pr-num")] {
+        let mut flags = FLAGS;
+        flags[at] = "0";
+        Ran::of(bench.bare(&flags)).await.exits(1).says(&[flag, "1.."]);
+    }
+    bench.is_untouched().await;
+}
+
+#[tokio::test]
+async fn what_is_longer_than_a_commit_status_is_shown_whole() {
+    let bench = Bench::alike().await;
+    let mut command = bench.command(&FILE);
+    command.env("DATAFOLD_API_KEY", "no-key-7f3a");
+    Ran::of(command)
+        .await
+        .exits(1)
+        .shows(&["Not compared: cannot list the runs", "give this target a valid one\n"]);
+}
+
 /// The number of a run that the side door names.
 fn run_id(run: &Json) -> i64 {
     run.as_i64().or_else(|| run["id"].as_i64()).unwrap()

@@ -42,11 +42,11 @@ pub(crate) enum CiCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The number of the CI configuration.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
     ci_config_id: i64,
 
     /// The number of the pull request.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pr_num: u64,
 
     /// The branch that is merged into.
