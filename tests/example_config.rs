@@ -40,6 +40,7 @@ fn load(path: &str) -> Config {
     let platform = KnownPlatform {
         name: "qualytics",
         archived: vec![Kind("check")],
+        tenancy: driftless::config::Tenancy::One,
         kinds: KINDS.iter().map(|(kind, word)| (Kind(kind), *word)).collect(),
     };
     match config::load(&path, &process, &[platform]) {

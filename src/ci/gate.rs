@@ -86,26 +86,38 @@ impl Skip {
 
 /// Decides for a pull request as it is now. A renamed file counts by both of its paths, a deleted one by the path that it had.
 pub fn decide(config: &CiConfig, pull_request: &PullRequest, changed: &[ChangedFile]) -> Decision {
+    match before_files(config, pull_request) {
+        Some(skip) => Decision::Skip(skip),
+        None => by_files(config, changed),
+    }
+}
+
+/// What closes the gate whatever files are changed.
+pub fn before_files(config: &CiConfig, pull_request: &PullRequest) -> Option<Skip> {
     if pull_request.state == PullRequestState::Closed {
-        return Decision::Skip(Skip::Closed);
+        return Some(Skip::Closed);
     }
     if pull_request.readiness == Readiness::Draft {
-        return Decision::Skip(Skip::Draft);
+        return Some(Skip::Draft);
     }
     if let Some(wanted) = &config.base_branch
         && *wanted != pull_request.base_branch
     {
-        return Decision::Skip(Skip::BaseBranch {
+        return Some(Skip::BaseBranch {
             wanted: wanted.clone(),
             found: pull_request.base_branch.clone(),
         });
     }
     if config.label == Label::Required && !pull_request.labels.iter().any(|label| label == LABEL) {
-        return Decision::Skip(Skip::LabelMissing);
+        return Some(Skip::LabelMissing);
     }
     if pull_request.message.contains(SKIP_WORD) {
-        return Decision::Skip(Skip::SkipRequested);
+        return Some(Skip::SkipRequested);
     }
+    None
+}
+
+fn by_files(config: &CiConfig, changed: &[ChangedFile]) -> Decision {
     if changed.is_empty() {
         return Decision::Skip(Skip::NoChanges);
     }

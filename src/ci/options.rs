@@ -80,7 +80,7 @@ impl Options {
         let whole = self.limit + self.last;
         let part = Duration::from_nanos(whole.subsec_nanos().into());
         // What was spent before the orchestration began is not told apart.
-        let told = match whole.as_secs() > 0 && part > Duration::ZERO {
+        let told = match part > Duration::ZERO {
             true => whole - part + Duration::from_secs(1),
             false => whole,
         };

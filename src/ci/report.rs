@@ -126,7 +126,9 @@ pub struct Verdict {
     /// The stable word for why: one of [`Skip::word`], `differences`, `key_issues`, `errors`, `no_differences`, `run_failed`, `not_started`,
     /// `needs_confirmation`, `cancelled`, `superseded`, `timed_out`, or the platform's word for a run under way.
     pub reason: String,
-    /// One line of at most [`LONGEST_DESCRIPTION`] characters.
+    /// All that there is to say of it, in one line.
+    pub message: String,
+    /// As much of that as a commit's status has room for: at most [`LONGEST_DESCRIPTION`] characters.
     pub description: String,
     tally: Tally,
 }
@@ -151,7 +153,15 @@ impl Verdict {
                 Some(RunResult::Skipped),
                 Some(CommitState::Success),
                 skip.word(),
-                skip.sentence(),
+                match (skip, facts.remarks.len()) {
+                    (Skip::NothingToDiff, remarks) if remarks > 0 => {
+                        format!(
+                            "Skipped: there is nothing to compare; see {}.",
+                            counted(remarks, "remark")
+                        )
+                    }
+                    _ => skip.sentence(),
+                },
             ),
             Outcome::Superseded => (
                 Some(RunResult::Skipped),
@@ -214,7 +224,8 @@ impl Verdict {
             result,
             state,
             reason: reason.to_owned(),
-            description: shortened(&text, LONGEST_DESCRIPTION),
+            description: line(&text),
+            message: text,
             tally,
         }
     }
@@ -238,7 +249,8 @@ impl Verdict {
             result: None,
             state: Some(state),
             reason: status.map_or("no_run", RunStatus::word).to_owned(),
-            description: shortened(&text, LONGEST_DESCRIPTION),
+            description: line(&text),
+            message: text,
             tally,
         }
     }
@@ -255,15 +267,20 @@ type Judged = (Option<RunResult>, Option<CommitState>, &'static str, String);
 fn failed(errors: Consequence, state: CommitState, reason: &'static str, text: String) -> Judged {
     match errors {
         Consequence::Fails => (Some(RunResult::Failed), Some(state), reason, text),
-        Consequence::Passes => {
-            let text = shortened(&text, LONGEST_DESCRIPTION - PASSES.len());
-            (
-                Some(RunResult::Passed),
-                Some(CommitState::Success),
-                reason,
-                format!("{text}{PASSES}"),
-            )
-        }
+        Consequence::Passes => (
+            Some(RunResult::Passed),
+            Some(CommitState::Success),
+            reason,
+            format!("{text}{PASSES}"),
+        ),
+    }
+}
+
+/// As much as a commit's status has room for; that errors do not count is said in any case.
+fn line(text: &str) -> String {
+    match text.strip_suffix(PASSES) {
+        Some(text) => format!("{}{PASSES}", shortened(text, LONGEST_DESCRIPTION - PASSES.len())),
+        None => shortened(text, LONGEST_DESCRIPTION),
     }
 }
 
@@ -399,6 +416,7 @@ pub fn json(facts: &Facts<'_>, verdict: &Verdict) -> Value {
         "version": 1,
         "result": verdict.result.map_or("pending", RunResult::word),
         "reason": verdict.reason,
+        "message": verdict.message,
         "run_id": facts.run.map(|run| run.0),
         "pr_sha": facts.sha,
         "submitted": facts.submitted,

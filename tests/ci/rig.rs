@@ -321,9 +321,11 @@ impl World {
             platform,
             forge: self.adapter(),
         };
+        let forges = vec![configured.forge.clone()];
         let (configs, watched) = watch::channel(Some(Arc::new(vec![configured])));
         let setup = Setup {
             configs: watched,
+            forges,
             store,
             clock: Arc::new(SystemClock),
             metrics: Metrics::new().unwrap(),
@@ -468,6 +470,8 @@ pub(crate) fn options() -> Options {
         submits: of(400),
         limit: of(10_000),
         last: of(10_000),
+        insists: waits,
+        unheard: of(10_000),
         collects: of(300),
         head: of(10),
         summaries: 2,

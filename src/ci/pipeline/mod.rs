@@ -406,7 +406,7 @@ impl<'a> Orchestration<'a> {
         let worst = worst.min_by_key(|diff| report::ending(diff, true));
         let page = worst.and_then(|diff| diff.page.clone());
         let comment = match outcome {
-            Outcome::Skipped(_) => None,
+            Outcome::Skipped(_) if self.remarks.is_empty() => None,
             _ => Some(report::comment(&self.facts(outcome), verdict)),
         };
         let mut word = LastWord {

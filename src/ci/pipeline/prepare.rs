@@ -51,6 +51,9 @@ impl Orchestration<'_> {
                 if pull.sha != self.record.key.sha {
                     return Err(End::Superseded);
                 }
+                if let Some(skip) = gate::before_files(self.config(), &pull) {
+                    return Ok(Prepared::Skipped(skip));
+                }
                 let list = || forge.changed_files(repository, number);
                 let changed = self.waits.read("list the changed files", list).await?;
                 let confirmation = match pull.labels.iter().any(|label| label == CONFIRMED) {

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use driftless_core::render::plain_line;
 
-use crate::ci::report::{Compared, Facts, Outcome, Verdict};
+use crate::ci::report::{Compared, Facts, Verdict};
 use crate::platform::data_diffs::{Findings, Summary};
 
 /// The verdict, the run, and one line a comparison.
 pub(super) fn text(facts: &Facts<'_>, verdict: &Verdict) -> String {
-    let mut text = format!("{}\n", whole(facts, verdict));
+    let mut text = format!("{}\n", plain_line(&verdict.message));
     if let Some(run) = facts.run {
         let _ = writeln!(
             text,
@@ -32,19 +32,6 @@ pub(super) fn text(facts: &Facts<'_>, verdict: &Verdict) -> String {
         }
     }
     text
-}
-
-/// What it came to: a commit's status has room for a line, a terminal has it for all that there is to say.
-fn whole(facts: &Facts<'_>, verdict: &Verdict) -> String {
-    let said = plain_line(&verdict.description);
-    let (Outcome::NotStarted(why) | Outcome::Failed(why)) = facts.outcome else {
-        return said;
-    };
-    let why = plain_line(why.trim());
-    match said.split_once(": ") {
-        Some((what, _)) if !said.contains(&why) => format!("{what}: {why}"),
-        _ => said,
-    }
 }
 
 fn found(diff: &Compared) -> String {

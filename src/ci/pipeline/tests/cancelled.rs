@@ -73,13 +73,13 @@ async fn a_death_anywhere_after_the_cancellation_gives_the_other_run_its_diffs_o
     assert_gone_on_with(&probe, &outcome, "no fault");
     let asked = probe.state().asked.clone();
     let from = asked.iter().position(|name| *name == "diffs").unwrap();
-    for index in from..asked.len() {
+    for (index, name) in asked.iter().enumerate().skip(from) {
         for fault in [Fault::KillBefore, Fault::KillAfter] {
             let world = World::new(Habits::default());
             world.state().events.push(event);
             world.state().faults.insert(index, fault);
             let (outcome, lives) = to_its_end(&world, &request()).await;
-            assert_gone_on_with(&world, &outcome, &format!("{fault:?} at {index} ({})", asked[index]));
+            assert_gone_on_with(&world, &outcome, &format!("{fault:?} at {index} ({name})"));
             assert_eq!(lives, 2);
         }
     }
@@ -152,9 +152,9 @@ async fn a_head_that_was_left_and_is_the_head_again_gets_one_new_run_for_the_can
         (CiResult::Passed, Some(9003))
     );
     let asked = probe.state().asked.clone();
-    for index in before..asked.len() {
+    for (index, name) in asked.iter().enumerate().skip(before) {
         for fault in [Fault::KillBefore, Fault::KillAfter] {
-            let what = format!("{fault:?} at {index} ({})", asked[index]);
+            let what = format!("{fault:?} at {index} ({name})");
             let world = World::new(Habits::default());
             left_and_head_again(&world).await;
             world.state().faults.insert(index, fault);
