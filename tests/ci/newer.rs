@@ -189,7 +189,7 @@ async fn a_push_between_the_last_look_and_the_request_makes_neither_commit_good(
         let comments = world.comments().await;
         let body = comments[0]["body"].as_str().unwrap();
         assert!(
-            comments.len() == 1 && body.contains("somebody else&#39;s") && body.contains("shows nothing of it"),
+            comments.len() == 1 && body.contains("did not hand run") && body.contains("shows nothing of it"),
             "{what}: {body}"
         );
     }

@@ -547,6 +547,7 @@ fn the_answer_as_json_has_every_field_of_a_comparison() {
         "version": 1,
         "result": "failed",
         "reason": "errors",
+        "message": "2 tables: 1 differs, 1 could not be compared.",
         "run_id": 9001,
         "pr_sha": "abc",
         "submitted": 2,

@@ -83,6 +83,44 @@ async fn without_a_diffs_file_the_changed_sql_files_say_what_is_compared() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn changed_files_of_which_nothing_can_be_compared_are_named_in_the_comment() {
+    let mut request = request();
+    request.config.discovery = Some(Discovery {
+        files: vec!["**/*.sql".to_owned()],
+        production: Vec::new(),
+        pull_request: Vec::new(),
+    });
+    let world = World::new(Habits::default());
+    world.state().files.clear();
+    put(&world, "models/a.sql", "{{ config() }} select 1");
+    assert_eq!(to_its_end(&world, &request).await.0.result(), CiResult::Skipped);
+    let said = world.status(SHA).unwrap();
+    assert_eq!(
+        said,
+        (
+            CommitState::Success,
+            "Skipped: there is nothing to compare; see 1 remark.".to_owned()
+        )
+    );
+    let state = world.state();
+    assert!(
+        state.comments[0].contains("the file creates no table and no view"),
+        "{:?}",
+        state.comments
+    );
+    assert!(state.runs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_needs_no_files_is_asked_before_they_are_listed() {
+    let mut request = request();
+    request.config.label = crate::ci::config::Label::Required;
+    let world = World::new(Habits::default());
+    assert_eq!(to_its_end(&world, &request).await.0.result(), CiResult::Skipped);
+    assert!(!world.state().asked.contains(&"changed_files"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_that_moved_before_the_first_look_asks_nothing_of_the_platform() {
     let world = World::new(Habits::default());
     world.state().push(NEWER);
