@@ -21,6 +21,17 @@ pub struct Circumstances<'a> {
     pub data_source_type: Option<&'a str>,
 }
 
+impl<'a> Circumstances<'a> {
+    /// These, in a data source of that type.
+    #[must_use]
+    pub fn of(self, data_source_type: Option<&'a str>) -> Self {
+        Self {
+            data_source_type,
+            ..self
+        }
+    }
+}
+
 /// The comparisons that were asked for, and what is to be said of the asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {

@@ -4,6 +4,7 @@ mod annotation;
 mod comment;
 pub mod config;
 mod create;
+pub mod data_source;
 pub mod diffs;
 pub mod discovery;
 mod draft;

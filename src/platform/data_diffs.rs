@@ -17,6 +17,13 @@ pub trait DataDiffs: Send + Sync {
     /// The page on which a CI configuration is edited, for people.
     fn settings(&self) -> String;
 
+    /// The type of a data source in the platform's word (`snowflake`), by name or number. `None`: there is none, or several of different
+    /// types.
+    ///
+    /// # Errors
+    /// What went wrong, by meaning.
+    async fn data_source_type(&self, name_or_number: &str) -> Result<Option<String>, Failure>;
+
     /// The runs of a CI configuration, the newest first: of one pull request, of one head commit, or both.
     ///
     /// # Errors

@@ -39,6 +39,7 @@ async fn an_invalid_diffs_file_is_said_and_asks_nothing_of_datafold() {
         ),
         (r#"{"prod":"A.C.T","pr":"A.P.T","pk":["ID"]}"#, "list"),
         (r#"[{"prod":["A","C","T"],"pr":"A.P.T","pk":[1]}]"#, "`prod`"),
+        (r#"[{"prod":"A.C.T","pr":"P.T","pk":["ID"]}]"#, "a name of 2 parts"),
         ("[{", "datafold/diffs.json:1"),
     ];
     for (at, (text, words)) in table.into_iter().enumerate() {
@@ -50,7 +51,12 @@ async fn an_invalid_diffs_file_is_said_and_asks_nothing_of_datafold() {
         .await;
         let run = world.see_through().await;
         assert_eq!(run.outcome.as_deref(), Some("failed"), "{text}");
-        assert_eq!(world.asked.datafold.asked(), [], "{text}");
+        // Of which type its data source is.
+        assert_eq!(
+            world.asked.datafold.asked(),
+            [("GET", "/api/v1/data_sources")],
+            "{text}"
+        );
         let (state, description) = world.status(&world.sha).await;
         assert_eq!(state, provider.word("error"));
         assert!(

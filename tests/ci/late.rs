@@ -56,6 +56,10 @@ impl DataDiffs for Late {
         self.platform.settings()
     }
 
+    async fn data_source_type(&self, name_or_number: &str) -> Result<Option<String>, Failure> {
+        self.platform.data_source_type(name_or_number).await
+    }
+
     async fn runs(&self, config: CiConfigId, of: &RunsOf) -> Result<Vec<CiRun>, Failure> {
         let mut runs = self.platform.runs(config, of).await?;
         runs.retain(|run| !self.is_late(What::Run, run.id));

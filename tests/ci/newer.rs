@@ -113,6 +113,10 @@ impl DataDiffs for Window {
         self.platform.settings()
     }
 
+    async fn data_source_type(&self, name_or_number: &str) -> Result<Option<String>, Failure> {
+        self.platform.data_source_type(name_or_number).await
+    }
+
     async fn runs(&self, config: CiConfigId, of: &RunsOf) -> Result<Vec<CiRun>, Failure> {
         self.platform.runs(config, of).await
     }

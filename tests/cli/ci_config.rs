@@ -41,7 +41,10 @@ impl Bench {
         let options = datafold::Options {
             switches,
             seed: Some(json!({
-                "data_sources": [{ "id": 1, "name": "warehouse", "type": "duckdb" }],
+                "data_sources": [
+                    { "id": 1, "name": "warehouse", "type": "duckdb" },
+                    { "id": 2, "name": "shop", "type": "mysql", "options": { "host": "db.example.com", "user": "u", "password": "p", "db": "shop" } },
+                ],
                 "ci_configs": [{ "id": 286, "name": "shop", "repository": "acme/shop", "data_source": "warehouse" }],
                 "comparisons": [{ "prod": "SHOP.CORE.ORDERS", "pr": "SHOP.PR.ORDERS", "outcome": outcome }],
             })),
@@ -121,6 +124,16 @@ impl Bench {
         let url = format!("{}/_sandbox/requests", self.server.url());
         let log: Json = self.client.get(url).send().await.unwrap().json().await.unwrap();
         log["requests"].clone()
+    }
+
+    /// Nothing was asked of the platform but of which type the data source is.
+    async fn is_untouched(&self) {
+        for request in self.requests().await.as_array().unwrap() {
+            assert_eq!(
+                (&request["method"], &request["path"]),
+                (&json!("GET"), &json!("/api/v1/data_sources"))
+            );
+        }
     }
 
     async fn run(&self, pull: &Pull, further: &[&str]) -> Ran {
@@ -338,13 +351,28 @@ async fn who_starts_a_run_without_a_forge_needs_no_label() {
 }
 
 #[tokio::test]
+async fn names_have_as_many_parts_as_the_data_connections_type_wants() {
+    for connection in ["2", "shop"] {
+        let document = DOCUMENT.replace("data_connection: 1", &format!("data_connection: {connection}"));
+        let bench = Bench::new(&document, &[], "identical").await;
+        std::fs::write(bench.folder.path().join("diffs.json"), DIFFS).unwrap();
+        let pull = of_flags(&"a1".repeat(20));
+        let ran = bench.run(&pull, &["--diffs", "diffs.json"]).await;
+        ran.exits(1)
+            .says(&["a name of 3 parts; tables of this data source have 2", "diffs.json:1:"]);
+        assert_eq!(ran.json()["reason"], "invalid_diffs");
+        bench.is_untouched().await;
+    }
+}
+
+#[tokio::test]
 async fn more_diffs_than_the_threshold_start_only_when_they_are_confirmed() {
     let bench = Bench::new(&format!("{DOCUMENT}diff_threshold: 0\n"), &[], "identical").await;
     std::fs::write(bench.folder.path().join("diffs.json"), DIFFS).unwrap();
     let pull = of_flags(&"a1".repeat(20));
     let ran = bench.run(&pull, &["--diffs", "diffs.json"]).await;
     assert_eq!(ran.exits(1).json()["reason"], "needs_confirmation");
-    assert_eq!(bench.requests().await, json!([]));
+    bench.is_untouched().await;
     let ran = bench.run(&pull, &["--diffs", "diffs.json", "--confirmed"]).await;
     assert_eq!(ran.exits(0).json()["submitted"], 1);
 }

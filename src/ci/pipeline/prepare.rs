@@ -6,6 +6,7 @@ use driftless_core::diagnostic::Severity;
 
 use super::Orchestration;
 use crate::ci::config::Discovery;
+use crate::ci::data_source::data_source_type;
 use crate::ci::diffs::{self, Asked, Circumstances, USUAL_PATHS};
 use crate::ci::discovery;
 use crate::ci::gate::{self, CONFIRMED, Decision, Skip};
@@ -110,7 +111,8 @@ impl Orchestration<'_> {
         let named = config.diffs.as_deref();
         for path in named.map_or_else(|| USUAL_PATHS.to_vec(), |path| vec![path]) {
             if let Some(file) = self.file(forge, path).await? {
-                return self.accept(diffs::read(path, &file, &circumstances));
+                let kind = data_source_type(self.platform(), config).await;
+                return self.accept(diffs::read(path, &file, &circumstances.of(kind.as_deref())));
             }
         }
         if let Some(path) = named {
@@ -121,6 +123,11 @@ impl Orchestration<'_> {
             return Ok(Vec::new());
         };
         let texts = self.texts(forge, discovery, changed).await?;
+        let kind = match texts.is_empty() {
+            true => None,
+            false => data_source_type(self.platform(), config).await,
+        };
+        let circumstances = circumstances.of(kind.as_deref());
         self.accept(discovery::discover(discovery, changed, &texts, &circumstances))
     }
 

@@ -11,6 +11,7 @@ use super::RunArgs;
 use super::bench::Bench;
 use super::work_tree::WorkTree;
 use crate::ci::config::{CiConfig, Label};
+use crate::ci::data_source::data_source_type;
 use crate::ci::diffs::{self, Circumstances, USUAL_PATHS};
 use crate::ci::discovery;
 use crate::ci::gate::{self, Decision, Skip};
@@ -60,8 +61,8 @@ impl Asked {
     }
 }
 
-/// Reads what is to be compared. Nothing is sent.
-pub(super) fn asked(args: &RunArgs, bench: &Bench) -> anyhow::Result<Asked> {
+/// Reads what is to be compared. Nothing is written.
+pub(super) async fn asked(args: &RunArgs, bench: &Bench) -> anyhow::Result<Asked> {
     let config = &bench.config;
     if bench.forge.is_some() && args.diffs.is_none() {
         return Ok(Asked::OfTheTree);
@@ -100,7 +101,12 @@ pub(super) fn asked(args: &RunArgs, bench: &Bench) -> anyhow::Result<Asked> {
         data_source_type: None,
     };
     if let Some((path, bytes)) = file(args, config)? {
-        return Ok(Asked::of(diffs::read(&path, &bytes, &circumstances)));
+        let kind = data_source_type(bench.platform.as_ref(), config).await;
+        return Ok(Asked::of(diffs::read(
+            &path,
+            &bytes,
+            &circumstances.of(kind.as_deref()),
+        )));
     }
     let Some(discovery) = &config.discovery else {
         anyhow::bail!(
@@ -123,6 +129,11 @@ pub(super) fn asked(args: &RunArgs, bench: &Bench) -> anyhow::Result<Asked> {
             texts.insert(path, bytes);
         }
     }
+    let kind = match texts.is_empty() {
+        true => None,
+        false => data_source_type(bench.platform.as_ref(), config).await,
+    };
+    let circumstances = circumstances.of(kind.as_deref());
     Ok(Asked::of(discovery::discover(
         discovery,
         &tree.changed,

@@ -144,7 +144,7 @@ pub(crate) async fn main(command: CiCommand) -> anyhow::Result<Exit> {
     let Some(bench) = Bench::open(&args).await? else {
         return Ok(Exit::Error);
     };
-    let asked = asked::asked(&args, &bench)?;
+    let asked = asked::asked(&args, &bench).await?;
     tell(asked.remarks());
     let remarks = asked.remarks().to_vec();
     let diffs = match asked {

@@ -1,5 +1,7 @@
 //! Data diffs for pull requests: CI runs, what is handed to them, and what came out.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use driftless_core::report::{Failure, Meaning};
 use serde_json::{Value as Json, json};
@@ -27,6 +29,25 @@ impl DataDiffs for Datafold {
 
     fn settings(&self) -> String {
         self.ci_settings()
+    }
+
+    async fn data_source_type(&self, name_or_number: &str) -> Result<Option<String>, Failure> {
+        let listed = self.listed_sources().await?;
+        let of = |is_it: &dyn Fn(&Json) -> bool| -> BTreeSet<&str> {
+            listed
+                .iter()
+                .filter(|raw| is_it(raw))
+                .filter_map(|raw| text(raw, "type"))
+                .collect()
+        };
+        let mut types = of(&|raw| text(raw, "name") == Some(name_or_number));
+        if types.is_empty() {
+            types = of(&|raw| int(raw, "id").is_some_and(|id| id.to_string() == name_or_number));
+        }
+        Ok(types
+            .first()
+            .filter(|_| types.len() == 1)
+            .map(|kind| (*kind).to_owned()))
     }
 
     async fn runs(&self, config: CiConfigId, of: &RunsOf) -> Result<Vec<CiRun>, Failure> {

@@ -51,6 +51,30 @@ async fn a_run_that_the_platform_starts_by_itself_is_awaited_and_no_second_one_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn names_are_held_against_the_type_of_the_data_source_where_the_platform_says_it() {
+    let of = |data_source_type| {
+        World::new(Habits {
+            data_source_type,
+            ..Habits::default()
+        })
+    };
+    let mysql = of(Some("mysql"));
+    assert_eq!(end_of(&mysql, &request()).await, (FAILED, "invalid_diffs", ERROR));
+    let (_, said) = mysql.status(SHA).unwrap();
+    assert!(said.contains("tables of this data source have 2"), "{said}");
+    assert_eq!(asked_for(&mysql), 0);
+
+    let forbidden = of(Some("mysql"));
+    forbidden.state().broken.insert("data source", Meaning::Forbidden);
+    for world in [of(Some("pg")), of(None), forbidden] {
+        assert_eq!(
+            end_of(&world, &request()).await,
+            (CiResult::Passed, "no_differences", SUCCESS)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_platform_that_starts_no_run_is_asked_for_some_time_and_then_it_is_said() {
     let world = World::new(Habits {
         triggers: false,

@@ -56,6 +56,8 @@ pub(in crate::ci) struct Habits {
     pub(in crate::ci) course: Vec<(Duration, RunStatus)>,
     /// What each diff finds.
     pub(in crate::ci) summary: Summary,
+    /// The type of every data source.
+    pub(in crate::ci) data_source_type: Option<&'static str>,
     /// How many of the diffs it was given a run lists.
     pub(in crate::ci) lists: usize,
 }
@@ -77,6 +79,7 @@ impl Default for Habits {
                 rows: Some([10, 10]),
                 ..Findings::default()
             })),
+            data_source_type: Some("pg"),
             lists: usize::MAX,
         }
     }
@@ -291,6 +294,13 @@ impl DataDiffs for World {
 
     fn settings(&self) -> String {
         "https://datafold.example.com/settings/integrations/ci".into()
+    }
+
+    async fn data_source_type(&self, _: &str) -> Result<Option<String>, Failure> {
+        self.ask("data source", |state| {
+            Ok(state.habits.data_source_type.map(str::to_owned))
+        })
+        .await
     }
 
     async fn runs(&self, _: CiConfigId, of: &RunsOf) -> Result<Vec<CiRun>, Failure> {
