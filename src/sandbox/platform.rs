@@ -113,8 +113,27 @@ pub(super) trait Platform: Send + Sized + 'static {
     /// What `Retry-After` a fault of status carries that names none; zero for no header.
     fn retry_after(&self) -> u64;
 
+    /// One in which nothing is.
+    fn empty(switches: Self::Switches) -> Self;
+
+    /// Loads a seed beside what is there; the error names the place in the seed.
+    fn add(&mut self, seed: &Value) -> Result<(), String>;
+
+    /// How much is there.
+    fn count(&self) -> Value;
+
     /// Loads a seed; the answer says how much is there. The error names the place in the seed.
-    fn load(&mut self, seed: &Value, how: Load) -> Result<Value, String>;
+    fn load(&mut self, seed: &Value, how: Load) -> Result<Value, String> {
+        match how {
+            Load::Add => self.add(seed)?,
+            Load::Replace => {
+                let mut fresh = Self::empty(self.switches().clone());
+                fresh.add(seed)?;
+                *self = fresh;
+            }
+        }
+        Ok(self.count())
+    }
 
     fn dump(&self, detail: Detail) -> Value;
 

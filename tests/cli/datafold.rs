@@ -168,6 +168,18 @@ async fn every_fault_of_monitors_files_is_told_at_its_line_and_a_slug_twice_at_b
 }
 
 #[tokio::test]
+async fn a_name_that_is_missing_is_told_once_beside_whatever_else_is_wrong() {
+    let rig = Rig::empty().await;
+    let text = "ci_config_id: 12\nrepository: acme/shop\ndata_connection: warehouse\nsampling_rate: 5\n";
+    rig.write("mon/ci/shop.yaml", text);
+    let ran = with(&rig, &[], &["validate", "mon", "--platform", "datafold"]).await;
+    let told = format!("{}{}", ran.exits(1).out, ran.err);
+    for words in ["`name` is missing", "`sampling_rate`", "2 errors"] {
+        assert_eq!(told.matches(words).count(), 1, "{words}:\n{told}");
+    }
+}
+
+#[tokio::test]
 async fn while_another_environment_of_the_organization_cannot_be_read_apply_provisions_nothing() {
     let rig = Rig::empty().await;
     let seed = json!({ "data_sources": [

@@ -77,10 +77,16 @@ impl Loader<'_> {
     /// nothing is told: they might have had the last word.
     pub(super) fn tell_rest(&mut self, raw: Raw, layer: Layer) {
         if layer == Layer::Base && !self.has_overlays {
-            let before = self.broken.len();
+            let (broken, told) = (self.broken.len(), self.diagnostics.len());
             self.finish(raw);
             // The fault that was told already says what is broken.
-            self.broken.truncate(before);
+            self.broken.truncate(broken);
+            let mut rest = self.diagnostics.split_off(told);
+            if let Some(first) = self.diagnostics.last() {
+                let of = |fault: &Diagnostic| (fault.code, fault.place.clone(), fault.message.clone());
+                rest.retain(|fault| of(fault) != of(first));
+            }
+            self.diagnostics.append(&mut rest);
         }
     }
 

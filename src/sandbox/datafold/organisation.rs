@@ -24,7 +24,7 @@ use super::wire::{Answer, Call, Query, Refusal};
 use crate::sandbox::clock::Clock;
 use crate::sandbox::fault::Envelope;
 use crate::sandbox::heard::Heard;
-use crate::sandbox::platform::{Detail, Done, Load, Platform, Sort};
+use crate::sandbox::platform::{Detail, Done, Platform, Sort};
 use crate::sandbox::route::{Found, find};
 use crate::sandbox::table::Table;
 
@@ -125,16 +125,16 @@ impl Platform for Organisation {
         self.switches.retry_after
     }
 
-    fn load(&mut self, seed: &Value, how: Load) -> Result<Value, String> {
-        match how {
-            Load::Add => seed::load(self, seed)?,
-            Load::Replace => {
-                let mut fresh = Self::new(self.switches.clone());
-                seed::load(&mut fresh, seed)?;
-                *self = fresh;
-            }
-        }
-        Ok(json!({ "data_sources": self.data_sources.len(), "monitors": self.monitors.len() }))
+    fn empty(switches: Switches) -> Self {
+        Self::new(switches)
+    }
+
+    fn add(&mut self, seed: &Value) -> Result<(), String> {
+        seed::load(self, seed)
+    }
+
+    fn count(&self) -> Value {
+        json!({ "data_sources": self.data_sources.len(), "monitors": self.monitors.len() })
     }
 
     fn dump(&self, detail: Detail) -> Value {

@@ -14,7 +14,7 @@ use super::switches::Switches;
 use super::{github, gitlab};
 use crate::sandbox::fault::Envelope;
 use crate::sandbox::heard::Heard;
-use crate::sandbox::platform::{Detail, Done, Load, Platform, Sort};
+use crate::sandbox::platform::{Detail, Done, Platform, Sort};
 use crate::sandbox::side_door::wrong;
 use crate::sandbox::wire::{Query, Refusal, decode_bytes};
 
@@ -280,16 +280,16 @@ impl Platform for Host {
         self.switches.retry_after
     }
 
-    fn load(&mut self, seed: &Value, how: Load) -> Result<Value, String> {
-        match how {
-            Load::Add => seed::load(self, seed)?,
-            Load::Replace => {
-                let mut fresh = Self::new(self.switches.clone());
-                seed::load(&mut fresh, seed)?;
-                *self = fresh;
-            }
-        }
-        Ok(json!({ "repositories": self.repositories.len() }))
+    fn empty(switches: Switches) -> Self {
+        Self::new(switches)
+    }
+
+    fn add(&mut self, seed: &Value) -> Result<(), String> {
+        seed::load(self, seed)
+    }
+
+    fn count(&self) -> Value {
+        json!({ "repositories": self.repositories.len() })
     }
 
     fn dump(&self, _detail: Detail) -> Value {

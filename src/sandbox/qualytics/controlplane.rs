@@ -18,7 +18,7 @@ use super::switches::Switches;
 use super::wire::{Answer, Call, Query, Refusal};
 use crate::sandbox::fault::Envelope;
 use crate::sandbox::heard::Heard;
-use crate::sandbox::platform::{Detail, Done, Load, Platform, Sort};
+use crate::sandbox::platform::{Detail, Done, Platform, Sort};
 use crate::sandbox::route::{Found, find};
 use crate::sandbox::running::Running;
 
@@ -72,16 +72,16 @@ impl Platform for Instance {
         self.switches.retry_after
     }
 
-    fn load(&mut self, seed: &Value, how: Load) -> Result<Value, String> {
-        match how {
-            Load::Add => seed::load(self, seed)?,
-            Load::Replace => {
-                let mut fresh = Self::new(self.switches.clone());
-                seed::load(&mut fresh, seed)?;
-                *self = fresh;
-            }
-        }
-        Ok(json!({ "datastores": self.datastores.len(), "checks": self.checks.len() }))
+    fn empty(switches: Switches) -> Self {
+        Self::new(switches)
+    }
+
+    fn add(&mut self, seed: &Value) -> Result<(), String> {
+        seed::load(self, seed)
+    }
+
+    fn count(&self) -> Value {
+        json!({ "datastores": self.datastores.len(), "checks": self.checks.len() })
     }
 
     fn dump(&self, detail: Detail) -> Value {
