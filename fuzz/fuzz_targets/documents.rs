@@ -2,19 +2,29 @@
 //! of an environment they are a document or a fault.
 #![no_main]
 
+use driftless::platform::datafold;
 use driftless_core::yaml::{emit, parse};
-use driftless_fuzz::{read, said_well};
+use driftless_fuzz::{read, read_as, said_well};
 use libfuzzer_sys::fuzz_target;
 
 /// Where a text may lie: each kind's file, and one that is nobody's.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 9] = [
     "base/connections/c.yaml",
     "base/datastores/d/_datastore.yaml",
     "base/datastores/d/containers/k/_container.yaml",
     "base/datastores/d/containers/k/computed_fields/f.yaml",
     "base/datastores/d/checks/k/notnull__id.yaml",
     "base/datastores/d/readme.yaml",
+    "base/data_sources/s.yaml",
+    "base/ci/c.yaml",
+    COLLECTION,
 ];
+
+/// The file of many documents, of which there may be none.
+const COLLECTION: &str = "base/monitors/m.yaml";
+
+/// Where Datafold's paths begin.
+const OF_DATAFOLD: usize = 6;
 
 fuzz_target!(|input: &[u8]| {
     let Some((first, text)) = input.split_first() else { return };
@@ -30,11 +40,15 @@ fuzz_target!(|input: &[u8]| {
     } else {
         assert!(text.is_empty() || !parsed.faults.is_empty() || parsed.text.trim().is_empty() || is_bare(&parsed.text));
     }
-    let path = PATHS[usize::from(*first) % PATHS.len()];
-    let loaded = read(&[(path, text)]);
+    let at = usize::from(*first) % PATHS.len();
+    let path = PATHS[at];
+    let loaded = match at < OF_DATAFOLD {
+        true => read(&[(path, text)]),
+        false => read_as(datafold::schema(), &[(path, text)]),
+    };
     said_well(&loaded);
     let used = loaded.desired.documents.len() + loaded.desired.broken.len() + loaded.diagnostics.len();
-    assert!(used > 0, "a file that is neither used nor spoken of");
+    assert!(used > 0 || path == COLLECTION, "a file that is neither used nor spoken of");
 });
 
 /// Comments, directives and document marks alone: no document, and no fault.

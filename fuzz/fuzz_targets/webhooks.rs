@@ -10,9 +10,12 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use driftless::engine::{Control, Overview, Refusal, UnknownEnvironment};
-use driftless::server::{Access, App, Provider, Webhook, router};
+use driftless::forge::Repository;
+use driftless::platform::data_diffs::PullRequestNumber;
+use driftless::server::{Access, App, Provider, PullRequests, Watch, Watching, Webhook, router};
+use driftless::store::pull_runs::{PullRun, PullRunKey};
 use driftless::store::sqlite::{Limits, SqliteStore};
-use driftless::store::{RunId, Trigger};
+use driftless::store::{RunId, StoreError, Trigger};
 use driftless_core::key::{Digest, EnvironmentName};
 use driftless_core::value::Secret;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -65,6 +68,35 @@ impl Control for Engine {
     }
 }
 
+/// Who is told of pull requests, and counts it with the rest.
+struct Pulls {
+    engine: Arc<Engine>,
+    recent: watch::Sender<Arc<Vec<PullRun>>>,
+}
+
+#[async_trait]
+impl PullRequests for Pulls {
+    async fn moved(&self, _: &str, repository: &Repository, number: PullRequestNumber) -> Result<Watch, StoreError> {
+        assert!(!repository.0.is_empty() && number.0 > 0, "{repository:?} {number:?}");
+        if let Ok(mut asked) = self.engine.asked.lock() {
+            *asked += 1;
+        }
+        Ok(Watch::Accepted)
+    }
+
+    fn recent(&self) -> watch::Receiver<Arc<Vec<PullRun>>> {
+        self.recent.subscribe()
+    }
+
+    fn watching(&self) -> Watching {
+        Watching::Some
+    }
+
+    fn page(&self, _: &PullRunKey) -> Option<String> {
+        None
+    }
+}
+
 struct Rig {
     runtime: Runtime,
     engine: Arc<Engine>,
@@ -94,7 +126,12 @@ impl Rig {
             webhooks: vec![
                 webhook("github", Provider::GitHub),
                 webhook("generic", Provider::GenericHmac),
+                webhook("gitlab", Provider::GitLab),
             ],
+            pulls: Some(Arc::new(Pulls {
+                engine: engine.clone(),
+                recent: watch::Sender::default(),
+            })),
         });
         Self { runtime, engine, router }
     }
@@ -110,10 +147,16 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn deliver(rig: &Rig, how: u8, body: &[u8]) {
-    let (name, header) = [("github", "x-hub-signature-256"), ("generic", "x-signature")][usize::from(how & 1)];
+    let (name, header) = match how & 0x21 {
+        0 => ("github", "x-hub-signature-256"),
+        1 => ("generic", "x-signature"),
+        _ => ("gitlab", "x-gitlab-token"),
+    };
     let signed = how & 2 != 0;
     let mut request = Request::post(format!("/webhooks/{name}")).header("content-type", "application/json");
-    if signed {
+    if signed && name == "gitlab" {
+        request = request.header(header, SECRET);
+    } else if signed {
         let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length").chain_update(body);
         let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         request = request.header(header, format!("sha256={hex}"));
@@ -122,12 +165,16 @@ fn deliver(rig: &Rig, how: u8, body: &[u8]) {
         let text: String = body.iter().take(80).filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte)).collect();
         request = request.header(header, text);
     }
-    request = match how >> 3 & 3 {
-        0 => request.header("x-github-event", "push"),
-        1 => request.header("x-github-event", "ping"),
-        2 => request.header("x-github-delivery", "one").header("x-github-event", "push"),
-        _ => request,
+    let events = match name {
+        "gitlab" => ("x-gitlab-event", ["Push Hook", "Tag Push Hook", "Merge Request Hook"]),
+        _ => ("x-github-event", ["push", "ping", "pull_request"]),
     };
+    if let Some(event) = events.1.get(usize::from(how >> 3 & 3)) {
+        request = request.header(events.0, *event);
+    }
+    if how & 0x40 != 0 {
+        request = request.header("x-github-delivery", "one").header("x-gitlab-event-uuid", "one");
+    }
     let Ok(request) = request.body(Body::from(body.to_vec())) else { return };
     let before = *rig.engine.asked.lock().expect("a count");
     let answer = rig.runtime.block_on(rig.router.clone().oneshot(request)).expect("an answer");

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use driftless::platform::qualytics::schema;
+use driftless::platform::qualytics;
 use driftless_core::key::Revision;
 use driftless_core::load::{Layers, Loaded, load};
+use driftless_core::schema::Schema;
 use driftless_core::substitute::Variables;
 use driftless_core::tree::{Content, File, Tree};
 use driftless_core::yaml;
@@ -13,8 +14,13 @@ use driftless_core::yaml;
 /// A value that no message may quote: the targets hand it out as a secret and look for it in everything that is said.
 pub const SECRET: &str = "s3cret-of-the-fuzzer";
 
-/// Reads `files` as an environment whose base is `base` and whose one overlay is `overlay`.
+/// Reads `files` as an environment of Qualytics whose base is `base` and whose one overlay is `overlay`.
 pub fn read(files: &[(&str, &[u8])]) -> Loaded {
+    read_as(qualytics::schema(), files)
+}
+
+/// As [`read`], of any platform.
+pub fn read_as(schema: &dyn Schema, files: &[(&str, &[u8])]) -> Loaded {
     let mut files: Vec<File> = files
         .iter()
         .map(|(path, text)| File {
@@ -32,7 +38,7 @@ pub fn read(files: &[(&str, &[u8])]) -> Loaded {
         base: "base",
         overlays: &overlays,
     };
-    load(&tree, &layers, &variables(), &[], schema())
+    load(&tree, &layers, &variables(), &[], schema)
 }
 
 /// Variables as an environment has them: some plain, one that is a secret elsewhere.
