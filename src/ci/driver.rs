@@ -317,7 +317,13 @@ async fn speak(
             Ok(Insisted::NotYet) => Left::Unheard,
             Err(error) => {
                 error!(config = request.config.name, "{error}");
-                Left::Unheard
+                attempt += 1;
+                // Whatever else happens: a store that does not answer is left in peace meanwhile.
+                let wait = ports.options.retry.wait(attempt, fastrand::f64());
+                tokio::select! {
+                    () = shared.stop.cancelled() => return,
+                    () = sleep(wait) => Left::Unasked,
+                }
             }
         };
     }

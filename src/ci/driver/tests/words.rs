@@ -97,6 +97,44 @@ async fn the_next_start_says_what_was_not_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_takes_nothing_is_asked_now_and_then_also_when_there_is_a_newer_head() {
+    let bench = unheard(slow).await;
+    let puts = || {
+        bench
+            .world
+            .state()
+            .asked
+            .iter()
+            .filter(|name| **name == "put_pull_run")
+            .count()
+    };
+    bench.world.state().push(NEWER);
+    bench.world.state().broken = [("put_pull_run", Meaning::Unavailable)].into();
+    let before = puts();
+    let newer = Head {
+        pull_request: NUMBER,
+        branch: "feature".into(),
+        sha: NEWER.into(),
+        base_branch: "main".into(),
+        base_sha: "0".repeat(40),
+    };
+    let opened = bench
+        .driver
+        .begin(&configured(&bench.world, config()), newer, Occasion::Moved)
+        .await;
+    assert!(opened.is_err(), "the store took it");
+    let longest = bench.driver.0.setup.options.retry.longest;
+    tokio::time::sleep(100 * longest).await;
+    let asked = puts() - before;
+    assert!((50..500).contains(&asked), "{asked}");
+    bench.world.state().broken.clear();
+    bench.settle().await;
+    assert_eq!(bench.state(NEWER), Some(CommitState::Success));
+    assert_eq!(row(&bench.world).outcome.as_deref(), Some("passed"));
+    assert!(row(&bench.world).finished.is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_no_forge_takes_for_a_whole_day_is_given_up_and_said_everywhere_else() {
     let bench = unheard(slow).await;
     tokio::time::sleep(23 * HOUR).await;
