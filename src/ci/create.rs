@@ -167,7 +167,8 @@ fn head(words: &Words<'_>, create: usize) -> Option<(usize, Head)> {
         at += 3;
     }
     let (start, _) = words.span(at)?;
-    let (next, name) = name(words, at)?;
+    // One that begins with a sign of some template is there, and cannot be read.
+    let (next, name) = name(words, at).unwrap_or((at + 1, None));
     if name.as_deref().is_some_and(|name| name.starts_with('#')) {
         lasts = Lasts::Session;
     }

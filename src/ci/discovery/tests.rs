@@ -112,6 +112,10 @@ fn every_way_to_create_a_table_or_view_is_found() {
         ),
         ("create table identifier('a.b') as select 1", &["a.b"]),
         ("create table identifier($name) as select 1", &["?"]),
+        ("create table {schema}.orders as select 1", &["?"]),
+        ("create table :schema.orders as select 1", &["?"]),
+        ("create table &schema..orders as select 1", &["?"]),
+        ("create table $schema.orders as select 1", &["?"]),
         (
             "create table a.b as select 1; create view c as select 2;",
             &["a.b", "c"],

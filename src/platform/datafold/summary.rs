@@ -6,10 +6,17 @@ use super::wire::text;
 use crate::platform::data_diffs::{Findings, Summary};
 use crate::platform::failures::clean;
 
+/// What there is to say of a diff that is done and tells nothing.
+const NOTHING: &str = "it is done, and nothing of it was compared";
+
 /// The summary that an answer is, by its status first. `None`: it has no status.
 pub(super) fn read(raw: &Json) -> Option<Summary> {
     Some(match text(raw, "status")? {
-        "done" | "success" => Summary::Finished(Box::new(findings(raw))),
+        "done" | "success" => match findings(raw) {
+            // Not a word of rows, values or columns that differ: that is no comparison in which nothing did.
+            nothing if nothing == Findings::default() => Summary::Failed(NOTHING.to_owned()),
+            found => Summary::Finished(Box::new(found)),
+        },
         "failed" | "error" => Summary::Failed(reason(raw.get("error"))),
         "cancelled" => Summary::Failed("it was cancelled".to_owned()),
         // Also of a word that this version does not know: work under way is looked at again.
@@ -93,8 +100,8 @@ mod tests {
             ("waiting", Summary::Running),
             ("processing", Summary::Running),
             ("reticulating", Summary::Running),
-            ("done", Summary::Finished(Box::default())),
-            ("success", Summary::Finished(Box::default())),
+            ("done", Summary::Failed(NOTHING.to_owned())),
+            ("success", Summary::Failed(NOTHING.to_owned())),
             ("failed", Summary::Failed("the platform does not say why".to_owned())),
             ("error", Summary::Failed("the platform does not say why".to_owned())),
             ("cancelled", Summary::Failed("it was cancelled".to_owned())),
@@ -151,6 +158,14 @@ mod tests {
                 retyped_columns: vec!["amount".to_owned()],
             }
         );
+        for part in [
+            json!({"pks": {"total_rows": [0, 0]}}),
+            json!({"schema": {"exclusive_columns": [[], ["new"]]}}),
+        ] {
+            let mut told = part;
+            told["status"] = "done".into();
+            assert!(matches!(read(&told).unwrap(), Summary::Finished(_)), "{told}");
+        }
         let across = json!({"status": "success", "pks": {"total_rows": [1, 1]}, "values": null});
         let Summary::Finished(found) = read(&across).unwrap() else {
             panic!()
