@@ -232,7 +232,8 @@ fn check_name(field: &str, name: &Spot, parts: Option<&RangeInclusive<usize>>, t
             (least, most) if least == most => least.to_string(),
             (least, most) => format!("{least} to {most}"),
         };
-        told.error(
+        // Whether the platform fills in what a session takes for granted is not documented: it has the last word.
+        told.warning(
             name.at.clone(),
             "name_parts",
             format!("`{field}` is `{text}`, a name of {count} parts; tables of this data source have {wanted}"),
