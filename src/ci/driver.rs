@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use self::look::look;
+use self::look::{look, look_again};
 use self::resume::resume;
 use super::config::CiConfig;
 use super::looks::{Looks, Next};
 use super::metrics::Metrics;
 use super::options::Options;
+use super::outcome::CiResult;
 use super::pipeline::{self, Insisted, Ports, Request, insist, orchestrate};
 use super::views::Recent;
 use crate::clock::Clock;
@@ -40,8 +41,34 @@ pub struct Configured {
     pub forge: Arc<dyn Forge>,
 }
 
-/// The CI configurations that are known now; `None` before they were read for the first time.
-pub type Configurations = Option<Arc<Vec<Configured>>>;
+/// The CI configurations that are known now.
+#[derive(Clone, Default)]
+pub struct Configurations {
+    /// The configurations.
+    pub known: Arc<Vec<Configured>>,
+    /// Whether there may be more.
+    pub extent: Extent,
+}
+
+/// Whether all CI configurations are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Some could not be read since the start, or none were read yet: what is not known may be there.
+    #[default]
+    Partial,
+    /// Each was read: what is not known is not there.
+    Whole,
+}
+
+impl Configurations {
+    /// All that there are.
+    pub fn whole(known: Vec<Configured>) -> Self {
+        Self {
+            known: Arc::new(known),
+            extent: Extent::Whole,
+        }
+    }
+}
 
 /// What the driver works with.
 pub struct Setup {
@@ -83,6 +110,8 @@ struct Active {
     /// Tells this one from another of the same place.
     ticket: u64,
     occasion: Occasion,
+    /// Whether the forge told of it after it was begun: what was seen of the pull request may have changed since.
+    retold: bool,
 }
 
 struct Shared {
@@ -160,8 +189,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn configs(&self) -> Arc<Vec<Configured>> {
-        self.setup.configs.borrow().clone().unwrap_or_default()
+    /// Takes an orchestration that has ended out; whether the forge told of it meanwhile, and nobody else took its place.
+    fn leave(&self, place: &Place, ticket: u64) -> bool {
+        let mut state = self.state();
+        let is_last = state.active.get(place).is_some_and(|active| active.ticket == ticket);
+        let own = is_last.then(|| state.active.remove(place)).flatten();
+        own.is_some_and(|active| active.retold)
+    }
+
+    fn configs(&self) -> Configurations {
+        self.setup.configs.borrow().clone()
     }
 
     fn ports(&self, configured: &Configured) -> Ports {
@@ -208,6 +245,7 @@ impl Driver {
             let before = match state.active.get_mut(&place) {
                 Some(active) if active.sha == head.sha => {
                     if occasion == Occasion::Moved {
+                        active.retold = true;
                         active.told.notify_one();
                     }
                     return Ok(());
@@ -228,6 +266,7 @@ impl Driver {
                 told: told.clone(),
                 ticket,
                 occasion,
+                retold: false,
             };
             state.active.insert(place.clone(), active);
             (ticket, before)
@@ -243,20 +282,21 @@ impl Driver {
             Occasion::Moved => pipeline::open(&ports, &request).await,
             Occasion::Start => Ok(()),
         };
+        let (driver, configured) = (self.clone(), configured.clone());
         let task = async move {
             if let Some(before) = before {
                 // Its last request may be under way; it ends either way.
                 let _ = before.await;
             }
             let left = see_through(&shared, &ports, &request, &superseded).await;
-            speak(&shared, &ports, &request, (&superseded, &told), left).await;
-            let mut state = shared.state();
-            if state.active.get(&place).is_some_and(|active| active.ticket == ticket) {
-                state.active.remove(&place);
-            }
-            drop(state);
+            let unsaid = speak(&shared, &ports, &request, (&superseded, &told), left).await;
+            let retold = shared.leave(&place, ticket);
             // Nobody waits for it unless there is a newer head.
             let _ = ends.send(());
+            let is_behind = left == Left::Passed && !superseded.is_cancelled();
+            if unsaid == Left::Nothing && (retold || is_behind) {
+                look_again(&driver, &configured, request.head.pull_request).await;
+            }
         };
         self.0.tracker.spawn(task);
         opened
@@ -267,6 +307,8 @@ impl Driver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
     Nothing,
+    /// The commit is not the head any more, as its own orchestration saw.
+    Passed,
     /// The forge was not asked in this process.
     Unasked,
     /// The forge did not take it.
@@ -280,32 +322,42 @@ async fn see_through(shared: &Shared, ports: &Ports, request: &Request, supersed
         sha = request.head.sha,
         "looking after a pull request's head"
     );
-    match orchestrate(ports, request, &shared.stop, superseded, &shared.turns).await {
-        Ok(None) => Left::Unasked,
-        Ok(Some(outcome)) if outcome.unsaid.is_empty() => Left::Nothing,
-        Ok(Some(_)) => Left::Unheard,
-        Err(error) => {
-            error!(config = request.config.name, "{error}");
-            Left::Nothing
+    let mut attempt = 0;
+    loop {
+        match orchestrate(ports, request, &shared.stop, superseded, &shared.turns).await {
+            Ok(None) => return Left::Unasked,
+            Ok(Some(outcome)) if outcome.result() == CiResult::Superseded => return Left::Passed,
+            Ok(Some(outcome)) if outcome.unsaid.is_empty() => return Left::Nothing,
+            Ok(Some(_)) => return Left::Unheard,
+            Err(error) => error!(config = request.config.name, "{error}"),
+        }
+        attempt += 1;
+        let wait = ports.options.retry.wait(attempt, fastrand::f64());
+        tokio::select! {
+            // It is open in the store: the next start goes on.
+            () = shared.stop.cancelled() => return Left::Nothing,
+            () = superseded.cancelled() => return Left::Nothing,
+            () = sleep(wait) => {}
         }
     }
 }
 
-/// Says the last word for as long as the forge does not take it: again and again, and at once when it tells of the pull request.
+/// Says the last word for as long as the forge does not take it: again and again, and at once when it tells of the pull request. What is
+/// left unsaid.
 async fn speak(
     shared: &Shared,
     ports: &Ports,
     request: &Request,
     (superseded, told): (&CancellationToken, &Notify),
     mut left: Left,
-) {
+) -> Left {
     let mut attempt = 0;
-    while left != Left::Nothing {
+    while matches!(left, Left::Unasked | Left::Unheard) {
         if left == Left::Unheard {
             attempt += 1;
             let wait = ports.options.insists.wait(attempt, fastrand::f64());
             tokio::select! {
-                () = shared.stop.cancelled() => return,
+                () = shared.stop.cancelled() => return Left::Unheard,
                 // That is no word any more: it is closed.
                 () = superseded.cancelled() => {}
                 () = told.notified() => {}
@@ -313,7 +365,8 @@ async fn speak(
             }
         }
         left = match insist(ports, request, &shared.stop, superseded).await {
-            Ok(Insisted::Done | Insisted::Stopped) => Left::Nothing,
+            Ok(Insisted::Done) => Left::Nothing,
+            Ok(Insisted::GivenUp | Insisted::Stopped) => return Left::Unheard,
             Ok(Insisted::NotYet) => Left::Unheard,
             Err(error) => {
                 error!(config = request.config.name, "{error}");
@@ -321,12 +374,13 @@ async fn speak(
                 // Whatever else happens: a store that does not answer is left in peace meanwhile.
                 let wait = ports.options.retry.wait(attempt, fastrand::f64());
                 tokio::select! {
-                    () = shared.stop.cancelled() => return,
+                    () = shared.stop.cancelled() => return Left::Unheard,
                     () = sleep(wait) => Left::Unasked,
                 }
             }
         };
     }
+    Left::Nothing
 }
 
 #[cfg(test)]

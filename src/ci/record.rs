@@ -127,6 +127,16 @@ struct HeadState {
     base_sha: String,
 }
 
+impl HeadState {
+    fn of(head: &Head) -> Self {
+        Self {
+            branch: head.branch.clone(),
+            base_branch: head.base_branch.clone(),
+            base_sha: head.base_sha.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct RequestState {
     prod: String,
@@ -159,11 +169,7 @@ pub(super) struct Record {
 impl Record {
     /// The record of an orchestration that begins.
     pub(super) fn new(key: PullRunKey, head: &Head, started: DateTime<Utc>) -> Self {
-        let head = HeadState {
-            branch: head.branch.clone(),
-            base_branch: head.base_branch.clone(),
-            base_sha: head.base_sha.clone(),
-        };
+        let head = HeadState::of(head);
         Self {
             key,
             phase: Phase::Looking,
@@ -198,6 +204,14 @@ impl Record {
             state,
             started: run.started,
         })
+    }
+
+    /// What the forge says of the pull request now counts until something was asked for: it may be merged into another branch by then.
+    pub(super) fn seen(mut self, head: &Head) -> Self {
+        if self.phase == Phase::Looking {
+            self.state.head = HeadState::of(head);
+        }
+        self
     }
 
     /// Begins with another run, which was given nothing; or with none yet.

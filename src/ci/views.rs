@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use tokio::sync::watch;
 
+use super::outcome::CiResult;
 use super::record::Record;
 use super::report::{self, Compared};
 use crate::store::pull_runs::{PullRun, PullRunKey};
@@ -47,6 +48,24 @@ impl Recent {
             (target, config, repository, number) == (&key.target, &key.config, &key.repository, &key.number)
         };
         shown.iter().find(of).is_some_and(|latest| latest.key == *key)
+    }
+
+    /// Whether another pull request of the same head commit has a word on it, as far as is known: that it was compared, or is to be.
+    pub(super) fn has_other(&self, key: &PullRunKey) -> bool {
+        let skipped = Some(CiResult::Skipped.word());
+        self.0.borrow().iter().any(|run| {
+            let PullRunKey {
+                target: _,
+                config,
+                repository,
+                number,
+                sha,
+            } = &run.key;
+            (config, repository, sha) == (&key.config, &key.repository, &key.sha)
+                && *number != key.number
+                && run.outcome.as_deref() != skipped
+                && (run.finished.is_none() || run.outcome.as_deref() != Some(CiResult::Superseded.word()))
+        })
     }
 
     /// A run was written.

@@ -19,6 +19,11 @@ pub(crate) struct Declared {
     pub(crate) faults: Vec<Diagnostic>,
 }
 
+/// Whether it says that a folder holds no document.
+fn is_empty(fault: &Diagnostic) -> bool {
+    fault.code == "empty_folder"
+}
+
 /// Reads the CI configurations of an environment at a revision, and no other kind.
 ///
 /// # Errors
@@ -48,7 +53,14 @@ pub(crate) async fn read(
     };
     let kinds = schema.kinds().iter().map(|spec| spec.kind);
     let others: Vec<Kind> = kinds.filter(|kind| *kind != CI_CONFIG).collect();
-    let loaded = load(&tree, &layers, &variables, &others, schema);
+    let mut loaded = load(&tree, &layers, &variables, &others, schema);
+    if loaded.diagnostics.iter().any(is_empty) {
+        // There is no CI configuration; whether there is nothing at all, the others say.
+        let whole = load(&tree, &layers, &variables, &[], schema).diagnostics;
+        if !whole.iter().any(is_empty) {
+            loaded.diagnostics.retain(|fault| !is_empty(fault));
+        }
+    }
     let mut declared = Declared {
         configs: Vec::new(),
         faults: loaded.diagnostics,

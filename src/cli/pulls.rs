@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use super::ci_configs::{self, Declared};
 use super::{data_diffs, forges, pull_requests, wire};
 use crate::ci::config::CiConfig;
-use crate::ci::driver::{Configurations, Configured, Driver, Setup, Shutdown};
+use crate::ci::driver::{Configurations, Configured, Driver, Extent, Setup, Shutdown};
 use crate::ci::metrics::Metrics;
 use crate::clock::Clock;
 use crate::config::{Config, EnvironmentConfig, ForgeConfig, ForgeProvider};
@@ -27,8 +27,8 @@ use crate::engine::metrics::Metrics as EngineMetrics;
 use crate::engine::pace::Pace;
 use crate::engine::{Overview, SourceView};
 use crate::forge::{Forge, Repository};
-use crate::platform::Platform;
-use crate::platform::data_diffs::{DataDiffs, PullRequestNumber};
+use crate::platform::data_diffs::{CiConfigId, DataDiffs, PullRequestNumber};
+use crate::platform::{Platform, TargetId};
 use crate::server::{PullRequests, Watch, Watching};
 use crate::source::Source;
 use crate::store::pull_runs::{PullRun, PullRunKey};
@@ -48,7 +48,8 @@ struct Place {
     forge: String,
 }
 
-type Places = Option<Arc<Vec<Place>>>;
+/// Where those that are known live, and whether there may be more.
+type Places = (Arc<Vec<Place>>, Extent);
 
 /// The pull requests of a daemon.
 pub(crate) struct Pulls {
@@ -74,6 +75,8 @@ struct Declaring {
     again: Option<Instant>,
     /// The last good ones.
     configs: Vec<CiConfig>,
+    /// Whether all was good once: before, what is not among them may be there.
+    extent: Extent,
 }
 
 /// Who reads the CI configurations.
@@ -118,10 +121,20 @@ impl Pulls {
                 read: None,
                 again: None,
                 configs: Vec::new(),
+                extent: Extent::Partial,
             });
         }
         if config.forges.is_empty() {
             return Ok(None);
+        }
+        for forge in &config.forges {
+            let is_named = |webhook: &crate::config::WebhookConfig| webhook.forge.as_ref() == Some(&forge.name);
+            if !config.webhooks.iter().any(is_named) {
+                warn!(
+                    "no webhook names the forge `{0}`: nobody tells of its pull requests, and they are ignored. Add `forge: {0}` to a webhook",
+                    forge.name
+                );
+            }
         }
         if environments.is_empty() {
             warn!(
@@ -165,8 +178,8 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Starts the driver, and reads the configurations each time that `overview` says that their source moved.
     pub(crate) fn follow(self, ground: &Ground<'_>, overview: watch::Receiver<Arc<Overview>>) -> Pulls {
-        let (configs, known) = watch::channel(None);
-        let (places, placed) = watch::channel(None);
+        let (configs, known) = watch::channel(Configurations::default());
+        let (places, placed) = watch::channel(Places::default());
         let stop = CancellationToken::new();
         let section = &ground.config.pull_requests;
         let setup = Setup {
@@ -222,26 +235,25 @@ impl Reader {
         }
     }
 
-    /// Reads what moved, and publishes it once every source was tried.
+    /// Reads what moved, and publishes it.
     async fn read_all(&mut self, sources: &BTreeMap<String, SourceView>) {
-        let mut moved = self.places.borrow().is_none();
-        let mut is_known = true;
+        let mut moved = false;
         for environment in &mut self.environments {
-            let Some(source) = sources.get(&environment.environment.source) else {
-                continue;
-            };
-            is_known &= source.tried;
-            let Some(revision) = &source.revision else { continue };
-            moved |= environment.read_at(revision).await;
+            let source = sources.get(&environment.environment.source);
+            if let Some(revision) = source.and_then(|source| source.revision.as_ref()) {
+                moved |= environment.read_at(revision).await;
+            }
         }
-        if moved && is_known {
+        if moved {
             self.publish();
         }
     }
 
     fn publish(&self) {
         let (mut configured, mut places) = (Vec::new(), Vec::new());
-        let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
+        // A status and a comment of one name are one, and so are the runs of one number.
+        let mut named: BTreeSet<(&str, &Repository, &str)> = BTreeSet::new();
+        let mut numbered: BTreeSet<(&TargetId, CiConfigId)> = BTreeSet::new();
         for environment in &self.environments {
             let target = &environment.environment.target;
             for config in &environment.configs {
@@ -253,11 +265,14 @@ impl Reader {
                         continue;
                     }
                 };
-                if !seen.insert((target, &config.name)) {
+                let is_new = named.insert((&forge.0.name, &config.repository, &config.name))
+                    && numbered.insert((environment.compares.target(), config.id));
+                if !is_new {
                     warn!(
                         environment = environment.name,
                         config = config.name,
-                        "another environment of the target `{target}` declares a CI configuration of that name: this one is passed over"
+                        "another environment declares a CI configuration of that name for the same repository, or of that number on the same \
+                         instance: this one is passed over"
                     );
                     continue;
                 }
@@ -275,10 +290,18 @@ impl Reader {
                 });
             }
         }
-        info!(count = configured.len(), "CI configurations are known");
+        let is_whole = |environment: &Declaring| environment.extent == Extent::Whole;
+        let extent = match self.environments.iter().all(is_whole) {
+            true => Extent::Whole,
+            false => Extent::Partial,
+        };
+        info!(count = configured.len(), ?extent, "CI configurations are known");
         // In this order: whoever finds a pull request's place finds its configuration.
-        self.configs.send_replace(Some(Arc::new(configured)));
-        self.places.send_replace(Some(Arc::new(places)));
+        self.configs.send_replace(Configurations {
+            known: Arc::new(configured),
+            extent,
+        });
+        self.places.send_replace((Arc::new(places), extent));
     }
 
     fn forge(&self, config: &CiConfig) -> anyhow::Result<Option<&(ForgeConfig, Arc<dyn Forge>)>> {
@@ -291,8 +314,9 @@ impl Reader {
 impl Declaring {
     /// Reads the configurations at a revision, unless they were read there; whether they may be others now.
     async fn read_at(&mut self, revision: &Revision) -> bool {
-        let is_due = self.again.is_none_or(|again| again <= Instant::now());
-        if self.read.as_ref() == Some(revision) && (self.again.is_none() || !is_due) {
+        let is_due = self.again.is_some_and(|again| again <= Instant::now());
+        let is_new = self.read.as_ref() != Some(revision);
+        if !is_new && !is_due {
             return false;
         }
         let schema = self.platform.schema();
@@ -308,9 +332,21 @@ impl Declaring {
         self.again = None;
         match read {
             Ok(declared) => {
+                if declared.faults.is_empty() {
+                    self.extent = Extent::Whole;
+                } else if self.extent == Extent::Partial {
+                    // What is at fault may lie beside the source: a variable's file.
+                    self.again = Some(Instant::now() + AGAIN);
+                }
+                for fault in declared.faults.iter().filter(|_| is_new) {
+                    error!(
+                        environment = self.name,
+                        "a CI configuration is at fault, and stays what it was: {fault}"
+                    );
+                }
                 let before = std::mem::take(&mut self.configs);
-                self.configs = merged(before, declared, &self.name);
-                true
+                self.configs = merged(before.clone(), declared);
+                is_new || self.configs != before || self.again.is_none()
             }
             Err(fault) => {
                 self.again = Some(Instant::now() + AGAIN);
@@ -325,14 +361,8 @@ impl Declaring {
 }
 
 /// What is declared now. Where something is at fault, what is missing may be what is faulty: it stays what it was.
-fn merged(before: Vec<CiConfig>, declared: Declared, environment: &str) -> Vec<CiConfig> {
+fn merged(before: Vec<CiConfig>, declared: Declared) -> Vec<CiConfig> {
     let Declared { mut configs, faults } = declared;
-    for fault in &faults {
-        error!(
-            environment,
-            "a CI configuration is at fault, and stays what it was: {fault}"
-        );
-    }
     if !faults.is_empty() {
         let is_missing = |config: &CiConfig| !configs.iter().any(|known| known.name == config.name);
         let kept: Vec<CiConfig> = before.into_iter().filter(is_missing).collect();
@@ -352,11 +382,7 @@ impl PullRequests for Pulls {
         let Some(forge) = self.webhooks.get(webhook) else {
             return Ok(Watch::Unwatched);
         };
-        let Some(places) = self.places.borrow().clone() else {
-            // Nobody knows yet: it is looked at as soon as somebody does.
-            self.driver.moved(repository.clone(), number).await?;
-            return Ok(Watch::Accepted);
-        };
+        let (places, extent) = self.places.borrow().clone();
         // Both forges take a path in any case; documents have it as people write it.
         let own: BTreeSet<&Repository> = places
             .iter()
@@ -366,9 +392,14 @@ impl PullRequests for Pulls {
         for repository in &own {
             self.driver.moved((*repository).clone(), number).await?;
         }
-        Ok(match own.is_empty() {
-            true => Watch::Unwatched,
-            false => Watch::Accepted,
+        Ok(match (own.is_empty(), extent) {
+            (true, Extent::Whole) => Watch::Unwatched,
+            (true, Extent::Partial) => {
+                // Nobody knows yet: it is looked at as soon as somebody does.
+                self.driver.moved(repository.clone(), number).await?;
+                Watch::Accepted
+            }
+            (false, _) => Watch::Accepted,
         })
     }
 
@@ -377,14 +408,14 @@ impl PullRequests for Pulls {
     }
 
     fn watching(&self) -> Watching {
-        match self.places.borrow().as_ref().is_some_and(|places| !places.is_empty()) {
-            true => Watching::Some,
-            false => Watching::Nothing,
+        match self.places.borrow().0.is_empty() {
+            true => Watching::Nothing,
+            false => Watching::Some,
         }
     }
 
     fn page(&self, run: &PullRunKey) -> Option<String> {
-        let places = self.places.borrow().clone()?;
+        let places = self.places.borrow().0.clone();
         let place = places.iter().find(|place| {
             place.target == run.target && place.config == run.config && place.repository.0 == run.repository
         })?;

@@ -322,7 +322,7 @@ impl World {
             forge: self.adapter(),
         };
         let forges = vec![configured.forge.clone()];
-        let (configs, watched) = watch::channel(Some(Arc::new(vec![configured])));
+        let (configs, watched) = watch::channel(Configurations::whole(vec![configured]));
         let setup = Setup {
             configs: watched,
             forges,

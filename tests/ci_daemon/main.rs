@@ -197,6 +197,41 @@ async fn a_configuration_that_breaks_stays_what_it_was_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_delivery_while_no_good_configuration_was_read_since_the_start_is_looked_at_when_one_is() {
+    let rig = Rig::start(Host::GitHub).await;
+    rig.declare("fail_on_errors: perhaps\n");
+    let daemon = rig.daemon().await;
+    let (number, head) = rig.opened().await;
+    daemon
+        .until("/api/v1/environments/prod", |text| text.contains(&rig.repo.head()))
+        .await;
+    assert_eq!(rig.deliver(&daemon, PATH, number, "1").await, (202, json!("looked")));
+    rig.declare("");
+    assert_eq!(rig.push_delivered(&daemon).await, 202);
+    rig.until_state(&head, "success").await;
+    daemon.ends().await;
+}
+
+#[tokio::test]
+async fn the_last_configuration_that_goes_is_in_force_no_longer_and_is_no_fault() {
+    let rig = Rig::start(Host::GitHub).await;
+    let monitors =
+        b"monitors:\n  orders:\n    type: schema\n    connection_id: 7\n    schedule: { interval: { every: hour } }\n";
+    rig.repo.write("datafold/monitors/shop.yaml", monitors);
+    rig.repo.push("A monitor");
+    let daemon = rig.daemon().await;
+    daemon.until("/", |text| text.contains("<h2>Pull requests</h2>")).await;
+    std::fs::remove_file(rig.repo.work().join("datafold/ci/shop.yaml")).unwrap();
+    rig.repo.push("No pull requests");
+    assert_eq!(rig.push_delivered(&daemon).await, 202);
+    daemon.until("/", |text| !text.contains("<h2>Pull requests</h2>")).await;
+    let (number, _) = rig.opened().await;
+    assert_eq!(rig.deliver(&daemon, PATH, number, "1").await.0, 200);
+    let told = daemon.ends().await;
+    assert!(!told.contains("at fault"), "{told}");
+}
+
+#[tokio::test]
 async fn what_is_said_of_a_forge_that_refuses_names_the_forge() {
     let rig = Rig::start(Host::GitHub).await;
     let daemon = rig.daemon().await;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{Configured, Driver, Occasion, Shared};
+use super::{Configurations, Configured, Driver, Extent, Occasion, Shared};
 use crate::ci::last_word::Again;
 use crate::ci::outcome::CiResult;
 use crate::ci::record::Record;
@@ -40,24 +40,27 @@ pub(super) async fn resume(driver: Driver) {
     let mut configs = shared.setup.configs.clone();
     let mut stranded: BTreeMap<PullRunKey, Instant> = BTreeMap::new();
     loop {
-        let known = configs.borrow_and_update().clone();
-        if let Some(known) = known {
-            for configured in known.iter() {
-                shared.setup.metrics.expect_config(&configured.config.name);
-            }
-            let mut left = BTreeMap::new();
-            for run in open(&shared).await.iter().filter(|run| !run.key.is_of_delivery()) {
-                if let Some(why) = take_up(&driver, &known, run).await {
-                    let since = stranded.get(&run.key).copied().unwrap_or_else(Instant::now);
-                    match since + shared.setup.options.limit <= Instant::now() {
-                        true => give_up(&shared, &known, run, why).await,
-                        false => drop(left.insert(run.key.clone(), since)),
-                    }
+        let Configurations { known, extent } = configs.borrow_and_update().clone();
+        // What is not known may be there as long as not all is.
+        let patience = match extent {
+            Extent::Partial => shared.setup.options.unheard,
+            Extent::Whole => shared.setup.options.limit,
+        };
+        for configured in known.iter() {
+            shared.setup.metrics.expect_config(&configured.config.name);
+        }
+        let mut left = BTreeMap::new();
+        for run in open(&shared).await.iter().filter(|run| !run.key.is_of_delivery()) {
+            if let Some(why) = take_up(&driver, &known, run).await {
+                let since = stranded.get(&run.key).copied().unwrap_or_else(Instant::now);
+                match since + patience <= Instant::now() {
+                    true => give_up(&shared, &known, run, why).await,
+                    false => drop(left.insert(run.key.clone(), since)),
                 }
             }
-            stranded = left;
         }
-        let due = stranded.values().min().map(|since| *since + shared.setup.options.limit);
+        stranded = left;
+        let due = stranded.values().min().map(|since| *since + patience);
         let due = async {
             match due {
                 Some(due) => sleep_until(due).await,
@@ -90,12 +93,20 @@ fn newest_of_each(runs: &[PullRun]) -> impl Iterator<Item = &PullRun> {
     })
 }
 
+/// What is open, once the store says it; nothing when the process ends before.
 async fn open(shared: &Shared) -> Vec<PullRun> {
-    let open = shared.setup.store.pull_runs(&PullRunsOf::Open).await;
-    open.unwrap_or_else(|error| {
-        error!("{error}");
-        Vec::new()
-    })
+    let mut attempt = 0;
+    loop {
+        match shared.setup.store.pull_runs(&PullRunsOf::Open).await {
+            Ok(open) => return open,
+            Err(error) => error!("{error}"),
+        }
+        attempt += 1;
+        tokio::select! {
+            () = shared.stop.cancelled() => return Vec::new(),
+            () = sleep(shared.setup.options.retry.wait(attempt, fastrand::f64())) => {}
+        }
+    }
 }
 
 async fn moved(driver: &Driver, key: &PullRunKey) {

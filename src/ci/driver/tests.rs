@@ -56,7 +56,7 @@ fn start_with(world: &Arc<World>, configs: Configurations, change: impl FnOnce(O
 }
 
 fn one(world: &Arc<World>) -> Configurations {
-    Some(Arc::new(vec![configured(world, config())]))
+    Configurations::whole(vec![configured(world, config())])
 }
 
 impl Bench {
@@ -146,7 +146,7 @@ async fn more_diffs_than_the_threshold_start_with_the_label_that_confirms_them()
     let mut careful = config();
     careful.diff_threshold = Some(1);
     let world = World::new(Habits::default());
-    let bench = start(&world, Some(Arc::new(vec![configured(&world, careful)])));
+    let bench = start(&world, Configurations::whole(vec![configured(&world, careful)]));
     bench.moved().await;
     bench.settle().await;
     assert_eq!(
@@ -170,7 +170,7 @@ async fn a_label_that_comes_later_opens_the_gate_for_the_same_head() {
     let mut labelled = config();
     labelled.label = crate::ci::config::Label::Required;
     let world = World::new(Habits::default());
-    let bench = start(&world, Some(Arc::new(vec![configured(&world, labelled)])));
+    let bench = start(&world, Configurations::whole(vec![configured(&world, labelled)]));
     bench.moved().await;
     bench.settle().await;
     assert!(world.status(SHA).unwrap().1.starts_with("Skipped: the label"));
@@ -192,10 +192,10 @@ async fn what_was_left_open_goes_on_at_the_next_start_as_soon_as_its_configurati
     assert_eq!(bench.state(SHA), Some(CommitState::Pending));
     bench.moved().await;
 
-    let next = start(&world, None);
+    let next = start(&world, Configurations::default());
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(next.state(SHA), Some(CommitState::Pending));
-    next.configs.send_replace(Some(Arc::default()));
+    next.configs.send_replace(Configurations::whole(Vec::new()));
     next.settle().await;
     assert_eq!(next.state(SHA), Some(CommitState::Pending));
     next.configs.send_replace(one(&world));
@@ -206,14 +206,58 @@ async fn what_was_left_open_goes_on_at_the_next_start_as_soon_as_its_configurati
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_before_the_configurations_are_known_waits_for_them() {
+async fn a_delivery_before_all_configurations_are_known_waits_for_them_over_a_restart_too() {
     let world = World::new(Habits::default());
-    let bench = start(&world, None);
+    let bench = start(&world, Configurations::default());
     bench.moved().await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    bench.configs.send_replace(one(&world));
-    bench.settle().await;
-    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+    assert_eq!(bench.driver.shutdown(Duration::from_secs(5)).await, Shutdown::Clean);
+    let next = start(&world, Configurations::default());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    next.configs.send_replace(Configurations {
+        known: Arc::default(),
+        extent: Extent::Partial,
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.state().rows.len(), 1, "the delivery is kept");
+    next.configs.send_replace(one(&world));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    next.settle().await;
+    assert_eq!(next.state(SHA), Some(CommitState::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_run_is_not_given_up_while_its_configuration_may_be_one_that_could_not_be_read() {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
+    let next = start(&world, Configurations::default());
+    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    assert_eq!(next.state(SHA), Some(CommitState::Pending));
+    next.configs.send_replace(one(&world));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    next.settle().await;
+    assert_eq!(next.state(SHA), Some(CommitState::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_read_at_the_start_strands_nothing() {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
+    world.state().broken.insert("pull_runs", Meaning::Unavailable);
+    let next = start(&world, one(&world));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.state().broken.clear();
+    while world.state().rows.values().any(|row| row.finished.is_none()) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(next.state(SHA), Some(CommitState::Success));
+    assert_exactly_once(&world, "after the store came back");
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,16 +301,40 @@ async fn a_request_under_way_that_does_not_end_is_cut_off_and_looked_up_by_the_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pull_request_that_cannot_be_read_or_is_of_no_configuration_starts_nothing() {
+async fn a_pull_request_of_no_configuration_starts_nothing() {
     let world = World::new(Habits::default());
-    world.state().broken.insert("pull_request", Meaning::NotFound);
     let bench = start(&world, one(&world));
-    bench.moved().await;
     let other = bench.driver.moved(Repository("acme/other".into()), NUMBER);
     other.await.unwrap();
     bench.settle().await;
     assert!(world.state().rows.is_empty());
-    assert!(!world.state().asked.contains(&"runs"));
+    assert!(!world.state().asked.contains(&"pull_request"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repository_is_known_in_any_case() {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    let told = config().repository.0.to_uppercase();
+    bench.driver.moved(Repository(told), NUMBER).await.unwrap();
+    bench.settle().await;
+    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_request_that_is_not_there_for_the_token_is_looked_at_until_it_is_or_a_day_is_over() {
+    for (after, rows) in [(5_000, 1), (70_000, 0)] {
+        let world = World::new(Habits::default());
+        world.state().broken.insert("pull_request", Meaning::NotFound);
+        let bench = start(&world, one(&world));
+        bench.moved().await;
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        assert_eq!(world.state().rows.len(), rows, "{after}");
+        world.state().broken.clear();
+        bench.settle().await;
+        let state = (rows == 1).then_some(CommitState::Success);
+        assert_eq!(bench.state(SHA), state);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,7 +344,7 @@ async fn no_more_than_so_many_go_on_at_the_same_time() {
         let name = format!("shop-{number}");
         configured(&world, CiConfig { name, ..config() })
     });
-    let bench = start(&world, Some(Arc::new(configs.collect())));
+    let bench = start(&world, Configurations::whole(configs.collect()));
     bench.moved().await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     let messages = |world: &World| -> Vec<String> {
@@ -328,7 +396,7 @@ async fn runs_that_wait_for_a_person_or_are_long_keep_nobody_from_the_turn() {
             let name = format!("shop-{number}");
             configured(&world, CiConfig { name, ..config() })
         });
-        let bench = start(&world, Some(Arc::new(configs.collect())));
+        let bench = start(&world, Configurations::whole(configs.collect()));
         bench.moved().await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let phases: Vec<String> = world.state().rows.values().map(|row| row.phase.clone()).collect();
@@ -397,7 +465,7 @@ async fn an_open_run_whose_configuration_never_comes_back_is_ended_and_says_why(
     bench.moved().await;
     tokio::time::sleep(Duration::from_millis(120)).await;
     let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
-    let next = start(&world, Some(Arc::default()));
+    let next = start(&world, Configurations::whole(Vec::new()));
     let row = || world.state().rows.values().next().cloned().unwrap();
     tokio::time::sleep(Duration::from_millis(1_900)).await;
     assert_eq!(row().finished, None, "it may come back");
@@ -460,13 +528,14 @@ async fn each_open_run_goes_on_at_the_forge_of_its_own_configuration() {
             forge: there.clone(),
             ..configured(&store, other.clone())
         };
-        Some(Arc::new(vec![configured(&store, config()), elsewhere]))
+        Configurations::whole(vec![configured(&store, config()), elsewhere])
     };
     let bench = start(&store, configs());
     bench.moved().await;
     tokio::time::sleep(Duration::from_millis(120)).await;
     let _ = bench.driver.shutdown(Duration::from_secs(5)).await;
-    assert_eq!(store.state().rows.len(), 2);
+    let heads = store.state().rows.keys().filter(|key| !key.is_of_delivery()).count();
+    assert_eq!(heads, 2);
     let next = start(&store, configs());
     tokio::time::sleep(Duration::from_millis(2)).await;
     next.settle().await;

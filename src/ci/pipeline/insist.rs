@@ -16,6 +16,8 @@ pub(in crate::ci) enum Insisted {
     Done,
     /// The forge did not take it; it may yet.
     NotYet,
+    /// The forge did not take it in all the time that it was tried.
+    GivenUp,
     /// The process ends: the next one says it.
     Stopped,
 }
@@ -68,13 +70,13 @@ impl Orchestration<'_> {
                 self.ports.metrics.unsaid(&config);
                 (
                     format!("{} Never said at the forge: {why}", word.description),
-                    Insisted::Done,
+                    Insisted::GivenUp,
                 )
             }
             None => (word.description.clone(), Insisted::Done),
         };
         let mut row = self.record.last_row(&word, &message, now);
-        if became == Insisted::Done {
+        if became != Insisted::NotYet {
             row.finished = Some(word.ended);
         }
         self.record.state.last = Some(word);

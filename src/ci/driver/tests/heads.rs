@@ -2,6 +2,8 @@
 
 use super::*;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_was_left_for_a_newer_one_and_is_the_head_again_gets_its_status() {
     let world = World::new(Habits {
@@ -95,4 +97,87 @@ async fn a_head_that_had_passed_and_is_the_head_again_has_its_own_results_in_the
     assert_eq!(state.submitted.len(), 2);
     let finished = state.rows.values().filter(|row| row.finished.is_some()).count();
     assert_eq!(finished, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_forge_tells_while_the_gate_is_asked_is_looked_at_when_that_is_over() {
+    let world = World::new(Habits::default());
+    let labelled = CiConfig {
+        label: crate::ci::config::Label::Required,
+        ..config()
+    };
+    let bench = start(&world, Configurations::whole(vec![configured(&world, labelled)]));
+    world.state().broken.insert("set_status", Meaning::Unavailable);
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    world.state().pull.labels.push("datafold".into());
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    world.state().broken.clear();
+    bench.settle().await;
+    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+    assert_eq!(world.state().submitted.len(), 1, "{:?}", world.state().statuses);
+    let asked = world.state().asked.len();
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(world.state().asked.len(), asked, "that is all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_head_that_nobody_told_of_is_begun_when_the_older_one_is_seen_to_be_none() {
+    let world = World::new(Habits::default());
+    let bench = start(&world, one(&world));
+    bench.moved().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.state().push(NEWER);
+    bench.settle().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    bench.settle().await;
+    assert_eq!(bench.state(NEWER), Some(CommitState::Success));
+    let of: Vec<bool> = world.state().rows.values().map(|row| row.finished.is_some()).collect();
+    assert_eq!(of, [true, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_was_compared_for_one_pull_request_is_not_called_skipped_for_another() {
+    let world = World::new(Habits {
+        summary: crate::platform::data_diffs::Summary::Failed("no table".into()),
+        ..Habits::default()
+    });
+    let on_main = CiConfig {
+        base_branch: Some("main".into()),
+        ..config()
+    };
+    let bench = start(&world, Configurations::whole(vec![configured(&world, on_main)]));
+    bench.moved().await;
+    bench.settle().await;
+    let said = world.status(SHA).unwrap();
+    assert_eq!(said.0, CommitState::Failure);
+    let other = PullRequestNumber(7);
+    world.state().pull.number = other;
+    world.state().pull.base_branch = "release".into();
+    bench.driver.moved(config().repository, other).await.unwrap();
+    bench.settle().await;
+    assert_eq!(world.status(SHA), Some(said));
+    let ends: Vec<Option<String>> = world.state().rows.values().map(|row| row.outcome.clone()).collect();
+    assert_eq!(ends, [Some("failed".to_owned()), Some("skipped".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_request_that_is_merged_into_another_branch_than_before_is_asked_for_with_that_one() {
+    let world = World::new(Habits::default());
+    let on_main = CiConfig {
+        base_branch: Some("main".into()),
+        ..config()
+    };
+    world.state().pull.base_branch = "stacked".into();
+    let bench = start(&world, Configurations::whole(vec![configured(&world, on_main)]));
+    bench.moved().await;
+    bench.settle().await;
+    world.state().pull.base_branch = "main".into();
+    world.state().pull.base_sha = "5".repeat(40);
+    bench.moved().await;
+    bench.settle().await;
+    assert_eq!(bench.state(SHA), Some(CommitState::Success));
+    let bases = world.state().bases.clone();
+    assert_eq!(bases, [("main".to_owned(), "5".repeat(40))]);
 }

@@ -103,6 +103,8 @@ pub(in crate::ci) struct State {
     pub(in crate::ci) habits: Habits,
     pub(in crate::ci) runs: Vec<FakeRun>,
     pub(in crate::ci) triggered: Vec<String>,
+    /// The branch and commit that each run is asked for against.
+    pub(in crate::ci) bases: Vec<(String, String)>,
     /// Each submit that had an effect: the run that took it, and what it took.
     pub(in crate::ci) submitted: Vec<(i64, Vec<DiffRequest>)>,
     pub(in crate::ci) pull: PullRequest,
@@ -157,6 +159,7 @@ impl World {
                 habits,
                 runs: Vec::new(),
                 triggered: Vec::new(),
+                bases: Vec::new(),
                 submitted: Vec::new(),
                 pull,
                 changed: vec![changed("models/a.sql")],
@@ -324,7 +327,9 @@ impl DataDiffs for World {
 
     async fn trigger(&self, _: CiConfigId, head: &Head) -> Result<Option<CiRunId>, Failure> {
         let sha = head.sha.clone();
+        let base = (head.base_branch.clone(), head.base_sha.clone());
         self.ask("trigger", |state| {
+            state.bases.push(base);
             if !state.habits.triggers {
                 return Ok(None);
             }

@@ -34,6 +34,11 @@ impl Store for World {
 
     async fn pull_runs(&self, of: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
         let state = self.state();
+        if let Some(meaning) = state.broken.get("pull_runs") {
+            return Err(StoreError {
+                message: meaning.word().to_owned(),
+            });
+        }
         let rows = state.rows.values().cloned();
         Ok(match of {
             PullRunsOf::Key(key) => rows.filter(|row| row.key == *key).collect(),
