@@ -14,7 +14,8 @@ use serde_json::Value as Json;
 
 use super::Datafold;
 use super::live_monitors::{below_slug, is_blamed};
-use super::provisioning::{Config, Ended, Known, Mode, Rehearsal, Said, Started};
+use super::provisioning::{Config, Ended, Mode, Rehearsal, Started};
+use super::results::{Known, Said};
 use crate::platform::failures::failure;
 use crate::platform::{Done, Job, Progress};
 

@@ -8,7 +8,7 @@ use driftless_core::snapshot::{Gap, GapReason, Scope};
 use driftless_core::value::Value;
 
 use super::kinds::MONITOR;
-use super::provisioning::Said;
+use super::results::Said;
 use super::wire::Listed;
 
 /// The number that a document itself says.

@@ -32,6 +32,7 @@ mod option;
 mod options;
 mod provisioning;
 mod references;
+mod results;
 mod rules;
 mod schema;
 mod sight;

@@ -1,9 +1,6 @@
 //! Provisioning: monitors by slug, as the vendor's own client hands them in, for show or for good (`reference` 8.3).
-//!
-//! What stands in the lists of a result is documented nowhere: objects, names, slugs or numbers are read, and what cannot be told
-//! apart stays unknown.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use driftless_core::report::{Failure, Meaning};
@@ -12,7 +9,8 @@ use tokio::time::Instant;
 
 use super::Datafold;
 use super::calls::{GET_PROVISIONING, PROVISION_AT_ONCE, START_PROVISIONING};
-use super::wire::{int, text};
+use super::results::Results;
+use super::wire::text;
 use crate::platform::failures::{broken, clean, failure};
 use crate::platform::http::Request;
 
@@ -59,61 +57,6 @@ pub(super) enum Rehearsal {
     Missing(Failure),
     /// That it does not take what it was given.
     Refused(Failure),
-}
-
-/// What is known of a monitor that was handed in: what an element may name it by.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    /// Its name.
-    pub(super) name: Option<String>,
-    /// Its number, if it has one.
-    pub(super) id: Option<i64>,
-}
-
-/// What a result says of one monitor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    /// It was not there.
-    Created,
-    /// It was there and differed.
-    Updated,
-    /// It was there and did not.
-    Unchanged,
-    /// Something is wrong with it.
-    Refused(String),
-    /// Nothing that could be read.
-    Unknown,
-}
-
-impl Said {
-    /// Why it does not tell whether a monitor is as it should be.
-    pub(super) fn doubt(&self) -> String {
-        match self {
-            Said::Refused(why) => format!("a dry run says: {why}"),
-            Said::Created => "a dry run says that it is yet to be made".to_owned(),
-            Said::Updated | Said::Unchanged | Said::Unknown => "the result of a dry run says nothing".to_owned(),
-        }
-    }
-}
-
-/// A result: the elements of its lists.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Results {
-    created: Vec<Mark>,
-    updated: Vec<Mark>,
-    unchanged: Vec<Mark>,
-    errors: Vec<Mark>,
-}
-
-/// What an element says of which monitor it means.
-#[derive(Clone, Debug, Default)]
-struct Mark {
-    id: Option<i64>,
-    slug: Option<String>,
-    /// A name; a bare text is a slug or a name.
-    name: Option<String>,
-    /// All of it, as text.
-    text: String,
 }
 
 /// Waits between two looks at a dry run: it takes as long as the platform takes to compare.
@@ -233,255 +176,10 @@ fn ended(job: &Json) -> Option<Ended> {
     })
 }
 
-impl Results {
-    fn of(raw: &Json) -> Self {
-        let list = |field: &str| match raw.get(field) {
-            Some(Json::Array(items)) => items.iter().map(Mark::of).collect(),
-            // A number of monitors says how many, not which.
-            Some(Json::Number(count)) => {
-                let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
-                vec![Mark::default(); count.unwrap_or_default().min(COUNT_CAP)]
-            }
-            _ => Vec::new(),
-        };
-        Self {
-            created: list("created_monitors"),
-            updated: list("updated_monitors"),
-            unchanged: list("unchanged_monitors"),
-            errors: list("errors"),
-        }
-    }
-
-    /// All errors, in one text.
-    pub(super) fn errors(&self) -> String {
-        let said: Vec<&str> = self.errors.iter().map(|mark| mark.text.as_str()).collect();
-        clean(&said.join("; "))
-    }
-
-    /// The numbers of all monitors that are there for what was handed in; `None` where one of them has none.
-    pub(super) fn numbers(&self) -> Option<BTreeSet<i64>> {
-        self.unchanged.iter().chain(&self.updated).map(|mark| mark.id).collect()
-    }
-
-    /// What is said of each of the monitors that were handed in, with the number that is said of it.
-    pub(super) fn of_each(&self, handed_in: &BTreeMap<String, Known>) -> BTreeMap<String, (Said, Option<i64>)> {
-        let mut said: BTreeMap<String, (Said, Option<i64>)> = BTreeMap::new();
-        let lists = [
-            (&self.unchanged, Said::Unchanged),
-            (&self.created, Said::Created),
-            (&self.updated, Said::Updated),
-        ];
-        let mut strays: Vec<(&Said, Option<i64>)> = Vec::new();
-        for (marks, meaning) in &lists {
-            for mark in *marks {
-                match mark.means(handed_in) {
-                    Some(slug) => {
-                        said.insert(slug.to_owned(), (meaning.clone(), mark.id));
-                    }
-                    None => strays.push((meaning, mark.id)),
-                }
-            }
-        }
-        let mut nobodys_error = false;
-        for mark in &self.errors {
-            let slugs = mark.is_about(handed_in);
-            nobodys_error |= slugs.is_empty();
-            for slug in slugs {
-                said.insert(slug.to_owned(), (Said::Refused(clean(&mark.text)), None));
-            }
-        }
-        let open: Vec<&String> = handed_in.keys().filter(|slug| !said.contains_key(*slug)).collect();
-        // Older deployments do not list what is unchanged: it is what is left over.
-        let rest = match strays.first() {
-            None if nobodys_error => Said::Unknown,
-            None => Said::Unchanged,
-            // As many as are left, and all in one list: there it does not matter which is which.
-            Some((meaning, _)) if strays.len() == open.len() && strays.iter().all(|(other, _)| other == meaning) => {
-                (*meaning).clone()
-            }
-            Some(_) => Said::Unknown,
-        };
-        let number = match strays.as_slice() {
-            [(_, id)] if open.len() == 1 => *id,
-            _ => None,
-        };
-        for slug in open {
-            said.insert(slug.clone(), (rest.clone(), number));
-        }
-        said
-    }
-}
-
-/// The most monitors that a bare count is taken for.
-const COUNT_CAP: usize = 100_000;
-
-impl Mark {
-    fn of(raw: &Json) -> Self {
-        let own = |field: &str| text(raw, field).map(str::to_owned);
-        match raw {
-            Json::Number(id) => Self {
-                id: id.as_i64(),
-                text: id.to_string(),
-                ..Self::default()
-            },
-            Json::String(word) => Self {
-                name: Some(word.clone()),
-                text: word.clone(),
-                ..Self::default()
-            },
-            raw => Self {
-                id: int(raw, "id").or_else(|| int(raw, "monitor_id")),
-                slug: own("slug").or_else(|| own("monitor_slug")),
-                name: own("name"),
-                text: ["message", "error", "detail", "msg"]
-                    .into_iter()
-                    .find_map(|field| text(raw, field))
-                    .map_or_else(|| raw.to_string(), str::to_owned),
-            },
-        }
-    }
-
-    /// The slug of the monitor that this means, if it can only be one.
-    fn means<'a>(&self, handed_in: &'a BTreeMap<String, Known>) -> Option<&'a str> {
-        let by_slug = self.slug.as_deref().and_then(|slug| handed_in.get_key_value(slug));
-        if let Some((slug, _)) = by_slug {
-            return Some(slug);
-        }
-        let only = |is: &dyn Fn(&str, &Known) -> bool| {
-            let mut found = handed_in.iter().filter(|(slug, known)| is(slug, known));
-            match (found.next(), found.next()) {
-                (Some((slug, _)), None) => Some(slug.as_str()),
-                _ => None,
-            }
-        };
-        let by_id = self.id.and_then(|id| only(&|_, known| known.id == Some(id)));
-        by_id.or_else(|| {
-            let word = self.name.as_deref()?;
-            only(&|slug, known| slug == word || known.name.as_deref() == Some(word))
-        })
-    }
-
-    /// The slugs that an error is about: the one that it means, or those that its text has as a word.
-    fn is_about<'a>(&self, handed_in: &'a BTreeMap<String, Known>) -> Vec<&'a str> {
-        if let Some(slug) = self.means(handed_in) {
-            return vec![slug];
-        }
-        let is_of_word = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '-';
-        let words: BTreeSet<&str> = self.text.split(|sign| !is_of_word(sign)).collect();
-        let named = handed_in.keys().filter(|slug| words.contains(slug.as_str()));
-        named.map(String::as_str).collect()
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
-
-    fn handed_in() -> BTreeMap<String, Known> {
-        let known = |name: &str, id| Known {
-            name: Some(name.to_owned()),
-            id,
-        };
-        [
-            ("orders".to_owned(), known("Orders are fresh", Some(1))),
-            ("lines".to_owned(), known("Lines", Some(2))),
-            ("new-one".to_owned(), known("A new one", None)),
-        ]
-        .into()
-    }
-
-    fn said(result: &Json) -> Vec<(Said, Option<i64>)> {
-        let said = Results::of(result).of_each(&handed_in());
-        ["orders", "lines", "new-one"].map(|slug| said[slug].clone()).to_vec()
-    }
-
-    #[test]
-    fn elements_are_read_however_they_name_a_monitor() {
-        use Said::{Created, Unchanged, Updated};
-        for (created, updated, unchanged, id) in [
-            (
-                json!([{"id": 9, "slug": "new-one"}]),
-                json!([{"id": 1, "slug": "orders"}]),
-                json!([{"id": 2, "slug": "lines"}]),
-                Some(9),
-            ),
-            (json!(["new-one"]), json!(["orders"]), json!(["lines"]), None),
-            (json!(["A new one"]), json!(["Orders are fresh"]), json!(null), None),
-            (
-                json!([{"name": "A new one", "id": 9}]),
-                json!([{"id": 1}]),
-                json!([2]),
-                Some(9),
-            ),
-            (json!([9]), json!([1]), json!([2]), Some(9)),
-            (json!([9]), json!([1]), json!(["lines"]), Some(9)),
-        ] {
-            let result =
-                json!({"created_monitors": created, "updated_monitors": updated, "unchanged_monitors": unchanged});
-            let found = said(&result);
-            let words: Vec<&Said> = found.iter().map(|(said, _)| said).collect();
-            assert_eq!(words, [&Updated, &Unchanged, &Created], "{result}");
-            assert_eq!(found[2].1, id, "{result}");
-        }
-    }
-
-    #[test]
-    fn what_no_element_tells_apart_is_unknown_unless_it_does_not_matter() {
-        let words = |result: Json| said(&result).into_iter().map(|(said, _)| said).collect::<Vec<_>>();
-        assert_eq!(
-            words(json!({"updated_monitors": 1, "unchanged_monitors": 2})),
-            [Said::Unknown, Said::Unknown, Said::Unknown]
-        );
-        assert_eq!(
-            words(json!({"updated_monitors": 3})),
-            [Said::Updated, Said::Updated, Said::Updated]
-        );
-        assert_eq!(
-            words(json!({"unchanged_monitors": [{}, {}, {}]})),
-            [Said::Unchanged, Said::Unchanged, Said::Unchanged]
-        );
-        assert_eq!(words(json!({})), [Said::Unchanged, Said::Unchanged, Said::Unchanged]);
-    }
-
-    #[test]
-    fn an_error_is_that_of_the_monitor_that_it_names_and_else_leaves_open_what_became_of_the_rest() {
-        let named = said(&json!({"created_monitors": ["new-one"], "errors": ["monitor 'orders': no such table"]}));
-        assert_eq!(named[0].0, Said::Refused("monitor 'orders': no such table".to_owned()));
-        assert_eq!((&named[1].0, &named[2].0), (&Said::Unchanged, &Said::Created));
-        let by_slug = said(&json!({"errors": [{"slug": "lines", "message": "bad"}]}));
-        assert_eq!(by_slug[1].0, Said::Refused("bad".to_owned()));
-        let nobodys = said(&json!({"created_monitors": ["new-one"], "errors": ["it broke"]}));
-        assert_eq!((&nobodys[0].0, &nobodys[2].0), (&Said::Unknown, &Said::Created));
-    }
-
-    #[test]
-    fn a_word_that_is_one_monitors_slug_and_anothers_name_is_told_by_its_number_alone() {
-        let handed_in = BTreeMap::from([
-            (
-                "a".to_owned(),
-                Known {
-                    name: Some("b".to_owned()),
-                    id: Some(1),
-                },
-            ),
-            (
-                "b".to_owned(),
-                Known {
-                    name: Some("B".to_owned()),
-                    id: Some(2),
-                },
-            ),
-        ]);
-        for (element, expected) in [
-            (json!({"id": 1, "name": "b"}), [Said::Updated, Said::Unchanged]),
-            (json!({"slug": "b", "name": "b"}), [Said::Unchanged, Said::Updated]),
-            (json!("b"), [Said::Unknown, Said::Unknown]),
-        ] {
-            let said = Results::of(&json!({"updated_monitors": [element]})).of_each(&handed_in);
-            assert_eq!(["a", "b"].map(|slug| said[slug].0.clone()), expected, "{element}");
-        }
-    }
 
     #[test]
     fn a_job_has_ended_when_one_of_three_words_says_so() {
