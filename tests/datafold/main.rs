@@ -23,6 +23,7 @@ mod passes;
 mod resources;
 mod rig;
 mod steps;
+mod wildcards;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::Datafold;
 use super::live_monitors::{below_slug, is_blamed};
 use super::provisioning::{Config, Ended, Mode, Rehearsal, Started};
-use super::results::{Known, Said};
+use super::results::{Extent, Known, Said};
 use crate::platform::failures::failure;
 use crate::platform::{Done, Job, Progress};
 
@@ -400,7 +400,11 @@ impl Datafold {
                 (Some(monitor), None) => Some(monitor.id),
                 _ => None,
             };
-            let id = known.id.or(said).or(only);
+            // Of many, the one that was known may be gone, and the result says one that is not.
+            let id = match known.extent {
+                Extent::One => known.id.or(said).or(only),
+                Extent::Many => said.or(known.id).or(only),
+            };
             if let Some(id) = id {
                 self.desk.papers().seen.insert(id);
             }
@@ -447,6 +451,7 @@ pub(super) fn paper(key: &Key, write: &Map, id: Option<RemoteId>, spec: Json) ->
         known: Known {
             name: own("name"),
             id: id.map(|id| id.0),
+            extent: Extent::of(write),
         },
         sort: own("type"),
         spec,

@@ -6,15 +6,14 @@ use std::collections::BTreeSet;
 use driftless_core::key::{Key, RemoteId};
 use driftless_core::plan::{Action, Step};
 use driftless_core::report::{Failure, Meaning};
-use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
 use super::calls::{DELETE_MONITOR, GET_SOURCE};
 use super::data_sources::untested;
-use super::faults::present;
 use super::kinds::{CI_CONFIG, DATA_SOURCE, MONITOR};
 use super::live_monitors::is_adopted;
 use super::provisioning::{Config, Rehearsal};
+use super::results::Extent;
 use super::{Datafold, desk, live_ci_configs, wire};
 use crate::platform::failures::failure;
 use crate::platform::http::Request;
@@ -35,9 +34,9 @@ impl Datafold {
             }
             (MONITOR, Action::Delete(_)) => {
                 let id = known_number(step, ids)?;
-                let others = match is_wildcard(&step.write) {
-                    true => self.of_wildcard(step, id, ids).await?,
-                    false => BTreeSet::new(),
+                let others = match Extent::of(&step.write) {
+                    Extent::Many => self.of_wildcard(step, id, ids).await?,
+                    Extent::One => BTreeSet::new(),
                 };
                 for other in others.into_iter().filter(|other| *other != id.0) {
                     self.delete_monitor(RemoteId(other)).await?;
@@ -131,17 +130,11 @@ impl Datafold {
     }
 }
 
-/// Whether one document stands for many monitors.
-fn is_wildcard(spec: &Map) -> bool {
-    let has = |map: &Map| present(map, "include_tables") || present(map, "exclude_tables");
-    has(spec) || spec.get("metric").and_then(Value::as_map).is_some_and(has)
-}
-
-/// What a step sends of a monitor. One that the slug takes over is named by its number.
+/// What a step sends of a monitor. One that the slug takes over is named by its number; a wildcard has none.
 pub(super) fn sent(step: &Step, id: Option<RemoteId>, ids: &Ids) -> Result<Json, Failure> {
     let number = |name: &str| ids.get(&Key::new(DATA_SOURCE, [name])).map(|id| id.0);
     let mut spec = wire::sent(&step.write, number)?;
-    if let Some(id) = id.filter(|_| is_adopted(step.base.as_deref()))
+    if let Some(id) = id.filter(|_| is_adopted(step.base.as_deref()) && Extent::of(&step.write) == Extent::One)
         && let Some(spec) = spec.as_object_mut()
     {
         spec.insert("id".to_owned(), Json::from(id.0));

@@ -11,7 +11,7 @@ use super::calls::{GET_MONITOR, GET_SOURCE};
 use super::execute::{known_number, sent};
 use super::kinds::{CI_CONFIG, DATA_SOURCE};
 use super::provisioning::Rehearsal;
-use super::results::{Known, Said};
+use super::results::{Extent, Known, Said};
 use super::wire::{int, text};
 use super::{Datafold, live_ci_configs};
 use crate::platform::failures::failure;
@@ -91,6 +91,7 @@ impl Datafold {
         let known = Known {
             name: step.write.get("name").and_then(Value::as_str).map(str::to_owned),
             id: id.map(|id| id.0),
+            extent: Extent::of(&step.write),
         };
         match self.rehearse(&config).await? {
             Rehearsal::Told(results) => {

@@ -8,7 +8,7 @@ use driftless_core::snapshot::{Gap, GapReason, Scope};
 use driftless_core::value::Value;
 
 use super::kinds::MONITOR;
-use super::results::Said;
+use super::results::{Extent, Said};
 use super::wire::Listed;
 
 /// The number that a document itself says.
@@ -73,6 +73,11 @@ pub(super) fn matched(
     let open: Vec<(&str, &Document)> = documents
         .iter()
         .filter(|(slug, document)| !matches.ids.contains_key(**slug) && pinned(document).is_none())
+        // What no wildcard has made yet is no part of one: none can be taken over by its number.
+        .filter(|(slug, document)| {
+            let is_new = matches!(of_git.get(**slug), Some((Said::Created, _)));
+            !is_new || Extent::of(&document.spec) == Extent::One
+        })
         .map(|(slug, document)| (*slug, *document))
         .collect();
     let candidates = |slug: &str, document: &Document| -> Vec<i64> {

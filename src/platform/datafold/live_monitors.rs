@@ -18,7 +18,7 @@ use super::calls::{GET_MONITOR, LIST_MONITORS, MONITOR_PAGES};
 use super::identified::{Matches, matched, pinned};
 use super::kinds::{DATA_SOURCE, MONITOR, MONITORS, PLATFORM_VERDICT, SLUG, WOULD_BE_UPDATED};
 use super::provisioning::{Config, Rehearsal};
-use super::results::{Known, Said};
+use super::results::{Extent, Known, Said};
 use super::schema::schema;
 use super::sight::{AT_ONCE, gap};
 use super::wire::{self, Listed, completed, not_shown, shown};
@@ -99,6 +99,7 @@ impl Datafold {
         let known = |slug: &str, document: &Document| Known {
             name: document.spec.get("name").and_then(Value::as_str).map(str::to_owned),
             id: pinned(document).or_else(|| owned(slug).map(|id| id.0)),
+            extent: Extent::of(&document.spec),
         };
         match self
             .judged(&said_by_git, |slug| {
@@ -133,7 +134,9 @@ impl Datafold {
             let Some(document) = documents.get(slug.as_str()) else {
                 continue;
             };
-            match verdicts.of_git.get(slug).map(|(said, _)| said) {
+            match verdicts.of_git.get_mut(slug).map(|(said, _)| said) {
+                // Some of many are there, and an older deployment lists those alone that are not.
+                Some(said @ Said::Created) if Extent::of(&document.spec) == Extent::Many => *said = Said::Updated,
                 Some(Said::Created) => {
                     if let Some(Json::Object(mut spec)) = said_by_git.get(slug).cloned() {
                         spec.insert("id".to_owned(), Json::from(*id));

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use driftless_core::value::{Map, Value};
 use serde_json::Value as Json;
 
+use super::faults::present;
 use super::wire::{int, text};
 use crate::platform::failures::clean;
 
@@ -17,6 +19,29 @@ pub(super) struct Known {
     pub(super) name: Option<String>,
     /// Its number, if it has one.
     pub(super) id: Option<i64>,
+    /// How many monitors it stands for.
+    pub(super) extent: Extent,
+}
+
+/// How many monitors one document stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// One.
+    #[default]
+    One,
+    /// As many as the tables that its patterns cover: none of them is taken over by a number (`reference` 8.1).
+    Many,
+}
+
+impl Extent {
+    /// That of a document.
+    pub(super) fn of(spec: &Map) -> Self {
+        let has = |map: &Map| present(map, "include_tables") || present(map, "exclude_tables");
+        match has(spec) || spec.get("metric").and_then(Value::as_map).is_some_and(has) {
+            true => Extent::Many,
+            false => Extent::One,
+        }
+    }
 }
 
 /// What a result says of one monitor.
@@ -24,7 +49,7 @@ pub(super) struct Known {
 pub(super) enum Said {
     /// It was not there.
     Created,
-    /// It was there and differed.
+    /// It was there and differed; of many, some differed, came or went.
     Updated,
     /// It was there and did not.
     Unchanged,
@@ -51,6 +76,8 @@ pub(super) struct Results {
     created: Vec<Mark>,
     updated: Vec<Mark>,
     unchanged: Vec<Mark>,
+    deleted: Vec<Mark>,
+    paused: Vec<Mark>,
     errors: Vec<Mark>,
 }
 
@@ -81,6 +108,8 @@ impl Results {
             created: list("created_monitors"),
             updated: list("updated_monitors"),
             unchanged: list("unchanged_monitors"),
+            deleted: list("deleted_monitors"),
+            paused: list("paused_monitors"),
             errors: list("errors"),
         }
     }
@@ -93,26 +122,39 @@ impl Results {
 
     /// The numbers of all monitors that are there for what was handed in; `None` where one of them has none.
     pub(super) fn numbers(&self) -> Option<BTreeSet<i64>> {
-        self.unchanged.iter().chain(&self.updated).map(|mark| mark.id).collect()
+        let there = [&self.unchanged, &self.updated, &self.paused, &self.deleted];
+        there.into_iter().flatten().map(|mark| mark.id).collect()
     }
 
     /// What is said of each of the monitors that were handed in, with the number that is said of it.
     pub(super) fn of_each(&self, handed_in: &BTreeMap<String, Known>) -> BTreeMap<String, (Said, Option<i64>)> {
         let mut said: BTreeMap<String, (Said, Option<i64>)> = BTreeMap::new();
+        // What nothing is to be done for comes first: it is the number of that which stays.
         let lists = [
             (&self.unchanged, Said::Unchanged),
-            (&self.created, Said::Created),
             (&self.updated, Said::Updated),
+            (&self.created, Said::Created),
+            (&self.paused, Said::Updated),
         ];
-        let mut strays: Vec<(&Said, Option<i64>)> = Vec::new();
-        for (marks, meaning) in &lists {
-            for mark in *marks {
-                match mark.means(handed_in) {
-                    Some(slug) => {
-                        said.insert(slug.to_owned(), (meaning.clone(), mark.id));
-                    }
-                    None => strays.push((meaning, mark.id)),
+        let staying = lists.into_iter().flat_map(|(marks, meaning)| {
+            let told = move |mark: &'_ Mark| (mark.clone(), meaning.clone(), mark.id);
+            marks.iter().map(told)
+        });
+        // Nothing is deleted but what is part of something that was handed in. Its number is of no use any more.
+        let going = self.deleted.iter().map(|mark| (mark.clone(), Said::Updated, None));
+        let gone: BTreeSet<i64> = self.deleted.iter().filter_map(|mark| mark.id).collect();
+        let mut strays: Vec<(Said, Option<i64>)> = Vec::new();
+        for (mark, meaning, id) in staying.chain(going) {
+            match mark.means(handed_in) {
+                Some(slug) => {
+                    // Of many, the one that is known stays the one, unless it goes.
+                    let kept = handed_in.get(slug).filter(|known| known.extent == Extent::Many);
+                    let kept = kept.and_then(|known| known.id).filter(|id| !gone.contains(id));
+                    let told = said.entry(slug.to_owned()).or_insert_with(|| (meaning.clone(), kept));
+                    told.0 = together(&told.0, &meaning);
+                    told.1 = told.1.or(id);
                 }
+                None => strays.push((meaning, id)),
             }
         }
         let mut nobodys_error = false;
@@ -124,24 +166,48 @@ impl Results {
             }
         }
         let open: Vec<&String> = handed_in.keys().filter(|slug| !said.contains_key(*slug)).collect();
+        let many = |slug: &String| handed_in.get(slug).is_some_and(|known| known.extent == Extent::Many);
+        let wildcards: Vec<&String> = handed_in.keys().filter(|slug| many(slug)).collect();
+        let is_only_open = wildcards.len() == 1 && wildcards == open;
+        let first = strays.first().map(|(meaning, _)| meaning.clone());
+        let all = strays.iter().map(|(meaning, _)| meaning);
+        let is_told = strays.len() == open.len() && all.clone().all(|other| Some(other) == first.as_ref());
         // Older deployments do not list what is unchanged: it is what is left over.
-        let rest = match strays.first() {
+        let rest = match first {
             None if nobodys_error => Said::Unknown,
             None => Said::Unchanged,
             // As many as are left, and all in one list: there it does not matter which is which.
-            Some((meaning, _)) if strays.len() == open.len() && strays.iter().all(|(other, _)| other == meaning) => {
-                (*meaning).clone()
-            }
+            Some(meaning) if is_told => meaning,
+            Some(meaning) if is_only_open => all.fold(meaning, |one, other| together(&one, other)),
             Some(_) => Said::Unknown,
         };
         let number = match strays.as_slice() {
             [(_, id)] if open.len() == 1 => *id,
+            several if is_only_open => several.iter().find_map(|(_, id)| *id),
             _ => None,
         };
+        // What came or went and is nobody's is of a wildcard.
+        let is_left = !is_told && !is_only_open && strays.iter().any(|(meaning, _)| *meaning != Said::Unchanged);
+        for slug in wildcards.iter().filter(|_| is_left) {
+            if let Some((told @ Said::Unchanged, _)) = said.get_mut(*slug) {
+                *told = match wildcards.len() == 1 && open.is_empty() {
+                    true => Said::Updated,
+                    false => Said::Unknown,
+                };
+            }
+        }
         for slug in open {
             said.insert(slug.clone(), (rest.clone(), number));
         }
         said
+    }
+}
+
+/// What two elements say of one document: nothing is to be done only where neither has anything to do.
+fn together(one: &Said, other: &Said) -> Said {
+    match one == other {
+        true => one.clone(),
+        false => Said::Updated,
     }
 }
 
@@ -216,6 +282,7 @@ mod tests {
         let known = |name: &str, id| Known {
             name: Some(name.to_owned()),
             id,
+            extent: Extent::One,
         };
         [
             ("orders".to_owned(), known("Orders are fresh", Some(1))),
@@ -297,6 +364,7 @@ mod tests {
                 Known {
                     name: Some("b".to_owned()),
                     id: Some(1),
+                    ..Known::default()
                 },
             ),
             (
@@ -304,6 +372,7 @@ mod tests {
                 Known {
                     name: Some("B".to_owned()),
                     id: Some(2),
+                    ..Known::default()
                 },
             ),
         ]);
