@@ -20,6 +20,7 @@ mod pipeline;
 mod diffs;
 mod monitors;
 mod passes;
+mod provisioning;
 mod resources;
 mod rig;
 mod steps;

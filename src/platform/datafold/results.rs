@@ -79,6 +79,49 @@ pub(super) struct Results {
     deleted: Vec<Mark>,
     paused: Vec<Mark>,
     errors: Vec<Mark>,
+    sense: Sense,
+}
+
+/// Whether a result can be read at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sense {
+    /// It is what the reference says.
+    Clear,
+    /// It is something else, or not there.
+    #[default]
+    None,
+}
+
+/// One list of a result.
+enum List {
+    /// Not there: older deployments lack some.
+    Absent,
+    /// Its elements.
+    Of(Vec<Mark>),
+    /// Neither a list nor a number.
+    Unclear,
+}
+
+impl List {
+    fn marks(self) -> Vec<Mark> {
+        match self {
+            List::Of(marks) => marks,
+            List::Absent | List::Unclear => Vec::new(),
+        }
+    }
+}
+
+fn list(raw: &Json, field: &str) -> List {
+    match raw.get(field) {
+        None | Some(Json::Null) => List::Absent,
+        Some(Json::Array(items)) => List::Of(items.iter().map(Mark::of).collect()),
+        // A number of monitors says how many, not which.
+        Some(Json::Number(count)) => match count.as_u64().map(usize::try_from) {
+            Some(Ok(count)) => List::Of(vec![Mark::default(); count.min(COUNT_CAP)]),
+            Some(Err(_)) | None => List::Unclear,
+        },
+        Some(Json::Bool(_) | Json::String(_) | Json::Object(_)) => List::Unclear,
+    }
 }
 
 /// What an element says of which monitor it means.
@@ -93,24 +136,25 @@ struct Mark {
 }
 
 impl Results {
-    /// Those of an answer.
+    /// Those of an answer. One that has none of the documented lists, or one of them in another shape, says nothing of any monitor.
     pub(super) fn of(raw: &Json) -> Self {
-        let list = |field: &str| match raw.get(field) {
-            Some(Json::Array(items)) => items.iter().map(Mark::of).collect(),
-            // A number of monitors says how many, not which.
-            Some(Json::Number(count)) => {
-                let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
-                vec![Mark::default(); count.unwrap_or_default().min(COUNT_CAP)]
-            }
-            _ => Vec::new(),
-        };
+        let lists =
+            ["created", "updated", "unchanged", "deleted", "paused"].map(|word| list(raw, &format!("{word}_monitors")));
+        let errors = list(raw, "errors");
+        let is_told = lists.iter().chain([&errors]).any(|list| matches!(list, List::Of(_)));
+        let is_clear = lists.iter().chain([&errors]).all(|list| !matches!(list, List::Unclear));
+        let [created, updated, unchanged, deleted, paused] = lists.map(List::marks);
         Self {
-            created: list("created_monitors"),
-            updated: list("updated_monitors"),
-            unchanged: list("unchanged_monitors"),
-            deleted: list("deleted_monitors"),
-            paused: list("paused_monitors"),
-            errors: list("errors"),
+            created,
+            updated,
+            unchanged,
+            deleted,
+            paused,
+            errors: errors.marks(),
+            sense: match is_told && is_clear {
+                true => Sense::Clear,
+                false => Sense::None,
+            },
         }
     }
 
@@ -128,6 +172,12 @@ impl Results {
 
     /// What is said of each of the monitors that were handed in, with the number that is said of it.
     pub(super) fn of_each(&self, handed_in: &BTreeMap<String, Known>) -> BTreeMap<String, (Said, Option<i64>)> {
+        if self.sense == Sense::None {
+            return handed_in
+                .keys()
+                .map(|slug| (slug.clone(), (Said::Unknown, None)))
+                .collect();
+        }
         let mut said: BTreeMap<String, (Said, Option<i64>)> = BTreeMap::new();
         // What nothing is to be done for comes first: it is the number of that which stays.
         let lists = [
@@ -342,7 +392,80 @@ mod tests {
             words(json!({"unchanged_monitors": [{}, {}, {}]})),
             [Said::Unchanged, Said::Unchanged, Said::Unchanged]
         );
-        assert_eq!(words(json!({})), [Said::Unchanged, Said::Unchanged, Said::Unchanged]);
+        assert_eq!(
+            words(json!({"created_monitors": [], "updated_monitors": 0, "unchanged_monitors": null})),
+            [Said::Unchanged, Said::Unchanged, Said::Unchanged]
+        );
+    }
+
+    // Every deployment has had the lists of what is created and updated (`reference` 8.3): what has none of them is no result.
+    #[test]
+    fn a_result_that_is_not_the_documented_one_says_nothing_of_any_monitor() {
+        for result in [
+            json!({}),
+            json!(null),
+            json!("ok"),
+            json!([]),
+            json!({"created": ["new-one"]}),
+            json!({"unchanged_monitors": null}),
+            json!({"created_monitors": {"count": 1}, "updated_monitors": []}),
+            json!({"created_monitors": "new-one", "updated_monitors": []}),
+            json!({"created_monitors": -1}),
+        ] {
+            let words: Vec<Said> = said(&result).into_iter().map(|(said, _)| said).collect();
+            assert_eq!(words, [Said::Unknown, Said::Unknown, Said::Unknown], "{result}");
+        }
+    }
+
+    #[test]
+    fn of_many_nothing_is_to_be_done_only_where_none_comes_and_none_goes() {
+        let handed_in = BTreeMap::from([(
+            "rows".to_owned(),
+            Known {
+                name: Some("Rows".to_owned()),
+                id: Some(1),
+                extent: Extent::Many,
+            },
+        )]);
+        let one = |id: i64| json!({"slug": "rows", "id": id});
+        for (result, expected) in [
+            (
+                json!({"unchanged_monitors": [one(1), one(2)]}),
+                (Said::Unchanged, Some(1)),
+            ),
+            (json!({"created_monitors": [one(1), one(2)]}), (Said::Created, Some(1))),
+            (
+                json!({"created_monitors": [one(3)], "unchanged_monitors": [one(1)]}),
+                (Said::Updated, Some(1)),
+            ),
+            (
+                json!({"unchanged_monitors": [one(2)], "deleted_monitors": [one(1)]}),
+                (Said::Updated, Some(2)),
+            ),
+            (
+                json!({"created_monitors": [], "deleted_monitors": [one(2)]}),
+                (Said::Updated, Some(1)),
+            ),
+            (
+                json!({"unchanged_monitors": [one(1)], "paused_monitors": [one(2)]}),
+                (Said::Updated, Some(1)),
+            ),
+            (
+                json!({"unchanged_monitors": [1], "deleted_monitors": [2]}),
+                (Said::Updated, Some(1)),
+            ),
+            (
+                json!({"unchanged_monitors": [1], "created_monitors": [null]}),
+                (Said::Updated, Some(1)),
+            ),
+            (
+                json!({"unchanged_monitors": [1, 2], "created_monitors": []}),
+                (Said::Unchanged, Some(1)),
+            ),
+        ] {
+            let said = Results::of(&result).of_each(&handed_in);
+            assert_eq!(said["rows"], expected, "{result}");
+        }
     }
 
     #[test]
