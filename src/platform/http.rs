@@ -219,6 +219,11 @@ impl Http {
         hidden.out_of(text)
     }
 
+    /// As [`Http::cleared`], of every text of an answer.
+    pub fn clear(&self, answer: &mut Json) {
+        self.known_hidden().out_of_json(answer);
+    }
+
     async fn once<T>(
         &self,
         request: &Request,

@@ -77,16 +77,21 @@ impl Datafold {
         let start = request(&START_PROVISIONING);
         match self.http.probe(&start).await? {
             Ok(answer) => {
-                let answer = answer.ok_or_else(|| broken(&start, "the answer has no body"))?;
+                let mut answer = answer.ok_or_else(|| broken(&start, "the answer has no body"))?;
+                self.clear(&mut answer);
                 started(&answer).ok_or_else(|| broken(&start, "the answer has no id"))
             }
             Err(_) => {
                 let at_once = request(&PROVISION_AT_ONCE);
                 match self.http.probe(&at_once).await? {
-                    Ok(answer) => Ok(Started::Ended(Ended {
-                        failed: None,
-                        result: Results::of(&answer.ok_or_else(|| broken(&at_once, "the answer has no body"))?),
-                    })),
+                    Ok(answer) => {
+                        let mut answer = answer.ok_or_else(|| broken(&at_once, "the answer has no body"))?;
+                        self.http.clear(&mut answer);
+                        Ok(Started::Ended(Ended {
+                            failed: None,
+                            result: Results::of(&answer),
+                        }))
+                    }
                     Err(missing) => Ok(Started::Missing(missing)),
                 }
             }
@@ -95,8 +100,18 @@ impl Datafold {
 
     /// How a job ended; `None` as long as it has not.
     pub(super) async fn provisioned(&self, job: &str) -> Result<Option<Ended>, Failure> {
-        let answer = self.http.fetch(&Request::named(&GET_PROVISIONING, &[job])).await?;
+        let mut answer = self.http.fetch(&Request::named(&GET_PROVISIONING, &[job])).await?;
+        self.clear(&mut answer);
         Ok(ended(&answer))
+    }
+
+    /// Takes secrets out of what a job says: it may quote data sources. Its number stays, so that it can be asked about.
+    fn clear(&self, job: &mut Json) {
+        for said in ["result", "error"] {
+            if let Some(said) = job.get_mut(said) {
+                self.http.clear(said);
+            }
+        }
     }
 
     /// Asks what would be done, and waits until it is said.
