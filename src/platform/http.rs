@@ -199,6 +199,11 @@ impl Http {
         }
     }
 
+    /// How long to wait before a request that changes nothing, and is no GET, is sent again; `None`: it is not, any more.
+    pub fn again(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
+        self.gate.again(attempt, failure)
+    }
+
     /// Sends `request`, whose answer must have a body.
     ///
     /// # Errors

@@ -114,25 +114,49 @@ impl Datafold {
         }
     }
 
+    /// Starts a dry run. It writes nothing: that an answer was lost leaves nothing open, and it is tried again as a read is.
+    async fn rehearsed(&self, config: &Config) -> Result<Started, Failure> {
+        let mut attempt = 1;
+        let mut is_lost = false;
+        loop {
+            let failure = match self.provision(config, Mode::DryRun).await {
+                Ok(started) => return Ok(started),
+                Err(failure) => failure,
+            };
+            is_lost |= failure.meaning == Meaning::Lost;
+            // What is under way may be the dry run whose answer was lost.
+            let meaning = match failure.meaning {
+                Meaning::Lost => Meaning::Unavailable,
+                Meaning::Conflict if is_lost => Meaning::Unavailable,
+                other => other,
+            };
+            let asked = Failure {
+                meaning,
+                ..failure.clone()
+            };
+            match self.http.again(attempt, &asked) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None if failure.meaning == Meaning::Conflict => return Err(failure),
+                None => return Err(asked),
+            }
+            attempt += 1;
+        }
+    }
+
     /// Asks what would be done, and waits until it is said.
     ///
     /// # Errors
     /// When that cannot be told now.
     pub(super) async fn rehearse(&self, config: &Config) -> Result<Rehearsal, Failure> {
-        let job = match self.provision(config, Mode::DryRun).await {
+        let job = match self.rehearsed(config).await {
             Ok(Started::Ended(ended)) => return told(ended),
             Ok(Started::Job(job)) => job,
             Ok(Started::Missing(missing)) => return Ok(Rehearsal::Missing(missing)),
-            // A dry run writes nothing: that its answer was lost leaves nothing open.
             Err(failure) => {
                 return match failure.meaning {
                     Meaning::Conflict => Ok(Rehearsal::Busy(failure)),
                     Meaning::Forbidden => Ok(Rehearsal::Missing(failure)),
                     Meaning::Invalid => Ok(Rehearsal::Refused(failure)),
-                    Meaning::Lost => Err(Failure {
-                        meaning: Meaning::Unavailable,
-                        ..failure
-                    }),
                     _ => Err(failure),
                 };
             }
