@@ -231,17 +231,20 @@ impl Datafold {
         if let Some(batch) = &turn.running {
             turn.asked += 1;
             ticket.state().heard = turn.asked;
+            let is_awaited = self.desk.awaits(batch);
             let ended = match self.provisioned(&batch.job).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(ended)) => ended,
-                Err(failure) if failure.meaning.is_transient() && self.desk.awaits(batch) => return Err(failure),
+                Ok(None) if is_awaited => return Ok(()),
+                // Whether it still runs says the platform, which refuses a second one.
+                Ok(None) => None,
+                Ok(Some(ended)) => Some(ended),
+                Err(failure) if failure.meaning.is_transient() && is_awaited => return Err(failure),
                 // What became of the monitors can be told without the job.
-                Err(unknown) => Ended {
+                Err(unknown) => Some(Ended {
                     failed: Some(unknown.message),
                     result: Default::default(),
-                },
+                }),
             };
-            if let Some(batch) = turn.running.take() {
+            if let (Some(batch), Some(ended)) = (turn.running.take(), ended) {
                 self.conclude(&batch.tickets, &ended).await;
             }
         }
