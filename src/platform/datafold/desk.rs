@@ -144,6 +144,10 @@ impl Desk {
         ticket
     }
 
+    fn forget(&self, ticket: &Ticket) {
+        self.papers().tickets.remove(&ticket.number);
+    }
+
     /// Whether anybody is still to be told how a provisioning ends.
     fn awaits(&self, batch: &Batch) -> bool {
         let papers = self.papers();
@@ -187,7 +191,11 @@ impl Datafold {
                 reason: "monitors are written by provisioning".to_owned(),
             },
         };
-        match self.look_after(&ticket, job.clone()).await {
+        let progress = self.look_after(&ticket, job.clone()).await;
+        if ticket.ended().is_some() {
+            self.desk.forget(&ticket);
+        }
+        match progress {
             // What went wrong is the look at a job: this monitor may be part of it by now, and is not handed in once more.
             Err(_) if ticket.ended().is_none() => Ok(Progress::Running(job)),
             progress => progress,
@@ -202,7 +210,15 @@ impl Datafold {
             let message = format!("the provisioning of {} is not known any more", job.operation.subject);
             return Err(failure(Meaning::NotFound, message));
         };
-        self.look_after(&ticket, job.clone()).await
+        let progress = self.look_after(&ticket, job.clone()).await;
+        match ticket.ended() {
+            Some(Ok(_)) => self.desk.forget(&ticket),
+            // Whoever polls asks again, and it was not taken: it is sent once more, with what waits then.
+            Some(Err(failure)) if had_no_effect(&failure) => ticket.state().became = Became::Waiting,
+            // Whoever asks again is told the same.
+            Some(Err(_)) | None => {}
+        }
+        progress
     }
 
     async fn look_after(&self, ticket: &Arc<Ticket>, mut job: Job) -> Result<Progress, Failure> {
@@ -216,8 +232,6 @@ impl Datafold {
             }
             return Ok(Progress::Running(job));
         };
-        drop(turn);
-        self.desk.papers().tickets.remove(&ticket.number);
         result.map(Progress::Done)
     }
 
@@ -417,6 +431,14 @@ impl Datafold {
             }));
         }
     }
+}
+
+/// Whether a request to provision was certainly not taken, and may be the next time. (`Lost` may have been.)
+fn had_no_effect(failure: &Failure) -> bool {
+    matches!(
+        failure.meaning,
+        Meaning::RateLimited | Meaning::Unavailable | Meaning::NotSent
+    )
 }
 
 fn end_all(batch: &[Arc<Ticket>], failure: &Failure) {
