@@ -80,6 +80,60 @@ async fn a_data_source_is_made_and_tested_before_the_monitors_on_it() {
 }
 
 #[tokio::test]
+async fn a_data_source_that_was_renamed_by_hand_differs_by_its_name_and_is_made_no_second_time() {
+    let mut rig = Rig::new(Switches::default()).await;
+    rig.declare(DATA_SOURCE, "lake", &source());
+    let mut on_it = metric("Lake");
+    on_it["connection_id"] = json!("lake");
+    rig.monitor("lake", &on_it);
+    rig.clean().await;
+    let id = rig.ledger.entries[&named("lake")].remote;
+    let rename = |from: &str, to: &str| json!({"kind": "data_source", "where": {"name": from}, "set": {"name": to}});
+    rig.side("POST", "edit", rename("lake", "pond")).await;
+    let passed = rig.pass().await;
+    assert_eq!(passed.changes(), [] as [String; 0]);
+    let fields: Vec<String> = passed
+        .plan
+        .held
+        .iter()
+        .flat_map(|change| {
+            change
+                .fields
+                .iter()
+                .map(|field| format!("{} {}", change.key, field.path))
+        })
+        .collect();
+    assert_eq!(fields, ["data_source/lake name"], "{:#?}", passed.plan);
+    assert!(
+        passed
+            .plan
+            .blocked
+            .iter()
+            .any(|it| it.message.contains("/settings/integrations")),
+        "{:#?}",
+        passed.plan.blocked
+    );
+    let sources = rig.call("GET", "/api/v1/data_sources", Json::Null).await;
+    assert_eq!(sources.as_array().unwrap().len(), 2, "{sources}");
+    assert_eq!(rig.ledger.entries[&named("lake")].remote, id);
+    rig.side("POST", "edit", rename("pond", "lake")).await;
+    rig.assert_converged().await;
+    // A document of its new name takes it over, as it does what a person has made.
+    rig.side("POST", "edit", rename("lake", "pond")).await;
+    rig.documents.remove(&named("lake"));
+    rig.documents.remove(&monitor("lake"));
+    rig.declare(DATA_SOURCE, "pond", &source());
+    let passed = rig.pass().await;
+    assert!(
+        !passed.changes().iter().any(|line| line.contains("create")),
+        "{:?}",
+        passed.changes()
+    );
+    let sources = rig.call("GET", "/api/v1/data_sources", Json::Null).await;
+    assert_eq!(sources.as_array().unwrap().len(), 2, "{sources}");
+}
+
+#[tokio::test]
 async fn the_test_of_a_new_data_source_that_fails_says_which_step_and_no_secret() {
     let script = |status: &str, results: Json| (status.to_owned(), results);
     let bad = json!({"code": "ERROR", "message": "password swordfish refused for swordfish", "outcome": null});

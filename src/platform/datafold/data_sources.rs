@@ -56,6 +56,7 @@ impl Datafold {
                 by_name.entry(name.to_owned()).or_default().push(raw);
             }
         }
+        under_owned_names(&mut by_name, desired, scope);
         let mut names = BTreeMap::new();
         for (name, mut found) in by_name {
             let key = Key::new(DATA_SOURCE, [&name]);
@@ -212,6 +213,26 @@ pub(super) fn untested(key: &Key, id: RemoteId, written: &Map, ids: &Ids) -> Pro
             reason: "a new data source is tested".to_owned(),
         },
     })
+}
+
+/// Puts what the ledger owns and a person has renamed under the name that it is owned by: it is no other one, and a second one could
+/// never be deleted. What a document gives its new name, or what has its old one by now, is left to its name.
+fn under_owned_names(by_name: &mut BTreeMap<String, Vec<Json>>, desired: &Desired, scope: &Scope) {
+    for (key, id) in scope.owned.iter().filter(|(key, _)| key.kind == DATA_SOURCE) {
+        let Some(id) = id.filter(|_| !by_name.contains_key(key.name())) else {
+            continue;
+        };
+        let is_it = |raw: &Json| int(raw, "id") == Some(id.0);
+        let is_free = |name: &str| !desired.documents.contains_key(&Key::new(DATA_SOURCE, [name]));
+        let renamed = by_name.iter_mut().filter(|(name, _)| is_free(name));
+        let taken: Vec<Json> = renamed
+            .flat_map(|(_, found)| found.extract_if(.., |raw| is_it(raw)))
+            .collect();
+        if !taken.is_empty() {
+            by_name.insert(key.name().to_owned(), taken);
+        }
+    }
+    by_name.retain(|_, found| !found.is_empty());
 }
 
 /// Of several of one name, leaves the one that is owned, or that alone has the document's type.
