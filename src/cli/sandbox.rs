@@ -1,5 +1,7 @@
 //! `driftless sandbox`: servers that behave like the platforms.
 
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,6 +13,9 @@ use super::{Exit, out, stop_on_signals};
 use crate::sandbox::datafold::{self, Server};
 use crate::sandbox::{Options, Sandbox};
 
+/// Where the one that behaves like Datafold listens unless it is told, and the address is free.
+const DATAFOLD: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8091);
+
 #[derive(Debug, Args)]
 pub(crate) struct SandboxArgs {
     /// Where the one that behaves like Qualytics listens.
@@ -21,9 +26,9 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
 
-    /// Where the one that behaves like Datafold listens.
-    #[arg(long, default_value = "127.0.0.1:8091", value_name = "ADDR")]
-    datafold_listen: String,
+    /// Where the one that behaves like Datafold listens. Default: `127.0.0.1:8091`, or any free port where that one is taken.
+    #[arg(long, value_name = "ADDR")]
+    datafold_listen: Option<String>,
 
     /// What that one holds at start: a YAML or JSON file.
     #[arg(long, value_name = "FILE")]
@@ -34,7 +39,10 @@ pub(crate) async fn run(args: SandboxArgs) -> anyhow::Result<Exit> {
     let (seed, datafold_seed) = (seed(args.seed.as_deref())?, seed(args.datafold_seed.as_deref())?);
     let stop = stop_on_signals()?;
     let listener = listener(&args.listen, "--listen").await?;
-    let datafold_listener = self::listener(&args.datafold_listen, "--datafold-listen").await?;
+    let datafold_listener = match &args.datafold_listen {
+        Some(address) => self::listener(address, "--datafold-listen").await?,
+        None => anywhere(DATAFOLD).await?,
+    };
     let options = Options {
         seed,
         ..Options::default()
@@ -70,4 +78,13 @@ fn seed(path: Option<&Path>) -> anyhow::Result<Option<Json>> {
 async fn listener(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
+}
+
+/// At the usual address, or at any port of it: two sandboxes run beside each other.
+async fn anywhere((address, port): (Ipv4Addr, u16)) -> anyhow::Result<TcpListener> {
+    let bound = match TcpListener::bind((address, port)).await {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => TcpListener::bind((address, 0)).await,
+        bound => bound,
+    };
+    bound.with_context(|| format!("cannot listen on {address}: choose another address with --datafold-listen"))
 }

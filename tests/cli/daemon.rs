@@ -236,6 +236,38 @@ async fn the_sandbox_says_how_to_use_it_and_ends_when_asked() {
 }
 
 #[tokio::test]
+async fn a_sandbox_starts_where_another_has_the_usual_address_of_datafold() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let rig = Rig::empty().await;
+    // Where that fails, another process has it, which is what is wanted too.
+    let taken = std::net::TcpListener::bind("127.0.0.1:8091");
+    let mut command = rig.bare(&["sandbox", "--listen", "127.0.0.1:0"]);
+    command.stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let host = loop {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap();
+        let line = line
+            .unwrap()
+            .expect("the sandbox ended before it said where it listens");
+        if let Some(host) = line.trim().strip_prefix("export DATAFOLD_HOST=") {
+            break host.to_owned();
+        }
+    };
+    if taken.is_ok() {
+        assert_ne!(host, "http://127.0.0.1:8091");
+    }
+    let answer = rig
+        .client
+        .get(format!("{host}/api/v1/data_sources"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status().as_u16(), 401);
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_suspension_outlives_the_daemon_and_a_rewritten_branch_waits_for_an_approval() {
     let rig = Rig::empty().await;
     let repo = followed(&rig);
