@@ -236,3 +236,56 @@ async fn while_another_environment_of_the_organization_cannot_be_read_apply_prov
     rig.run(&apply).await.exits(0);
     assert_eq!(provisioned().await, 1);
 }
+
+#[tokio::test]
+async fn monitors_beside_their_folder_are_said_so_and_nothing_is_deleted_for_that() {
+    let rig = Rig::empty().await;
+    let seed = json!({ "data_sources": [
+        { "id": 7, "name": "warehouse", "type": "pg", "options": { "host": "db.example", "dbname": "shop", "user": "reader", "password": "swordfish" } },
+    ]});
+    let options = driftless::sandbox::datafold::Options {
+        seed: Some(seed),
+        ..Default::default()
+    };
+    let server = driftless::sandbox::datafold::Server::start(options).await.unwrap();
+    let repo = super::repo::Repo::new();
+    repo.write("monitors/orders.yaml", MONITORS.as_bytes());
+    let others = MONITORS.replace("orders:", "items:").replace("Orders", "Items");
+    repo.write("monitors/items.yaml", others.as_bytes());
+    repo.push("Monitors");
+    let config = format!(
+        "server: {{ listen: 127.0.0.1:0 }}\nstore: {{ url: sqlite://driftless.db }}\n\
+         sources:\n  - {{ name: git, url: {}, branch: main, interval: 1h }}\n\
+         targets:\n  - {{ name: here, platform: datafold, url: \"{}\", token: {} }}\n\
+         environments:\n  - {{ name: shop, source: git, target: here, prune: {{ monitors: delete }} }}\n",
+        repo.bare().display(),
+        server.url(),
+        server.key(),
+    );
+    rig.write("driftless.yaml", config);
+    let apply = ["apply", "--config", "driftless.yaml", "--environment", "shop", "--yes"];
+    rig.run(&apply).await.exits(0);
+    std::fs::remove_file(repo.work().join("monitors/orders.yaml")).unwrap();
+    repo.write("monitors.yaml", MONITORS.as_bytes());
+    repo.push("All of them in one file");
+    let ran = rig.run(&apply).await;
+    let told = format!("{}{}", ran.out, ran.err);
+    for words in [
+        "warning[misplaced_file]: this file is not read",
+        "--> monitors.yaml:1:1",
+        "monitors are read from the folder `monitors/`",
+    ] {
+        assert!(told.contains(words), "{words}:\n{told}");
+    }
+    ran.shows(&[
+        "Blocked (incomplete_source)",
+        "monitors.yaml looks meant for driftless",
+        "monitor/orders",
+        "1 blocked, 1 in sync",
+    ]);
+    assert_ne!(ran.code, 0, "{told}");
+    std::fs::remove_file(repo.work().join("monitors.yaml")).unwrap();
+    repo.write("monitors/all.yaml", MONITORS.as_bytes());
+    repo.push("In their folder");
+    rig.run(&apply).await.exits(0).shows(&["2 in sync"]);
+}

@@ -24,12 +24,12 @@ pub(super) fn locate(path: &str) -> Location {
         return Location::Ignored;
     }
     match folders {
-        [HOME, below @ ..] => below_home(below, ending),
-        folders => below_home(folders, ending),
+        [HOME, below @ ..] => below_home(below, file, ending),
+        folders => below_home(folders, file, ending),
     }
 }
 
-fn below_home(folders: &[&str], ending: &str) -> Location {
+fn below_home(folders: &[&str], file: &str, ending: &str) -> Location {
     let document = |kind: Kind| match ending {
         "yaml" => Location::Document {
             kind,
@@ -54,8 +54,16 @@ fn below_home(folders: &[&str], ending: &str) -> Location {
             Some(meant) => misplaced(&format!("they are read from the folder `{meant}/`: rename this one")),
             None => Location::Ignored,
         },
+        // The vendor's own examples have all monitors in one file.
+        [] if stem(file).eq_ignore_ascii_case("monitors") => {
+            misplaced("monitors are read from the folder `monitors/`: move it there")
+        }
         [] => Location::Ignored,
     }
+}
+
+fn stem(file: &str) -> &str {
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
 fn misplaced(help: &str) -> Location {
@@ -95,6 +103,7 @@ mod tests {
             ("diffs.json", Location::Ignored),
             ("README.md", Location::Ignored),
             ("models/orders.yaml", Location::Ignored),
+            ("models/monitors.yaml", Location::Ignored),
             ("monitors/.drafts/orders.yaml", Location::Ignored),
             ("monitors/orders.sql", Location::Ignored),
         ] {
@@ -111,6 +120,9 @@ mod tests {
             "data-sources/warehouse.yaml",
             "monitor/orders.yaml",
             "monitors/orders.YAML",
+            "monitors.yaml",
+            "monitors.yml",
+            "datafold/monitors.yaml",
             "ci/shop.yml",
             "ci/eu/shop.yaml",
             "datafold/data_source/warehouse.yaml",
