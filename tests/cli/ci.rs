@@ -339,6 +339,19 @@ async fn an_unknown_number_and_a_key_without_rights_are_said() {
 }
 
 #[tokio::test]
+async fn a_repository_that_cannot_be_opened_is_said_since_the_gate_does_not_ask_it() {
+    let told = "the repository of the working directory cannot be opened";
+    let bench = Bench::alike().await;
+    bench.pushed().await;
+    let ran = bench.run(&FILE).await;
+    ran.exits(0);
+    assert!(!ran.err.contains(told), "{}", ran.err);
+    super::repo::git(bench.folder.path(), &["init", "-q"]);
+    bench.write(".git/config", "[core\n");
+    bench.run(&FILE).await.exits(0).says(&["warning: ", told]);
+}
+
+#[tokio::test]
 async fn diffs_never_go_to_a_run_of_another_commit() {
     let bench = Bench::alike().await;
     bench.pushed().await;

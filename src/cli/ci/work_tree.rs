@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use git2::{Delta, DiffFindOptions, Oid, Repository};
+use driftless_core::render::plain_line;
+use git2::{Delta, DiffFindOptions, ErrorCode, Oid, Repository};
 
+use crate::cli::out;
 use crate::forge::{ChangedFile, FileChange};
 
 /// The head commit in a repository.
@@ -18,9 +20,17 @@ pub(super) struct WorkTree {
 
 impl WorkTree {
     /// The repository that the working directory is in. `None`: it is in none, or the two commits and what they have in common are not
-    /// in it, as in a shallow clone.
+    /// in it, as in a shallow clone; or it cannot be opened, which is said.
     pub(super) fn open(head: &str, base: &str) -> Option<Self> {
-        let repository = Repository::discover(".").ok()?;
+        let repository = match Repository::discover(".") {
+            Ok(repository) => repository,
+            Err(error) => {
+                if error.code() != ErrorCode::NotFound {
+                    unopened(&error);
+                }
+                return None;
+            }
+        };
         let head = Oid::from_str(head).ok()?;
         let base = Oid::from_str(base).ok()?;
         let message = {
@@ -43,6 +53,20 @@ impl WorkTree {
         let blob = self.repository.find_blob(entry.id()).ok()?;
         Some(blob.content().to_owned())
     }
+}
+
+/// Says that the gate is not asked what the commits tell: a run that was not wanted is then nobody's surprise.
+fn unopened(error: &git2::Error) {
+    // In containers the checkout often belongs to another user than the process.
+    let help = match error.code() {
+        ErrorCode::Owner => "; trust it with `git config --global --add safe.directory PATH`",
+        _ => "",
+    };
+    out::say(&format!(
+        "warning: the repository of the working directory cannot be opened, so neither `datafold-skip-ci` nor the changed files \
+         count: {}{help}",
+        plain_line(error.message())
+    ));
 }
 
 /// What lies between the merge base and the head, as forges show it.
