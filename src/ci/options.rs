@@ -64,12 +64,15 @@ impl Unconfirmed {
 const LAST: Duration = Duration::from_secs(30);
 
 impl Options {
-    /// These, but the whole takes no longer than `whole`, the last word included.
+    /// These, but the whole takes no longer than `whole`, the last word included. At least half of what is left of it is for a run that
+    /// has to be asked for.
     #[must_use]
     pub fn within(self, whole: Duration) -> Self {
         let last = (whole / 5).min(LAST);
+        let limit = whole.saturating_sub(last);
         Self {
-            limit: whole.saturating_sub(last),
+            appears: self.appears.min(limit / 2),
+            limit,
             last,
             ..self
         }
@@ -116,6 +119,20 @@ impl Default for Options {
             head: Duration::from_secs(30),
             summaries: 4,
             unconfirmed: Unconfirmed::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn within_a_short_time_a_run_is_asked_for_when_half_of_it_is_over() {
+        for (whole, appears) in [(60, 24), (150, 60), (160, 60), (3600, 60)] {
+            let options = Options::default().within(Duration::from_secs(whole));
+            assert_eq!(options.appears, Duration::from_secs(appears), "{whole} s");
+            assert_eq!(options.limit + options.last, Duration::from_secs(whole));
         }
     }
 }

@@ -11,14 +11,14 @@ pub(crate) fn options(config: &PullRequestsConfig) -> Options {
             first: config.poll.from.0,
             longest: config.poll.to.0,
         },
+        // The config file's check has seen to it that there is time left beside it.
         appears: config.wait_for_run.0,
         unconfirmed: match config.on_confirmation {
             OnConfirmation::Pending => Unconfirmed::Pending,
             OnConfirmation::Failure => Unconfirmed::Failure,
         },
-        ..Options::default()
+        ..Options::default().within(config.timeout.0)
     }
-    .within(config.timeout.0)
 }
 
 /// How many head commits are seen to at the same time.
@@ -58,5 +58,16 @@ mod tests {
             ..Options::default()
         };
         assert_eq!((options(&config), parallel(&config)), (expected, 7));
+    }
+
+    #[test]
+    fn the_config_file_is_checked_for_the_limit_that_a_head_has() {
+        for timeout in [1, 10, 149, 150, 151, 3600] {
+            let config = PullRequestsConfig {
+                timeout: Interval(Duration::from_secs(timeout)),
+                ..PullRequestsConfig::default()
+            };
+            assert_eq!(options(&config).limit, config.until_the_last_word(), "{timeout} s");
+        }
     }
 }

@@ -19,7 +19,8 @@ pub struct PullRequestsConfig {
     pub concurrency: u32,
     /// How long the platform's own run for a head commit is waited for. Default: `2m`.
     pub wait_for_run: Interval,
-    /// How long one head commit may take in all; at least as long as `wait_for_run`. Default: `60m`.
+    /// How long one head commit may take in all; what [`PullRequestsConfig::until_the_last_word`] leaves of it is longer than
+    /// `wait_for_run`. Default: `60m`.
     pub timeout: Interval,
     /// How often the platform is asked how a run is doing.
     pub poll: PollConfig,
@@ -37,6 +38,16 @@ impl Default for PullRequestsConfig {
             poll: PollConfig::default(),
             on_confirmation: OnConfirmation::Pending,
         }
+    }
+}
+
+/// The most of the time-out that is kept for the last word.
+const LAST_WORD: Duration = Duration::from_secs(30);
+
+impl PullRequestsConfig {
+    /// What is left of `timeout` when a fifth of it, and 30 s at most, is kept for the last word.
+    pub fn until_the_last_word(&self) -> Duration {
+        self.timeout.0.saturating_sub((self.timeout.0 / 5).min(LAST_WORD))
     }
 }
 
@@ -80,13 +91,13 @@ pub(super) fn check(section: Option<&Item<'_, PullRequestsConfig>>, faults: &mut
     let Some(item) = section else { return };
     let PullRequestsConfig {
         wait_for_run,
-        timeout,
         poll: PollConfig { from, to },
         ..
     } = item.value;
-    if timeout < wait_for_run && item.is_sound(&["wait_for_run"]) {
-        let help = format!("make it {} at least", humantime::format_duration(wait_for_run.0));
-        let what = "is shorter than `wait_for_run`, which is a part of it";
+    if item.value.until_the_last_word() <= wait_for_run.0 && item.is_sound(&["wait_for_run"]) {
+        let enough = humantime::format_duration(wait_for_run.0.saturating_mul(2));
+        let help = format!("write {enough}, or make `wait_for_run` shorter");
+        let what = "leaves no time to ask for a run after `wait_for_run`: up to 30s of it are for the last word";
         item.fault(faults, &["timeout"], "bad_value", what, &help);
     }
     if to < from && item.is_sound(&["poll", "from"]) {

@@ -352,6 +352,13 @@ async fn a_repository_that_cannot_be_opened_is_said_since_the_gate_does_not_ask_
 }
 
 #[tokio::test]
+async fn a_time_that_is_shorter_than_the_usual_wait_leaves_half_of_it_to_ask_for_a_run() {
+    let bench = Bench::alike().await;
+    let (code, json) = bench.json(&[&FILE[..], &["--timeout", "12s"]].concat()).await;
+    assert_eq!((code, &json["result"]), (0, &json!("passed")), "{json}");
+}
+
+#[tokio::test]
 async fn diffs_never_go_to_a_run_of_another_commit() {
     let bench = Bench::alike().await;
     bench.pushed().await;

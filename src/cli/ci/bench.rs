@@ -55,10 +55,11 @@ impl Bench {
         };
         Ok(bench.map(|mut bench| {
             let options = &mut bench.options;
-            if let Some(whole) = args.timeout {
-                *options = options.within(whole.saturating_sub(began.elapsed()));
-            }
             options.appears = args.wait_for_run.unwrap_or(options.appears);
+            let whole = args.timeout.map(|whole| whole.saturating_sub(began.elapsed()));
+            if whole.is_some() || args.wait_for_run.is_some() {
+                *options = options.within(whole.unwrap_or(options.limit + options.last));
+            }
             bench
         }))
     }

@@ -93,7 +93,7 @@ pub(crate) struct RunArgs {
     confirmed: bool,
 
     /// How long the run is awaited that the platform starts by itself, before one is asked for. Default: the config file's
-    /// `pull_requests.wait_for_run`, else 1m.
+    /// `pull_requests.wait_for_run`, else 1m; at most about half of the time-out.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     wait_for_run: Option<Duration>,
 

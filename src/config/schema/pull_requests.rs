@@ -58,7 +58,9 @@ pub(super) fn pull_requests() -> Json {
                 "timeout",
                 default(
                     "60m",
-                    duration("How long one head commit may take in all; at least as long as `wait_for_run`."),
+                    duration(
+                        "How long one head commit may take in all; longer than `wait_for_run` when up to 30s of it are kept for the last word.",
+                    ),
                 ),
             ),
             (

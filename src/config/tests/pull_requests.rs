@@ -99,8 +99,17 @@ fn each_fault_of_forges_and_pull_requests_has_its_place_its_reason_and_what_to_d
         ),
         (
             patience("timeout: 1m"),
-            "2:27: error[bad_value]: `pull_requests.timeout` is shorter than `wait_for_run`, which is a part of it (help: make it \
-             2m at least)",
+            "2:27: error[bad_value]: `pull_requests.timeout` leaves no time to ask for a run after `wait_for_run`: up to 30s of it are \
+             for the last word (help: write 4m, or make `wait_for_run` shorter)",
+        ),
+        (
+            patience("timeout: 2m 30s"),
+            "2:27: error[bad_value]: `pull_requests.timeout` leaves no time",
+        ),
+        (
+            patience("timeout: 10s, wait_for_run: 8s"),
+            "2:27: error[bad_value]: `pull_requests.timeout` leaves no time to ask for a run after `wait_for_run`: up to 30s of it are \
+             for the last word (help: write 16s, or",
         ),
         (
             patience("timeout: 300000y"),
