@@ -50,10 +50,15 @@ impl Recent {
         shown.iter().find(of).is_some_and(|latest| latest.key == *key)
     }
 
-    /// Whether another pull request of the same head commit has a word on it, as far as is known: that it was compared, or is to be.
-    pub(super) fn has_other(&self, key: &PullRunKey) -> bool {
-        let skipped = Some(CiResult::Skipped.word());
-        self.0.borrow().iter().any(|run| {
+    /// The run of another pull request of the same head commit that has a word on it, as far as is known: it was compared, or is to be.
+    pub(super) fn other(&self, key: &PullRunKey) -> Option<PullRun> {
+        let is_silent = |outcome: &str| {
+            [CiResult::Skipped, CiResult::Superseded]
+                .iter()
+                .any(|result| result.word() == outcome)
+        };
+        let shown = self.0.borrow();
+        let found = shown.iter().find(|run| {
             let PullRunKey {
                 target: _,
                 config,
@@ -63,9 +68,9 @@ impl Recent {
             } = &run.key;
             (config, repository, sha) == (&key.config, &key.repository, &key.sha)
                 && *number != key.number
-                && run.outcome.as_deref() != skipped
-                && (run.finished.is_none() || run.outcome.as_deref() != Some(CiResult::Superseded.word()))
-        })
+                && !run.outcome.as_deref().is_some_and(is_silent)
+        });
+        found.cloned()
     }
 
     /// A run was written.

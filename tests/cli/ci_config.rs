@@ -430,3 +430,47 @@ async fn an_interrupted_run_leaves_no_status_pending() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_faulty_diffs_file_of_the_call_is_told_at_the_forge_where_the_gate_lets_it_through() {
+    let bench = Bench::new(DOCUMENT, &["hub"], "identical").await;
+    let file = bench.folder.path().join("diffs.json");
+    std::fs::write(&file, DIFFS).unwrap();
+    let files = json!({ "models/orders.sql": "select 2" });
+    let pull = bench.pull(json!({ "files": files })).await;
+    bench.run(&pull, &["--diffs", "diffs.json"]).await.exits(0);
+    assert_eq!(bench.status().await["state"], "success");
+    let asked = bench.requests().await;
+    std::fs::write(&file, DIFFS.replace("\"pk\": [\"ID\"]", "\"pk\": \"ID\"")).unwrap();
+    let ran = bench.run(&pull, &["--diffs", "diffs.json"]).await;
+    ran.exits(1).says(&["diffs.json:1:", "`pk` is"]);
+    assert_eq!(ran.err.matches("error[wrong_type]").count(), 1, "{}", ran.err);
+    assert_eq!(ran.json()["reason"], "invalid_diffs");
+    let state = bench.forge_state().await;
+    let status = bench.status().await;
+    assert_eq!(status["state"], "error", "{status}");
+    assert!(
+        status["description"].as_str().unwrap().contains("diffs.json:1:"),
+        "{status}"
+    );
+    let comment = state["comments"][0]["body"].as_str().unwrap();
+    assert!(
+        comment.contains("it must be a list of column names (write "),
+        "{comment}"
+    );
+    let kinds = |requests: &Json| {
+        let all = requests.as_array().unwrap().iter();
+        all.filter(|request| request["path"] != "/api/v1/data_sources").count()
+    };
+    assert_eq!(kinds(&bench.requests().await), kinds(&asked));
+    let bench = Bench::new(DOCUMENT, &["hub"], "identical").await;
+    std::fs::write(bench.folder.path().join("diffs.json"), "[{}]").unwrap();
+    let pull = bench
+        .pull(json!({ "files": files, "message": "x datafold-skip-ci" }))
+        .await;
+    let json = bench.run(&pull, &["--diffs", "diffs.json"]).await.exits(0).json();
+    assert_eq!(
+        (&json["result"], &json["reason"]),
+        (&json!("skipped"), &json!("skip_requested"))
+    );
+}

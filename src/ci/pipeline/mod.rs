@@ -4,6 +4,7 @@
 //! written there, whether the answer was lost or the process was.
 
 mod collect;
+mod ending;
 mod find;
 mod follow;
 mod insist;
@@ -15,26 +16,26 @@ use std::sync::Arc;
 
 use driftless_core::diagnostic::Diagnostic;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::warn;
 
-use self::insist::unheard;
 pub(super) use self::insist::{Insisted, insist};
 use self::prepare::Prepared;
 use self::voice::Voice;
 use super::config::CiConfig;
-use super::last_word::{Again, LastWord, Said};
+use super::diffs::Asked;
+use super::last_word::Said;
 use super::metrics::Metrics;
 use super::options::Options;
-use super::outcome::{CiOutcome, CiResult, Reason};
+use super::outcome::{CiOutcome, Reason};
 use super::record::{Headship, Phase, Record, Whose};
 use super::report::{self, Compared, Facts, Outcome, Verdict};
 use super::views::Recent;
 use super::waits::{End, Waits};
 use crate::clock::Clock;
 use crate::forge::{CommitState, Forge};
-use crate::platform::data_diffs::{CiRun, DataDiffs, DiffRequest, Head, PullRequestNumber, RunStatus};
+use crate::platform::data_diffs::{CiRun, DataDiffs, Head, PullRequestNumber, RunStatus};
 use crate::store::pull_runs::{PullRun, PullRunKey, PullRunsOf};
 use crate::store::{Store, StoreError};
 
@@ -69,8 +70,8 @@ pub struct Request {
     pub config: CiConfig,
     /// The head commit.
     pub head: Head,
-    /// The diffs; `None`: those of the pull request's tree.
-    pub diffs: Option<Vec<DiffRequest>>,
+    /// What the caller wants compared, as it was read, faults included; `None`: what the pull request's tree says.
+    pub diffs: Option<Asked>,
 }
 
 impl Request {
@@ -392,85 +393,6 @@ impl<'a> Orchestration<'a> {
         put(self.ports, row)
             .await
             .map_err(|error| End::Over(Reason::Store, error.message))
-    }
-
-    /// Says the last word on the forge, unless the commit is not the head any more.
-    async fn say(&mut self, outcome: &Outcome, verdict: &Verdict, reason: Option<Reason>) -> Result<(), End> {
-        let left = self.voice.over.saturating_duration_since(Instant::now());
-        // A forge that does not say in time leaves it what it was.
-        if let Ok(is_head) = timeout(left / 2, self.assert_head()).await {
-            is_head?;
-        }
-        let Some(state) = verdict.state else {
-            return Ok(());
-        };
-        if matches!(outcome, Outcome::Skipped(_)) && self.ports.recent.has_other(&self.record.key) {
-            return Ok(()); // a commit has one status, and what was compared of it outweighs what was not
-        }
-        // The comparison that decides: the platform documents no page of a run.
-        let worst = self.found.iter().filter(|diff| diff.page.is_some());
-        let worst = worst.min_by_key(|diff| report::ending(diff, true));
-        let page = worst.and_then(|diff| diff.page.clone());
-        let comment = match outcome {
-            Outcome::Skipped(_) if self.remarks.is_empty() => None,
-            _ => Some(report::comment(&self.facts(outcome), verdict)),
-        };
-        let mut word = LastWord {
-            result: CiResult::of(outcome, verdict).word().to_owned(),
-            state,
-            description: verdict.description.clone(),
-            page,
-            comment,
-            said: Said::NotYet,
-            again: reason.map_or(Again::Never, Reason::again),
-            ended: self.ports.clock.now(),
-        };
-        self.voice.conclude(&self.waits, &word).await?;
-        if self.voice.unsaid.is_empty() {
-            word.said = Said::Whole;
-        }
-        self.record.state.last = Some(word);
-        Ok(())
-    }
-
-    async fn end(mut self, outcome: Outcome, verdict: Verdict) -> CiOutcome {
-        let (now, result) = (self.ports.clock.now(), CiResult::of(&outcome, &verdict));
-        self.record.keep_found(&self.found);
-        let row = match &self.record.state.last {
-            Some(word) if word.said == Said::NotYet => {
-                let message = unheard(word, &self.voice.unsaid);
-                self.record.last_row(word, &message, now)
-            }
-            _ => PullRun {
-                outcome: Some(result.word().to_owned()),
-                finished: Some(now),
-                ..self.record.row(&verdict.description, now)
-            },
-        };
-        if let Err(error) = put(self.ports, row).await {
-            error!(config = self.config().name, sha = self.record.key.sha, "{error}");
-            self.voice.unsaid.push(error.message);
-        }
-        self.ports
-            .metrics
-            .ended(&self.config().name, result, self.began.elapsed());
-        info!(
-            config = self.config().name,
-            sha = self.record.key.sha,
-            result = result.word(),
-            "{}",
-            verdict.description
-        );
-        CiOutcome {
-            submitted: self.submitted(),
-            verdict,
-            outcome,
-            run: self.record.run,
-            sha: self.record.key.sha,
-            diffs: self.found,
-            remarks: self.remarks,
-            unsaid: self.voice.unsaid,
-        }
     }
 
     /// Looks whether our commit is still the head. A forge that does not say leaves it what it was.

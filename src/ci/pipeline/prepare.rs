@@ -39,7 +39,7 @@ impl Orchestration<'_> {
     pub(super) async fn prepare(&mut self) -> Result<Prepared, End> {
         let given = self.request.diffs.clone();
         let (requests, confirmation) = match (self.ports.forge.clone(), given) {
-            (None, Some(diffs)) => (diffs, Confirmation::Open("pass --confirmed".to_owned())),
+            (None, Some(asked)) => (self.accept(asked)?, Confirmation::Open("pass --confirmed".to_owned())),
             (None, None) => {
                 let text = "no diffs are given, and there is no forge to read them from: name a diffs file";
                 return Err(End::Over(Reason::InvalidDiffs, text.to_owned()));
@@ -63,7 +63,7 @@ impl Orchestration<'_> {
                 };
                 let diffs = match (gate::decide(self.config(), &pull, &changed), given) {
                     (Decision::Skip(skip), _) => return Ok(Prepared::Skipped(skip)),
-                    (Decision::Run, Some(diffs)) => diffs,
+                    (Decision::Run, Some(asked)) => self.accept(asked)?,
                     (Decision::Run, None) => self.diffs_of(forge.as_ref(), &pull, &changed).await?,
                 };
                 (diffs, confirmation)

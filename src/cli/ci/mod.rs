@@ -18,6 +18,7 @@ use self::asked::Asked;
 use self::bench::Bench;
 use super::{Exit, diagnostics, out, stop_on_signals};
 use crate::ci::config::CiConfig;
+use crate::ci::diffs;
 use crate::ci::metrics::Metrics;
 use crate::ci::outcome::{CiOutcome, CiResult, Reason};
 use crate::ci::pipeline::{Ports, Request, run_once};
@@ -149,7 +150,15 @@ pub(crate) async fn main(command: CiCommand) -> anyhow::Result<Exit> {
     let remarks = asked.remarks().to_vec();
     let diffs = match asked {
         Asked::OfTheTree => None,
-        Asked::Diffs { diffs, .. } => Some(diffs),
+        Asked::Diffs { diffs, remarks } => Some(diffs::Asked {
+            diffs,
+            diagnostics: remarks,
+        }),
+        // The forge is told, unless its gate is closed: what it says of an earlier run of the commit would stand.
+        Asked::Faulty { remarks, .. } if bench.forge.is_some() => Some(diffs::Asked {
+            diffs: Vec::new(),
+            diagnostics: remarks,
+        }),
         Asked::Skipped(skip) => {
             let end = End::before(&args, &bench.config, Outcome::Skipped(skip), None, &remarks);
             return Ok(end.shown(&args));
@@ -199,7 +208,8 @@ pub(crate) async fn main(command: CiCommand) -> anyhow::Result<Exit> {
     for said in &outcome.unsaid {
         out::say(&format!("warning: {said}"));
     }
-    tell(&outcome.remarks);
+    let is_new = |remark: &&Diagnostic| !remarks.contains(remark);
+    tell(&outcome.remarks.iter().filter(is_new).cloned().collect::<Vec<_>>());
     Ok(End::of(&outcome, &request.config).shown(&args))
 }
 

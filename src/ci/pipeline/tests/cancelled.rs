@@ -2,6 +2,7 @@
 
 use super::world::{Fault, NEWER, State};
 use super::*;
+use crate::ci::diffs::Asked;
 use crate::platform::data_diffs::{DiffRequest, RunStatus};
 
 /// Another run of our commit, for which the platform cancels those before it.
@@ -222,13 +223,16 @@ async fn without_a_forge_the_platforms_list_says_whether_a_run_was_cancelled_for
             ..ports(&world)
         };
         let mut request = request();
-        request.diffs = Some(vec![DiffRequest {
-            production: "DB.CORE.A".into(),
-            pull_request: "DB.PR_6.A".into(),
-            primary_key: vec!["ID".into()],
-            include_columns: Vec::new(),
-            exclude_columns: Vec::new(),
-        }]);
+        request.diffs = Some(Asked {
+            diffs: vec![DiffRequest {
+                production: "DB.CORE.A".into(),
+                pull_request: "DB.PR_6.A".into(),
+                primary_key: vec!["ID".into()],
+                include_columns: Vec::new(),
+                exclude_columns: Vec::new(),
+            }],
+            ..Asked::default()
+        });
         let outcome = run_once(&ports, &request, &CancellationToken::new())
             .await
             .unwrap()

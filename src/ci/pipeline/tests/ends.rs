@@ -3,6 +3,7 @@
 use driftless_core::report::Meaning;
 
 use super::*;
+use crate::ci::diffs::Asked;
 use crate::ci::pipeline::tests::world::{Fault, NEWER};
 use crate::platform::data_diffs::{DiffRequest, Findings, RunStatus, Summary};
 
@@ -416,13 +417,16 @@ async fn without_a_forge_the_diffs_are_given_and_nothing_is_said_anywhere() {
     let stop = CancellationToken::new();
     let outcome = run_once(&ports, &request, &stop).await.unwrap().unwrap();
     assert_eq!(outcome.verdict.reason, Reason::InvalidDiffs.word());
-    request.diffs = Some(vec![DiffRequest {
-        production: "DB.CORE.A".into(),
-        pull_request: "DB.PR_6.A".into(),
-        primary_key: vec!["ID".into()],
-        include_columns: Vec::new(),
-        exclude_columns: Vec::new(),
-    }]);
+    request.diffs = Some(Asked {
+        diffs: vec![DiffRequest {
+            production: "DB.CORE.A".into(),
+            pull_request: "DB.PR_6.A".into(),
+            primary_key: vec!["ID".into()],
+            include_columns: Vec::new(),
+            exclude_columns: Vec::new(),
+        }],
+        ..Asked::default()
+    });
     let outcome = run_once(&ports, &request, &stop).await.unwrap().unwrap();
     assert_eq!((outcome.result(), outcome.submitted), (CiResult::Passed, 1));
     assert!(world.state().statuses.is_empty());

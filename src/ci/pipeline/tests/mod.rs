@@ -16,6 +16,7 @@ use self::world::{Habits, NUMBER, SHA, World};
 use super::*;
 use crate::ci::config::{Consequence, Label};
 use crate::ci::options::Unconfirmed;
+use crate::ci::outcome::CiResult;
 use crate::engine::backoff::Backoff;
 use crate::forge::Repository;
 use crate::platform::data_diffs::CiConfigId;
