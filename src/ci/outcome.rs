@@ -28,6 +28,19 @@ pub struct CiOutcome {
     pub remarks: Vec<Diagnostic>,
     /// What could not be said on the forge, and why.
     pub unsaid: Vec<String>,
+    /// Whether the commit's status on the forge is what it came to.
+    pub status: StatusEnd,
+}
+
+/// What became of a commit's last status on the forge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusEnd {
+    /// It is set, or there was none to set.
+    Settled,
+    /// The forge refuses it, and would again: of a fork, say, where the token has no rights.
+    Refused,
+    /// There was no time for it, or the forge did not work: the one from before still stands.
+    Missed,
 }
 
 impl CiOutcome {

@@ -410,8 +410,8 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 /// `status` (`finished`, `failed`, `running`, `missing`), `error` (a text or null), and, null unless finished: `differs`, `key_issues`
 /// (truths), `rows`, `null_keys`, `duplicate_keys` (production and pull request), `added`, `removed` (rows by key), `rows_with_differences`,
 /// `values_with_differences` (counts), `columns` (`name`, `match` in percent), `columns_added`, `columns_removed`, `columns_retyped` (names).
-/// What the platform did not compare is null.
-pub fn json(facts: &Facts<'_>, verdict: &Verdict) -> Value {
+/// What the platform did not compare is null. `unsaid` has what could not be said on the forge, and why.
+pub fn json(facts: &Facts<'_>, verdict: &Verdict, unsaid: &[String]) -> Value {
     json!({
         "version": 1,
         "result": verdict.result.map_or("pending", RunResult::word),
@@ -421,6 +421,7 @@ pub fn json(facts: &Facts<'_>, verdict: &Verdict) -> Value {
         "pr_sha": facts.sha,
         "submitted": facts.submitted,
         "diffs": facts.diffs.iter().map(diff_json).collect::<Vec<Value>>(),
+        "unsaid": unsaid,
     })
 }
 

@@ -142,6 +142,7 @@ async fn a_run_that_finds_nothing_passes_and_its_document_is_the_one_that_is_pro
         "pr_sha",
         "submitted",
         "diffs",
+        "unsaid",
     ];
     assert_eq!(code, 0, "{json}");
     let mut found = keys(&json);
@@ -152,7 +153,10 @@ async fn a_run_that_finds_nothing_passes_and_its_document_is_the_one_that_is_pro
         (&json!(1), &json!("passed"), &json!("no_differences"), &json!(1))
     );
     assert_eq!((&json["pr_sha"], json["run_id"].is_i64()), (&json!(SHA), true), "{run}");
-    assert_eq!(json["diffs"][0]["pr"], "SHOP.PR_6.ORDERS");
+    assert_eq!(
+        (&json["diffs"][0]["pr"], &json["unsaid"]),
+        (&json!("SHOP.PR_6.ORDERS"), &json!([]))
+    );
     assert_eq!(bench.runs().await.as_array().unwrap().len(), 1);
 }
 

@@ -174,6 +174,15 @@ impl Bench {
         command
     }
 
+    /// Has the forge answer each status that is set with this one of HTTP.
+    async fn refuse_statuses(&self, with: u16) {
+        let url = format!("{}/_sandbox/faults", self.forge.url());
+        let prefix = "/api/v3/repos/acme/shop/statuses/";
+        let rules = json!([{ "kind": "status", "status": with, "method": "POST", "path_prefix": prefix }]);
+        let put = self.client.put(url).json(&rules).send().await.unwrap();
+        put.error_for_status().unwrap();
+    }
+
     /// The newest commit status.
     async fn status(&self) -> Json {
         let state = self.forge_state().await;
@@ -473,4 +482,21 @@ async fn a_faulty_diffs_file_of_the_call_is_told_at_the_forge_where_the_gate_let
         (&json["result"], &json["reason"]),
         (&json!("skipped"), &json!("skip_requested"))
     );
+}
+
+#[tokio::test]
+async fn a_status_that_could_not_be_set_is_no_success_unless_the_forge_refuses_it_for_good() {
+    for (with, code, weight) in [(503, 1, "error: "), (403, 0, "warning: ")] {
+        let bench = Bench::new(DOCUMENT, &["hub"], "identical").await;
+        let files = json!({ "datafold/diffs.json": DIFFS, "models/orders.sql": "select 2" });
+        let pull = bench.pull(json!({ "files": files })).await;
+        bench.refuse_statuses(with).await;
+        let ran = bench.run(&pull, &["--timeout", "10s"]).await;
+        let told = format!("{weight}the commit status could not be set: ");
+        let json = ran.exits(code).says(&[&told]).json();
+        assert_eq!(json["result"], "passed", "{json}");
+        let unsaid = json["unsaid"][0].as_str().unwrap();
+        assert!(unsaid.starts_with("the commit status could not be set: "), "{unsaid}");
+        assert_eq!(bench.status().await, Json::Null);
+    }
 }

@@ -106,6 +106,7 @@ impl Orchestration<'_> {
             diffs: self.found,
             remarks: self.remarks,
             unsaid: self.voice.unsaid,
+            status: self.voice.status,
         }
     }
 }

@@ -28,7 +28,7 @@ use super::diffs::Asked;
 use super::last_word::Said;
 use super::metrics::Metrics;
 use super::options::Options;
-use super::outcome::{CiOutcome, Reason};
+use super::outcome::{CiOutcome, Reason, StatusEnd};
 use super::record::{Headship, Phase, Record, Whose};
 use super::report::{self, Compared, Facts, Outcome, Verdict};
 use super::views::Recent;
@@ -193,6 +193,7 @@ impl<'a> Orchestration<'a> {
                 over: until + ports.options.last,
                 said: None,
                 unsaid: Vec::new(),
+                status: StatusEnd::Settled,
             },
             remarks: record.remarks(),
             record,

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
 use crate::ci::last_word::LastWord;
+use crate::ci::outcome::StatusEnd;
 use crate::ci::report::{LONGEST_DESCRIPTION, shortened, status_context};
 use crate::ci::waits::{End, Waits};
 use crate::forge::{CommitState, CommitStatus, Forge, Repository};
@@ -28,6 +29,8 @@ pub(super) struct Voice {
     pub(super) said: Option<CommitStatus>,
     /// What could not be said at the end.
     pub(super) unsaid: Vec<String>,
+    /// Whether the commit's status is what it came to.
+    pub(super) status: StatusEnd,
 }
 
 impl Voice {
@@ -67,6 +70,11 @@ impl Voice {
         let set = || forge.set_status(repository, number, sha, &status);
         let tried = waits.tried("set the commit status", waits.options.tries, set);
         let set = timeout_at(self.over, tried).await.ok().transpose()?;
+        self.status = match &set {
+            Some(Ok(())) => StatusEnd::Settled,
+            Some(Err(failure)) if !failure.meaning.is_transient() => StatusEnd::Refused,
+            Some(Err(_)) | None => StatusEnd::Missed,
+        };
         self.note("the commit status could not be set", set);
         self.said = Some(status);
         Ok(())

@@ -536,7 +536,8 @@ fn the_answer_as_json_has_every_field_of_a_comparison() {
         },
     ];
     let facts = facts(&config, &Outcome::Finished, &diffs);
-    let answer = json(&facts, &Verdict::of(&facts));
+    let unsaid = ["the comment could not be written: the time was over".to_owned()];
+    let answer = json(&facts, &Verdict::of(&facts), &unsaid);
     let columns = |names: &[(&str, f64)]| -> Vec<Value> {
         names
             .iter()
@@ -569,6 +570,7 @@ fn the_answer_as_json_has_every_field_of_a_comparison() {
                 "columns_added": null, "columns_removed": null, "columns_retyped": null,
             },
         ],
+        "unsaid": ["the comment could not be written: the time was over"],
     });
     assert_eq!(answer, expected);
 }

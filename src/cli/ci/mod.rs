@@ -20,7 +20,7 @@ use super::{Exit, diagnostics, out, stop_on_signals};
 use crate::ci::config::CiConfig;
 use crate::ci::diffs;
 use crate::ci::metrics::Metrics;
-use crate::ci::outcome::{CiOutcome, CiResult, Reason};
+use crate::ci::outcome::{CiOutcome, CiResult, Reason, StatusEnd};
 use crate::ci::pipeline::{Ports, Request, run_once};
 use crate::ci::report::{self, Facts, Outcome, Verdict};
 use crate::ci::views::Recent;
@@ -36,6 +36,7 @@ pub(crate) enum CiCommand {
     /// Exits 0 where the commit's status is good (passed, skipped, a newer commit), 1 where it is not, and 2 with `--detailed-exitcode`
     /// when it is good and data differ. With `fail_on_errors: false` in the CI configuration a run that fails, does not end in time or
     /// cannot be started is good; a diffs file that is not valid, an unknown CI configuration and a key that is refused never are.
+    /// Exits 1 too where the forge did not take the status in time; where it refuses it for good, that is a warning.
     Run(RunArgs),
 }
 
@@ -205,8 +206,12 @@ pub(crate) async fn main(command: CiCommand) -> anyhow::Result<Exit> {
     let Some(outcome) = outcome else {
         bail!("interrupted before the end: the same command goes on with the run that is there");
     };
+    let weight = match outcome.status {
+        StatusEnd::Missed => "error",
+        StatusEnd::Settled | StatusEnd::Refused => "warning",
+    };
     for said in &outcome.unsaid {
-        out::say(&format!("warning: {said}"));
+        out::say(&format!("{weight}: {said}"));
     }
     let is_new = |remark: &&Diagnostic| !remarks.contains(remark);
     tell(&outcome.remarks.iter().filter(is_new).cloned().collect::<Vec<_>>());
@@ -237,6 +242,7 @@ async fn follow(recent: Recent) {
 /// How it ended.
 struct End {
     result: CiResult,
+    status: StatusEnd,
     differs: bool,
     text: String,
     json: serde_json::Value,
@@ -264,9 +270,10 @@ impl End {
         if let Some(reason) = reason {
             reason.word().clone_into(&mut verdict.reason);
         }
-        let (text, json) = (shown::text(&facts, &verdict), report::json(&facts, &verdict));
+        let (text, json) = (shown::text(&facts, &verdict), report::json(&facts, &verdict, &[]));
         Self {
             result: CiResult::of(&outcome, &verdict),
+            status: StatusEnd::Settled,
             differs: false,
             text,
             json,
@@ -277,9 +284,10 @@ impl End {
         let facts = outcome.facts(config);
         Self {
             result: outcome.result(),
+            status: outcome.status,
             differs: outcome.verdict.differences_found(),
             text: shown::text(&facts, &outcome.verdict),
-            json: report::json(&facts, &outcome.verdict),
+            json: report::json(&facts, &outcome.verdict, &outcome.unsaid),
         }
     }
 
@@ -290,6 +298,7 @@ impl End {
         });
         match self.result {
             CiResult::Failed | CiResult::TimedOut => Exit::Error,
+            _ if self.status == StatusEnd::Missed => Exit::Error,
             CiResult::Passed if self.differs && args.detailed_exitcode => Exit::Pending,
             CiResult::Passed | CiResult::Skipped | CiResult::Superseded => Exit::Done,
         }

@@ -3,6 +3,7 @@
 use driftless_core::report::Meaning;
 
 use super::*;
+
 use crate::ci::pipeline::tests::world::Fault;
 
 const ERROR: Option<CommitState> = Some(CommitState::Error);
@@ -73,6 +74,7 @@ async fn a_forge_that_does_not_answer_at_the_end_takes_no_more_than_the_time() {
                 "the comment could not be written: the time was over"
             ]
         );
+        assert_eq!(outcome.status, StatusEnd::Missed);
     }
 }
 

@@ -406,6 +406,7 @@ async fn a_status_that_cannot_be_set_is_in_the_outcome() {
             "the comment could not be written: scripted: forbidden"
         ]
     );
+    assert_eq!(outcome.status, StatusEnd::Refused);
 }
 
 #[tokio::test(start_paused = true)]
