@@ -547,3 +547,30 @@ async fn what_a_wildcard_stands_for_goes_with_it_and_where_it_cannot_be_told_not
         }
     }
 }
+
+#[tokio::test]
+async fn a_monitor_that_another_client_manages_under_its_slug_is_neither_taken_over_nor_deleted() {
+    for switches in readings() {
+        let mut rig = Rig::new(switches.clone()).await;
+        let theirs = json!({"monitors": [{
+            "id": 40, "slug": "theirs", "type": "metric", "name": "Orders", "connection_id": 7,
+            "schedule": { "interval": { "every": "hour" } },
+            "metric": { "type": "table", "table": "SHOP.CORE.ORDERS", "metric": "row_count" },
+        }]});
+        rig.side("POST", "seed?add=1", theirs).await;
+        rig.monitor("orders", &metric("Orders"));
+        rig.monitor("stage", &diff("Stage"));
+        let changes = rig.clean().await.changes();
+        assert_eq!(
+            changes,
+            ["monitor/orders create", "monitor/stage create"],
+            "{switches:?}"
+        );
+        assert_ne!(rig.number("orders").map(|id| id.0), Some(40), "{switches:?}");
+        rig.assert_converged().await;
+        rig.documents.remove(&monitor("orders"));
+        assert_eq!(rig.clean().await.changes(), ["monitor/orders delete"], "{switches:?}");
+        let left = rig.call("GET", "/api/v1/monitors/40", serde_json::Value::Null).await;
+        assert_eq!(left["name"], "Orders", "{switches:?}: {left}");
+    }
+}

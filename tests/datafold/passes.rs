@@ -649,6 +649,53 @@ async fn a_provisioning_that_one_environment_left_behind_is_ended_by_the_next_at
     assert_eq!(world.provisioned().await.last().unwrap(), &json!(["items"]));
 }
 
+#[tokio::test]
+async fn two_environments_that_give_a_monitor_the_same_name_have_one_each_and_delete_their_own() {
+    let orders = |slug: &str| {
+        format!(
+            "monitors:\n  {slug}:\n    type: metric\n    name: Orders\n    connection_id: lake\n    schedule: {{ interval: {{ every: hour }} }}\n    \
+             metric: {{ type: table, table: SHOP.CORE.ORDERS, metric: row_count }}\n"
+        )
+    };
+    let (of_a, of_b) = (orders("orders"), orders("orders-b"));
+    let world = World::new(
+        Switches::default(),
+        &[
+            ("a/monitors/shop.yaml", &of_a),
+            ("b/monitors/shop.yaml", &of_b),
+            (
+                "b/monitors/more.yaml",
+                &MONITORS
+                    .replace("warehouse", "lake")
+                    .replace("orders:", "more:")
+                    .replace("name: Orders", "name: More"),
+            ),
+        ],
+    )
+    .await;
+    let mut environments = [world.environment("a"), world.environment("b")];
+    introduce(&mut environments);
+    let [a, mut b] = environments;
+    b.policy.prune = [(MONITOR, Prune::Delete)].into();
+    let _ = world.clean(&a).await;
+    let planned = world.planned(&b, None).await;
+    assert!(
+        lines(&planned)
+            .iter()
+            .any(|line| line.starts_with("does monitor/orders-b create ")),
+        "{:#?}",
+        lines(&planned)
+    );
+    let _ = world.clean(&b).await;
+    assert_eq!(world.monitors().await, ["More", "Orders", "Orders", "Stage"]);
+    world.assert_in_sync(&a).await;
+    world.assert_in_sync(&b).await;
+    world.files.remove("b/monitors/shop.yaml");
+    let _ = world.clean(&b).await;
+    assert_eq!(world.monitors().await, ["More", "Orders", "Stage"]);
+    world.assert_in_sync(&a).await;
+}
+
 /// A pass of which nothing is known beforehand.
 async fn attempt(environment: &Environment) -> (Vec<String>, Conclusion, Report) {
     let circumstances = gather(environment, None, SystemClock.now(), None).await.unwrap();

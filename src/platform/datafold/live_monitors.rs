@@ -43,6 +43,18 @@ struct Verdicts {
     again: BTreeMap<String, Said>,
 }
 
+impl Verdicts {
+    /// Whether the monitor that a slug was to take over is not to be had: the document alone would be made, and with that number it is
+    /// refused. Another slug has it, of another environment or of another client; none shows in a list.
+    fn is_anothers(&self, slug: &str) -> bool {
+        let alone = self.of_git.get(slug).map(|(said, _)| said);
+        matches!(
+            (alone, self.again.get(slug)),
+            (Some(Said::Created), Some(Said::Refused(_)))
+        )
+    }
+}
+
 impl Datafold {
     /// Every monitor, oldest first. Asked for newest first, so that a second look tells whether a row may have slipped.
     pub(super) async fn listed_monitors(&self) -> Result<Vec<Listed>, Failure> {
@@ -127,7 +139,7 @@ impl Datafold {
                 return Ok(());
             }
         }
-        let Matches { ids, gaps } = matched(&documents, &listed, scope, &verdicts.of_git);
+        let Matches { mut ids, gaps } = matched(&documents, &listed, scope, &verdicts.of_git);
         live.gaps.extend(gaps);
         let mut once_more = Config::new();
         for (slug, id) in &ids {
@@ -175,7 +187,10 @@ impl Datafold {
                 .collect::<Vec<_>>()
         );
         match again {
-            Ok(Judged::Told(said)) => verdicts.again = said.into_iter().map(|(slug, (said, _))| (slug, said)).collect(),
+            Ok(Judged::Told(said)) => {
+                verdicts.again = said.into_iter().map(|(slug, (said, _))| (slug, said)).collect();
+                ids.retain(|slug, _| !verdicts.is_anothers(slug));
+            }
             Ok(Judged::Untold(_)) => {}
             Ok(Judged::Busy(why)) => {
                 live.gaps.push(busy(&why));
@@ -191,7 +206,11 @@ impl Datafold {
                 return Ok(());
             }
         }
+        to_read.retain(|(key, _)| !verdicts.is_anothers(key.name()));
         for (key, id, raw) in read {
+            if verdicts.is_anothers(key.name()) {
+                continue;
+            }
             let raw = match raw {
                 Ok(raw) => raw,
                 // It went away after the list was read.
