@@ -10,7 +10,7 @@ use driftless::ci::config::Discovery;
 use driftless::ci::diffs::{Asked, Circumstances, read};
 use driftless::ci::discovery::discover;
 use driftless::ci::placeholders::Placeholders;
-use driftless::forge::{ChangedFile, FileChange};
+use driftless::forge::{ChangedFile, FileChange, FileContent};
 use driftless_core::diagnostic::Severity;
 use libfuzzer_sys::fuzz_target;
 
@@ -62,7 +62,7 @@ fn found(text: &[u8], circumstances: &Circumstances<'_>) -> Asked {
         previous: None,
         change: FileChange::Written,
     }];
-    discover(&discovery, &changed, &BTreeMap::from([(path, text.to_vec())]), circumstances)
+    discover(&discovery, &changed, &BTreeMap::from([(path, FileContent::Whole(text.to_vec()))]), circumstances)
 }
 
 fn said_well(asked: &Asked) {

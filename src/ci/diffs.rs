@@ -14,6 +14,9 @@ use super::draft::{Draft, Spot, Told, settle};
 /// Where a tree has its diffs file when the CI configuration names none; the first that is there.
 pub const USUAL_PATHS: [&str; 3] = ["datafold/diffs.json", "datafold/diffs.yaml", "datafold/diffs.yml"];
 
+/// Bytes of a diffs file that are read: those of a document.
+pub const MAX_BYTES: usize = yaml::MAX_BYTES;
+
 /// The fields of one comparison (`reference` 3).
 const FIELDS: [&str; 5] = ["prod", "pr", "pk", "include_columns", "exclude_columns"];
 
@@ -78,6 +81,23 @@ pub fn read(path: &str, bytes: &[u8], circumstances: &Circumstances<'_>) -> Aske
         asked.diffs.clear();
     }
     asked
+}
+
+/// What there is to say of a diffs file of more than [`MAX_BYTES`].
+pub fn larger(path: &str) -> Asked {
+    let message = format!("the file has more than {MAX_BYTES} bytes, which is the limit");
+    let mut told = Told::new(path, "");
+    let start = told.place(Mark { line: 1, column: 1 });
+    told.error(
+        start,
+        "large_file",
+        message,
+        "compare fewer tables, or name fewer columns",
+    );
+    Asked {
+        diffs: Vec::new(),
+        diagnostics: told.all,
+    }
 }
 
 fn not_json(error: &serde_json::Error, text: &str, told: &Told) -> Diagnostic {

@@ -14,10 +14,10 @@ use super::draft::{Asked, Circumstances, Draft, Spot, Told, settle};
 use super::placeholders::Placeholders;
 use super::sql::{Piece, pieces};
 use super::table_names;
-use crate::forge::{ChangedFile, FileChange};
+use crate::forge::{ChangedFile, FileChange, FileContent};
 
 /// Bytes of one SQL file that are read: as for a file of desired state.
-const MAX_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = 1024 * 1024;
 
 /// The changed files that are to be read, each once, in the order of their paths.
 ///
@@ -35,12 +35,12 @@ pub fn files_to_read(discovery: &Discovery, changed: &[ChangedFile]) -> Result<V
     Ok(paths)
 }
 
-/// Finds what the changed files create. `texts` has the bytes of each path of [`files_to_read`] at the head commit; of the circumstances'
+/// Finds what the changed files create. `texts` has the content of each path of [`files_to_read`] at the head commit; of the circumstances'
 /// placeholders only the configuration's parameters of the pull request hold any.
 pub fn discover(
     discovery: &Discovery,
     changed: &[ChangedFile],
-    texts: &BTreeMap<String, Vec<u8>>,
+    texts: &BTreeMap<String, FileContent>,
     circumstances: &Circumstances<'_>,
 ) -> Asked {
     let (globs, paths) = match (globs(discovery), files_to_read(discovery, changed)) {
@@ -64,13 +64,21 @@ pub fn discover(
     };
     let mut drafts = Vec::new();
     for path in &paths {
-        let Some(bytes) = texts.get(path) else {
-            all.diagnostics.push(fault_of_file(
-                path,
-                "unread_file",
-                "the file could not be read at the head commit".to_owned(),
-            ));
-            continue;
+        let bytes = match texts.get(path) {
+            Some(FileContent::Whole(bytes)) => bytes,
+            Some(FileContent::Larger) => {
+                let message = format!("the file has more than {MAX_BYTES} bytes, which is the limit");
+                all.diagnostics.push(fault_of_file(path, "large_file", message));
+                continue;
+            }
+            None => {
+                all.diagnostics.push(fault_of_file(
+                    path,
+                    "unread_file",
+                    "the file could not be read at the head commit".to_owned(),
+                ));
+                continue;
+            }
         };
         match std::str::from_utf8(bytes) {
             Ok(text) if bytes.len() <= MAX_BYTES => {

@@ -18,11 +18,12 @@ use super::client::{
 };
 use super::comments::{Comment, Us, ours};
 use super::{
-    ChangedFile, CommitState, CommitStatus, FileChange, Forge, PullRequest, PullRequestState, Readiness, Repository,
+    ChangedFile, CommitState, CommitStatus, FileChange, FileContent, Forge, PullRequest, PullRequestState, Readiness,
+    Repository,
 };
 use crate::platform::Gate;
 use crate::platform::data_diffs::PullRequestNumber;
-use crate::platform::http::{Advice, Call, Content, Http, Method, READINGS, Request};
+use crate::platform::http::{Advice, Body, Call, Content, Http, Method, READINGS, Request};
 
 const ADVICE: Advice = Advice {
     unauthorized: "the token is missing, wrong or expired; give this forge a valid one",
@@ -171,13 +172,22 @@ impl Forge for GitHub {
         )))
     }
 
-    async fn file(&self, repository: &Repository, sha: &str, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    async fn file(
+        &self,
+        repository: &Repository,
+        sha: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<FileContent>, Failure> {
         let place = Place::of(repository)?;
         is_commit(sha)?;
         is_file(path)?;
         let request = place.request(&CONTENTS, &[path]).query("ref", sha).accept(RAW);
-        match self.http.content(&request).await {
-            Ok(content) => bytes(&request, content),
+        match self.http.content(&request, on_the_wire(most)).await {
+            Ok(content) => Ok(file(&request, content)?.map(|content| match content {
+                FileContent::Whole(bytes) => FileContent::of(bytes, most),
+                FileContent::Larger => FileContent::Larger,
+            })),
             // What is not shown has the same status: that there is no file is believed where its commit is shown.
             Err(refused) if refused.meaning == Meaning::NotFound => {
                 self.commit(&place, sha).await?;
@@ -257,31 +267,40 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A file's bytes, raw or in an object of JSON. A folder, which is a list, is no file, nor is a link that leads nowhere or a submodule.
-fn bytes(request: &Request, content: Content) -> Result<Option<Vec<u8>>, Failure> {
-    if content.media.starts_with("application/vnd.github") {
-        return Ok(Some(content.bytes));
-    }
+/// The bytes of an answer that is read for a file of `most`: in an object of JSON it is base64, four for three, in lines, among links.
+fn on_the_wire(most: usize) -> usize {
+    most.saturating_mul(2).saturating_add(64 << 10)
+}
+
+/// A file, raw or in an object of JSON. A folder, which is a list, is no file, nor is a link that leads nowhere or a submodule.
+fn file(request: &Request, content: Content) -> Result<Option<FileContent>, Failure> {
+    let is_raw = content.media.starts_with("application/vnd.github");
     let foreign = || {
         request.broken(
             "the answer is neither the file nor JSON about it: does the URL lead to the forge itself, not to a login page or a proxy?",
         )
     };
-    let json: Json = serde_json::from_slice(&content.bytes).map_err(|_| foreign())?;
+    let bytes = match content.body {
+        Body::Whole(bytes) if is_raw => return Ok(Some(FileContent::Whole(bytes))),
+        Body::Whole(bytes) => bytes,
+        Body::Larger if is_raw || content.media == "application/json" => return Ok(Some(FileContent::Larger)),
+        Body::Larger => return Err(foreign()),
+    };
+    let json: Json = serde_json::from_slice(&bytes).map_err(|_| foreign())?;
     if json.is_array() {
         return Ok(None);
     }
     if json["type"] == "symlink" || json["type"] == "submodule" {
         return Ok(None);
     }
-    let file: Contents = serde_json::from_value(json).map_err(|_| foreign())?;
-    if file.encoding != "base64" {
+    let found: Contents = serde_json::from_value(json).map_err(|_| foreign())?;
+    if found.encoding != "base64" {
         return Err(foreign());
     }
-    let text: String = file.content.split_ascii_whitespace().collect();
+    let text: String = found.content.split_ascii_whitespace().collect();
     let bytes = BASE64_STANDARD.decode(text);
     bytes
-        .map(Some)
+        .map(|bytes| Some(FileContent::Whole(bytes)))
         .map_err(|_| request.broken("the file is no whole base64"))
 }
 

@@ -16,11 +16,12 @@ use super::client::{
 };
 use super::comments::{Comment, Us, ours};
 use super::{
-    ChangedFile, CommitState, CommitStatus, FileChange, Forge, PullRequest, PullRequestState, Readiness, Repository,
+    ChangedFile, CommitState, CommitStatus, FileChange, FileContent, Forge, PullRequest, PullRequestState, Readiness,
+    Repository,
 };
 use crate::platform::Gate;
 use crate::platform::data_diffs::PullRequestNumber;
-use crate::platform::http::{Advice, Call, Http, Method, READINGS, Request};
+use crate::platform::http::{Advice, Body, Call, Http, Method, READINGS, Request};
 
 const ADVICE: Advice = Advice {
     unauthorized: "the token is missing, wrong or expired; give this forge a valid one",
@@ -203,16 +204,25 @@ impl Forge for GitLab {
         )))
     }
 
-    async fn file(&self, repository: &Repository, sha: &str, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    async fn file(
+        &self,
+        repository: &Repository,
+        sha: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<FileContent>, Failure> {
         is_commit(sha)?;
         is_file(path)?;
         let asked = request(repository, &FILE, &[path])?.query("ref", sha).accept("*/*");
-        match self.http.content(&asked).await {
+        match self.http.content(&asked, most).await {
             // Files come as text/plain or octets, pages of HTML among them too.
             Ok(content) if content.media == "text/html" => Err(asked.broken(
                 "the answer is HTML, not the file: does the URL lead to the forge itself, not to a login page or a proxy?",
             )),
-            Ok(content) => Ok(Some(content.bytes)),
+            Ok(content) => Ok(Some(match content.body {
+                Body::Whole(bytes) => FileContent::Whole(bytes),
+                Body::Larger => FileContent::Larger,
+            })),
             // What is not shown has the same status: that there is no file is believed where its commit is shown.
             Err(refused) if refused.meaning == Meaning::NotFound => {
                 self.commit(repository, sha).await?;

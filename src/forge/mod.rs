@@ -33,11 +33,17 @@ pub trait Forge: Send + Sync {
         number: PullRequestNumber,
     ) -> Result<Vec<ChangedFile>, Failure>;
 
-    /// A file's content at a commit; `None` where there is no such file.
+    /// A file at a commit, of which no more is read than `most` bytes; `None` where there is no such file.
     ///
     /// # Errors
     /// What went wrong, by meaning.
-    async fn file(&self, repository: &Repository, sha: &str, path: &str) -> Result<Option<Vec<u8>>, Failure>;
+    async fn file(
+        &self,
+        repository: &Repository,
+        sha: &str,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<FileContent>, Failure>;
 
     /// Says how a commit of a pull request is doing, in place of what was said under the same context. Of what is pending, GitLab takes
     /// other words once at most: what stands there then is left.
@@ -120,6 +126,25 @@ pub struct ChangedFile {
     pub previous: Option<String>,
     /// What was done to it.
     pub change: FileChange,
+}
+
+/// What is read of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileContent {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// Nothing: it has more bytes than were wanted.
+    Larger,
+}
+
+impl FileContent {
+    /// The content of a file of `bytes`, of which no more than `most` are wanted.
+    pub fn of(bytes: Vec<u8>, most: usize) -> Self {
+        match bytes.len() <= most {
+            true => Self::Whole(bytes),
+            false => Self::Larger,
+        }
+    }
 }
 
 /// What was done to a file.

@@ -2,6 +2,7 @@
 //!
 //! Every request asks the [`Gate`] first. A read that failed is sent again as the gate says; a write never is, here.
 
+mod content;
 mod network;
 mod pages;
 mod request;
@@ -19,6 +20,7 @@ use super::failures::{self, Refusal, failure};
 use super::redact::Hidden;
 use super::{Exchange, Fault, Gate};
 
+pub use self::content::{Body, Content};
 pub use self::network::{Identity, Network, Proxy, Timeouts};
 pub use self::pages::{First, Paging, READINGS, Whole};
 pub use self::request::{Call, Method, Request};
@@ -74,15 +76,6 @@ impl Advice {
         not_found: "it is gone, or lies outside of the teams of this token",
         moved: "it points elsewhere; give this target the URL that it leads to",
     };
-}
-
-/// An answer that is no JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Its `Content-Type`, without parameters, in lower case; empty where it has none.
-    pub media: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
 }
 
 /// A client of one instance.
@@ -153,12 +146,13 @@ impl Http {
         self.ask(request, Answer::json).await
     }
 
-    /// Sends `request`, whose answer need not be JSON.
+    /// Sends `request`, whose answer need not be JSON; where it has more than `most` bytes, reading ends there.
     ///
     /// # Errors
     /// As [`Http::send`].
-    pub async fn content(&self, request: &Request) -> Result<Content, Failure> {
-        self.ask(request, |answer, _| Ok(answer.content())).await
+    pub async fn content(&self, request: &Request, most: usize) -> Result<Content, Failure> {
+        let request = request.clone().at_most(most);
+        self.ask(&request, |answer, _| Ok(answer.content())).await
     }
 
     async fn ask<T>(
@@ -306,7 +300,9 @@ impl Http {
         let retry_after = retry_after(response.headers());
         let spent = is_spent(response.headers());
         let media = media(response.headers());
-        let mut body = Vec::new();
+        // What a refusal says is wanted whole.
+        let wanted = request.most.filter(|_| status.is_success());
+        let (mut body, mut extent) = (Vec::new(), Extent::Whole);
         while let Some(chunk) = response
             .chunk()
             .await
@@ -314,6 +310,10 @@ impl Http {
         {
             if body.len() + chunk.len() > BODY_CAP {
                 return Err(interrupted(Break::TooLarge));
+            }
+            if wanted.is_some_and(|most| body.len() + chunk.len() > most) {
+                extent = Extent::Cut;
+                break;
             }
             body.extend_from_slice(&chunk);
         }
@@ -323,6 +323,7 @@ impl Http {
             spent,
             media,
             body,
+            extent,
         })
     }
 
@@ -378,7 +379,7 @@ impl Break {
     }
 }
 
-/// A whole answer.
+/// An answer.
 struct Answer {
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -386,6 +387,16 @@ struct Answer {
     spent: bool,
     media: String,
     body: Vec<u8>,
+    extent: Extent,
+}
+
+/// How much of an answer was read.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// All.
+    Whole,
+    /// As much as was wanted of it, and there is more.
+    Cut,
 }
 
 impl Answer {
@@ -419,7 +430,10 @@ impl Answer {
     fn content(self) -> Content {
         Content {
             media: self.media,
-            bytes: self.body,
+            body: match self.extent {
+                Extent::Whole => Body::Whole(self.body),
+                Extent::Cut => Body::Larger,
+            },
         }
     }
 }

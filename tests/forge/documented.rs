@@ -23,7 +23,7 @@ use driftless::platform::data_diffs::PullRequestNumber;
 use serde_json::Value as Json;
 
 use super::loopback::{Answer, Server};
-use super::{MARKER, github, gitlab, repository, status, written};
+use super::{MARKER, MOST, github, gitlab, repository, status, whole, written};
 
 const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 const SHOP: &str = "/api/v3/repos/octocat/Hello-World";
@@ -100,7 +100,7 @@ async fn what_github_shows_in_place_of_a_file_is_none() {
     let table = [
         (
             include_str!("documented/github_contents_file.json"),
-            Some(b"{\"diffs\": []}\n".to_vec()),
+            Some(whole(b"{\"diffs\": []}\n")),
         ),
         (include_str!("documented/github_contents_directory.json"), None),
         (include_str!("documented/github_contents_symlink.json"), None),
@@ -110,7 +110,7 @@ async fn what_github_shows_in_place_of_a_file_is_none() {
         let server = Server::start().await;
         server.gives(&format!("GET {SHOP}/contents/datafold/diffs.json?ref={SHA}"), shown);
         let read = github(&server.url)
-            .file(&repository("octocat/Hello-World"), SHA, "datafold/diffs.json")
+            .file(&repository("octocat/Hello-World"), SHA, "datafold/diffs.json", MOST)
             .await;
         assert_eq!(read.unwrap(), expected, "{shown}");
     }

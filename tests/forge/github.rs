@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::bodies::*;
 use super::loopback::{Answer, Asked, Server, TOKEN};
-use super::{MARKER, TWELVE, file, github, options, patience, repository, says, status, written};
+use super::{MARKER, MOST, TWELVE, file, github, options, patience, repository, says, status, whole, written};
 
 const SHOP: &str = "/api/v3/repos/acme/shop";
 
@@ -208,18 +208,18 @@ async fn a_file_comes_as_it_is_however_long() {
     let long = "x".repeat(2 << 20);
     server.on(&diffs(), raw(&long));
     let read = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap();
-    assert_eq!(read, Some(long.into_bytes()));
+    assert_eq!(read, Some(whole(long.as_bytes())));
     // A file of JSON is no object about a file.
     let server = Server::start().await;
     server.on(&diffs(), raw(GITHUB_CONTENTS));
     let read = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap();
-    assert_eq!(read, Some(GITHUB_CONTENTS.as_bytes().to_vec()));
+    assert_eq!(read, Some(whole(GITHUB_CONTENTS.as_bytes())));
 }
 
 #[tokio::test]
@@ -227,14 +227,14 @@ async fn a_server_that_sends_no_raw_files_sends_them_as_base64() {
     let server = Server::start().await;
     server.gives(&diffs(), GITHUB_CONTENTS);
     let read = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap();
-    assert_eq!(read, Some(b"{\"diffs\": []}\n".to_vec()));
+    assert_eq!(read, Some(whole(b"{\"diffs\": []}\n")));
     let server = Server::start().await;
     server.gives(&diffs(), GITHUB_FOLDER);
     let read = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap();
     assert_eq!(read, None, "a folder is no file");
@@ -246,7 +246,7 @@ async fn a_server_that_sends_no_raw_files_sends_them_as_base64() {
         let server = Server::start().await;
         server.gives(&diffs(), &odd);
         let read = github(&server.url)
-            .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+            .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
             .await;
         assert_eq!(read.unwrap_err().meaning, Meaning::Broken, "{odd}");
     }
@@ -258,7 +258,7 @@ async fn a_file_is_absent_only_where_its_commit_is_shown() {
     server.on(&diffs(), Answer::json(404, GITHUB_NOT_FOUND));
     server.gives(&get(&format!("/commits/{HEAD}")), GITHUB_COMMIT);
     let read = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap();
     assert_eq!(read, None);
@@ -266,7 +266,7 @@ async fn a_file_is_absent_only_where_its_commit_is_shown() {
     server.on(&diffs(), Answer::json(404, GITHUB_NOT_FOUND));
     server.on(&get(&format!("/commits/{HEAD}")), Answer::json(404, GITHUB_NOT_FOUND));
     let failure = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap_err();
     assert_eq!(failure.meaning, Meaning::NotFound);
@@ -278,14 +278,20 @@ async fn names_that_lead_elsewhere_are_refused_before_anything_is_sent() {
     let server = Server::start().await;
     let forge = github(&server.url);
     for path in ["../secrets", "a/../../b", "/etc", "a//b", ""] {
-        let failure = forge.file(&repository("acme/shop"), HEAD, path).await.unwrap_err();
+        let failure = forge
+            .file(&repository("acme/shop"), HEAD, path, MOST)
+            .await
+            .unwrap_err();
         assert_eq!(failure.meaning, Meaning::Invalid, "{path}");
     }
     for path in ["acme/..", "acme", "acme/data/shop", ""] {
         let failure = forge.pull_request(&repository(path), TWELVE).await.unwrap_err();
         assert_eq!(failure.meaning, Meaning::Invalid, "{path}");
     }
-    let moving = forge.file(&repository("acme/shop"), "main", "a").await.unwrap_err();
+    let moving = forge
+        .file(&repository("acme/shop"), "main", "a", MOST)
+        .await
+        .unwrap_err();
     assert_eq!(moving.meaning, Meaning::Invalid);
     assert_eq!(server.lines(), [""; 0]);
 }
@@ -296,10 +302,10 @@ async fn a_name_is_encoded_and_a_path_keeps_its_segments() {
     let line = get(&format!("/contents/a%20b/%C3%A9%3F%23.sql?ref={HEAD}"));
     server.on(&line, raw("x"));
     let read = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "a b/é?#.sql")
+        .file(&repository("acme/shop"), HEAD, "a b/é?#.sql", MOST)
         .await
         .unwrap();
-    assert_eq!(read, Some(b"x".to_vec()));
+    assert_eq!(read, Some(whole(b"x")));
 }
 
 #[tokio::test]
@@ -555,7 +561,7 @@ async fn a_file_is_never_a_page_to_sign_in() {
     let server = Server::start().await;
     server.on(&diffs(), Answer::html(200, "<html>Sign in</html>"));
     let failure = github(&server.url)
-        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json")
+        .file(&repository("acme/shop"), HEAD, "datafold/diffs.json", MOST)
         .await
         .unwrap_err();
     assert_eq!(failure.meaning, Meaning::Broken);
@@ -610,7 +616,7 @@ async fn a_token_does_not_go_where_an_answer_points() {
             let (hub, lab, shop) = (github(&server.url), super::gitlab(&server.url), repository("acme/shop"));
             let refused = [
                 hub.pull_request(&shop, TWELVE).await.map(|_| ()),
-                hub.file(&shop, HEAD, "datafold/diffs.json").await.map(|_| ()),
+                hub.file(&shop, HEAD, "datafold/diffs.json", MOST).await.map(|_| ()),
                 hub.set_status(&shop, TWELVE, HEAD, &super::status(CommitState::Success))
                     .await,
                 lab.pull_request(&shop, TWELVE).await.map(|_| ()),

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::bodies::*;
 use super::loopback::{Answer, Asked, Server};
-use super::{MARKER, TWELVE, file, gitlab, repository, says, status, written};
+use super::{MARKER, MOST, TWELVE, file, gitlab, repository, says, status, whole, written};
 
 const SHOP: &str = "/api/v4/projects/acme%2Fdata%2Fshop";
 const PATH: &str = "acme/data/shop";
@@ -201,12 +201,12 @@ async fn a_file_comes_as_it_is_and_is_absent_only_where_its_commit_is_shown() {
     let line = get(&format!("/repository/files/datafold%2Fdiffs.json/raw?ref={HEAD}"));
     let forge_file = async |server: &Server| {
         gitlab(&server.url)
-            .file(&repository(PATH), HEAD, "datafold/diffs.json")
+            .file(&repository(PATH), HEAD, "datafold/diffs.json", MOST)
             .await
     };
     let server = Server::start().await;
     server.on(&line, file("text/plain; charset=utf-8", "{\"diffs\": []}\n"));
-    assert_eq!(forge_file(&server).await.unwrap(), Some(b"{\"diffs\": []}\n".to_vec()));
+    assert_eq!(forge_file(&server).await.unwrap(), Some(whole(b"{\"diffs\": []}\n")));
     assert_eq!(server.lines(), std::slice::from_ref(&line));
 
     let server = Server::start().await;

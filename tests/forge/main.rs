@@ -6,6 +6,7 @@ mod bodies;
 mod documented;
 mod github;
 mod gitlab;
+mod large;
 #[path = "../loopback/mod.rs"]
 #[expect(dead_code, reason = "it serves the tests of platforms too")]
 mod loopback;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use driftless::forge::github::GitHub;
 use driftless::forge::gitlab::GitLab;
-use driftless::forge::{ChangedFile, CommitState, CommitStatus, FileChange, ForgeOptions, Repository};
+use driftless::forge::{ChangedFile, CommitState, CommitStatus, FileChange, FileContent, ForgeOptions, Repository};
 use driftless::platform::Gate;
 use driftless::platform::data_diffs::PullRequestNumber;
 use driftless::platform::http::Network;
@@ -24,6 +25,9 @@ use driftless_core::value::Secret;
 use loopback::{Answer, Patience, TOKEN};
 
 const TWELVE: PullRequestNumber = PullRequestNumber(12);
+/// The most of a file that these tests want.
+const MOST: usize = 4 << 20;
+
 const MARKER: &str = "<!-- driftless:shop -->";
 
 fn options(url: &str) -> ForgeOptions {
@@ -48,6 +52,10 @@ fn gitlab(url: &str) -> GitLab {
 
 fn repository(path: &str) -> Repository {
     Repository(path.to_owned())
+}
+
+fn whole(bytes: &[u8]) -> FileContent {
+    FileContent::Whole(bytes.to_vec())
 }
 
 fn written(path: &str) -> ChangedFile {

@@ -19,7 +19,7 @@ use serde_json::{Value as Json, json};
 use sha2::Sha256;
 use tokio::sync::mpsc;
 
-use super::{MARKER, patience, repository, status};
+use super::{MARKER, MOST, patience, repository, status, whole};
 
 const PATH: &str = "acme/shop";
 
@@ -142,8 +142,8 @@ async fn a_pull_request_is_the_same_through_both() {
             ("old.sql", None),
             ("models", None),
         ] {
-            let file = forge.file(&repository(PATH), &read.sha, path).await.unwrap();
-            assert_eq!(file, text.map(|text| text.as_bytes().to_vec()), "{path}");
+            let file = forge.file(&repository(PATH), &read.sha, path, MOST).await.unwrap();
+            assert_eq!(file, text.map(|text| whole(text.as_bytes())), "{path}");
         }
     }
 }
@@ -299,8 +299,11 @@ async fn a_merge_request_of_a_fork_has_its_status_there_and_its_comment_here() {
         for forge in rig.forges(rig.server.token()) {
             let read = forge.pull_request(&repository(PATH), number).await.unwrap();
             assert_eq!((read.sha.as_str(), read.message.as_str()), (sha, "Theirs"));
-            let file = forge.file(&repository(PATH), sha, "models/orders.sql").await.unwrap();
-            assert_eq!(file, Some(b"select 9".to_vec()));
+            let file = forge
+                .file(&repository(PATH), sha, "models/orders.sql", MOST)
+                .await
+                .unwrap();
+            assert_eq!(file, Some(whole(b"select 9")));
             forge.comment(&repository(PATH), number, MARKER, MARKER).await.unwrap();
         }
         let [github, gitlab] = rig.forges(rig.server.token());
@@ -471,7 +474,10 @@ async fn every_fault_of_the_way_is_a_failure_and_never_an_answer() {
             }
             // A file's bytes cannot be told from others of its media type: a page of HTML can, and half of them.
             if kind != "invalid_json" {
-                assert!(forge.file(&repository(PATH), &sha, "same.sql").await.is_err(), "{kind}");
+                assert!(
+                    forge.file(&repository(PATH), &sha, "same.sql", MOST).await.is_err(),
+                    "{kind}"
+                );
             }
         }
         assert_eq!(rig.repository().await["comments"], json!([]));

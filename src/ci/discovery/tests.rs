@@ -26,6 +26,10 @@ fn changed(path: &str) -> ChangedFile {
     }
 }
 
+fn whole(text: &str) -> FileContent {
+    FileContent::Whole(text.as_bytes().to_vec())
+}
+
 fn found(text: &str) -> Asked {
     found_in(&[("models/a.sql", text)])
 }
@@ -34,7 +38,7 @@ fn found_in(files: &[(&str, &str)]) -> Asked {
     let changed: Vec<ChangedFile> = files.iter().map(|(path, _)| changed(path)).collect();
     let texts = files
         .iter()
-        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+        .map(|(path, text)| ((*path).to_owned(), whole(text)))
         .collect();
     let circumstances = Circumstances {
         placeholders: &placeholders(),
@@ -334,7 +338,7 @@ fn renamed_files_are_read_deleted_ones_are_said_and_others_are_left_alone() {
     );
     let texts = BTreeMap::from([(
         "models/new.sql".to_owned(),
-        b"-- datafold: pk=i\ncreate table ${s}.n (i int)".to_vec(),
+        whole("-- datafold: pk=i\ncreate table ${s}.n (i int)"),
     )]);
     let circumstances = Circumstances {
         placeholders: &placeholders(),
@@ -363,11 +367,21 @@ fn a_file_that_cannot_be_read_is_an_error_and_not_passed_over() {
         data_source_type: None,
     };
     let files = [changed("models/a.sql"), changed("models/b.sql")];
-    let texts = BTreeMap::from([("models/a.sql".to_owned(), vec![0xff])]);
+    let texts = BTreeMap::from([("models/a.sql".to_owned(), FileContent::Whole(vec![0xff]))]);
     assert_eq!(
         codes(&discover(&discovery(), &files, &texts, &circumstances)),
         ["1 error encoding", "1 error unread_file"]
     );
+    let exact = FileContent::Whole(vec![b'\n'; MAX_BYTES + 1]);
+    for (content, said) in [
+        (FileContent::Larger, "the file has more than 1048576 bytes"),
+        (exact, "the file has 1048577 bytes; 1048576 is the limit"),
+    ] {
+        let texts = BTreeMap::from([("models/a.sql".to_owned(), content)]);
+        let asked = discover(&discovery(), &files[..1], &texts, &circumstances);
+        assert_eq!(codes(&asked), ["1 error large_file"]);
+        assert!(asked.diagnostics[0].message.starts_with(said), "{asked:?}");
+    }
     let bad = Discovery {
         files: vec!["[z-a]".to_owned()],
         ..discovery()
@@ -417,7 +431,7 @@ proptest! {
         text in "(create |table |view |if not exists |\\$\\{s\\}|\\.|\"|'|`|\\[|\\]|;|--|/\\*|\\*/|datafold: pk=a|\\{\\{|\\}\\}|\n|\\(|\\)|#|a|.){0,40}",
         kind in prop::sample::select(vec![None, Some("snowflake"), Some("bigquery"), Some("mysql"), Some("pg"), Some("mssql"), Some("databricks"), Some("redshift")]),
     ) {
-        let texts = BTreeMap::from([("models/a.sql".to_owned(), text.into_bytes())]);
+        let texts = BTreeMap::from([("models/a.sql".to_owned(), whole(&text))]);
         let circumstances = Circumstances { placeholders: &placeholders(), columns_to_ignore: &[], data_source_type: kind };
         let asked = discover(&discovery(), &[changed("models/a.sql")], &texts, &circumstances);
         prop_assert!(!asked.is_broken() || asked.diffs.is_empty());

@@ -14,8 +14,12 @@ use crate::ci::outcome::Reason;
 use crate::ci::placeholders::Placeholders;
 use crate::ci::report::counted;
 use crate::ci::waits::End;
-use crate::forge::{ChangedFile, Forge, PullRequest};
+use crate::forge::{ChangedFile, FileContent, Forge, PullRequest};
 use crate::platform::data_diffs::{DiffRequest, PullRequestNumber};
+
+/// The most bytes of all files that the diffs of one pull request are found in: what a stranger changes must not take the memory of the
+/// process.
+const MAX_TEXTS: usize = 64 << 20;
 
 /// What the preparation decides.
 pub(super) enum Prepared {
@@ -110,9 +114,13 @@ impl Orchestration<'_> {
         };
         let named = config.diffs.as_deref();
         for path in named.map_or_else(|| USUAL_PATHS.to_vec(), |path| vec![path]) {
-            if let Some(file) = self.file(forge, path).await? {
-                let kind = data_source_type(self.platform(), config).await;
-                return self.accept(diffs::read(path, &file, &circumstances.of(kind.as_deref())));
+            match self.file(forge, path, diffs::MAX_BYTES).await? {
+                Some(FileContent::Whole(file)) => {
+                    let kind = data_source_type(self.platform(), config).await;
+                    return self.accept(diffs::read(path, &file, &circumstances.of(kind.as_deref())));
+                }
+                Some(FileContent::Larger) => return self.accept(diffs::larger(path)),
+                None => {}
             }
         }
         if let Some(path) = named {
@@ -137,20 +145,31 @@ impl Orchestration<'_> {
         forge: &dyn Forge,
         discovery: &Discovery,
         changed: &[ChangedFile],
-    ) -> Result<BTreeMap<String, Vec<u8>>, End> {
-        let mut texts = BTreeMap::new();
+    ) -> Result<BTreeMap<String, FileContent>, End> {
+        let (mut texts, mut read) = (BTreeMap::new(), 0_usize);
         // A glob that is none is told by the discovery too.
         for path in discovery::files_to_read(discovery, changed).unwrap_or_default() {
-            if let Some(file) = self.file(forge, &path).await? {
-                texts.insert(path, file);
+            let Some(content) = self.file(forge, &path, discovery::MAX_BYTES).await? else {
+                continue;
+            };
+            if let FileContent::Whole(bytes) = &content {
+                read += bytes.len();
             }
+            if read > MAX_TEXTS {
+                let text = format!(
+                    "the changed SQL files have more than {} MiB together: split the pull request, or let `discovery.files` match fewer",
+                    MAX_TEXTS >> 20
+                );
+                return Err(End::Over(Reason::InvalidDiffs, text));
+            }
+            texts.insert(path, content);
         }
         Ok(texts)
     }
 
-    async fn file(&self, forge: &dyn Forge, path: &str) -> Result<Option<Vec<u8>>, End> {
+    async fn file(&self, forge: &dyn Forge, path: &str, most: usize) -> Result<Option<FileContent>, End> {
         let (repository, sha) = (&self.config().repository, &self.record.key.sha);
-        let read = || forge.file(repository, sha, path);
+        let read = || forge.file(repository, sha, path, most);
         self.waits.read("read a file of the pull request", read).await
     }
 

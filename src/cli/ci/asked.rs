@@ -16,7 +16,7 @@ use crate::ci::diffs::{self, Circumstances, USUAL_PATHS};
 use crate::ci::discovery;
 use crate::ci::gate::{self, Decision, Skip};
 use crate::ci::placeholders::Placeholders;
-use crate::forge::{PullRequest, PullRequestState, Readiness};
+use crate::forge::{FileContent, PullRequest, PullRequestState, Readiness};
 use crate::platform::data_diffs::{DiffRequest, PullRequestNumber};
 
 /// What is to be compared.
@@ -126,7 +126,7 @@ pub(super) async fn asked(args: &RunArgs, bench: &Bench) -> anyhow::Result<Asked
     // A glob that is none is told by the discovery too.
     for path in discovery::files_to_read(discovery, &tree.changed).unwrap_or_default() {
         if let Some(bytes) = tree.file(&path) {
-            texts.insert(path, bytes);
+            texts.insert(path, FileContent::Whole(bytes));
         }
     }
     let kind = match texts.is_empty() {

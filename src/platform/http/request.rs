@@ -75,6 +75,8 @@ pub struct Request {
     pub(super) body: Option<Json>,
     pub(super) secrets: Vec<Secret>,
     pub(super) accept: Option<&'static str>,
+    /// The most bytes of its answer that are wanted, where that is less than of any.
+    pub(super) most: Option<usize>,
 }
 
 impl Request {
@@ -102,6 +104,7 @@ impl Request {
             body: None,
             secrets: Vec::new(),
             accept: None,
+            most: None,
         }
     }
 
@@ -121,6 +124,12 @@ impl Request {
     /// This request, for an answer of that media type in place of JSON.
     pub fn accept(mut self, media: &'static str) -> Self {
         self.accept = Some(media);
+        self
+    }
+
+    /// This request, of whose answer no more than so many bytes are wanted.
+    pub(super) fn at_most(mut self, bytes: usize) -> Self {
+        self.most = Some(bytes);
         self
     }
 

@@ -5,6 +5,8 @@ use driftless_core::report::Meaning;
 use super::world::{FakeRun, Fault, NEWER};
 use super::*;
 use crate::ci::config::Discovery;
+use crate::ci::diffs::USUAL_PATHS;
+use crate::forge::{ChangedFile, FileChange};
 use crate::platform::data_diffs::{PullRequestNumber, RunStatus};
 
 /// The tables of the pull request that were handed over.
@@ -109,6 +111,82 @@ async fn changed_files_of_which_nothing_can_be_compared_are_named_in_the_comment
         state.comments
     );
     assert!(state.runs.is_empty());
+}
+
+fn discovering() -> Request {
+    let mut request = request();
+    request.config.discovery = Some(Discovery {
+        files: vec!["**/*.sql".to_owned()],
+        production: Vec::new(),
+        pull_request: Vec::new(),
+    });
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_file_that_is_larger_than_a_file_may_be_is_named_and_not_read() {
+    let world = World::new(Habits::default());
+    world.state().files.clear();
+    put(&world, "models/a.sql", &"-".repeat(2 << 20));
+    let (outcome, _) = to_its_end(&world, &discovering()).await;
+    assert_eq!(
+        (outcome.result(), outcome.verdict.reason.as_str()),
+        (CiResult::Failed, "invalid_diffs")
+    );
+    let said = world.status(SHA).unwrap().1;
+    assert!(
+        said.contains("models/a.sql:1:1: the file has more than 1048576 bytes"),
+        "{said}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_diffs_file_that_is_larger_than_a_file_may_be_is_named_and_not_read() {
+    for path in ["datafold/diffs.json", "datafold/diffs.yaml"] {
+        let world = World::new(Habits::default());
+        world.state().files.clear();
+        put(&world, path, &" ".repeat((1 << 20) + 1));
+        let (outcome, _) = to_its_end(&world, &request()).await;
+        assert_eq!(
+            (outcome.result(), outcome.verdict.reason.as_str()),
+            (CiResult::Failed, "invalid_diffs")
+        );
+        let said = world.status(SHA).unwrap().1;
+        assert!(
+            said.contains(&format!("{path}:1:1: the file has more than 1048576 bytes")),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_files_that_are_too_many_together_end_the_run_before_all_are_read() {
+    let world = World::new(Habits::default());
+    world.state().files.clear();
+    world.state().changed.clear();
+    for number in 0..80 {
+        let path = format!("models/{number}.sql");
+        put(&world, &path, &"-".repeat(1 << 20));
+        world.state().changed.push(ChangedFile {
+            path,
+            previous: None,
+            change: FileChange::Written,
+        });
+    }
+    let (outcome, _) = to_its_end(&world, &discovering()).await;
+    assert_eq!(
+        (outcome.result(), outcome.verdict.reason.as_str()),
+        (CiResult::Failed, "invalid_diffs")
+    );
+    let said = world.status(SHA).unwrap().1;
+    assert!(said.contains("split the pull request"), "{said}");
+    let state = world.state();
+    let read = state.asked.iter().filter(|asked| **asked == "file").count();
+    assert_eq!(
+        read,
+        USUAL_PATHS.len() + 65,
+        "the file that is one too many is the last"
+    );
 }
 
 #[tokio::test(start_paused = true)]

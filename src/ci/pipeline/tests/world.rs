@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::forge::{
-    ChangedFile, CommitState, CommitStatus, FileChange, Forge, PullRequest, PullRequestState, Readiness, Repository,
+    ChangedFile, CommitState, CommitStatus, FileChange, FileContent, Forge, PullRequest, PullRequestState, Readiness,
+    Repository,
 };
 use crate::platform::TargetId;
 use crate::platform::data_diffs::{
@@ -393,9 +394,13 @@ impl Forge for World {
         self.ask("changed_files", |state| Ok(state.changed.clone())).await
     }
 
-    async fn file(&self, _: &Repository, _: &str, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    async fn file(&self, _: &Repository, _: &str, path: &str, most: usize) -> Result<Option<FileContent>, Failure> {
         let path = path.to_owned();
-        self.ask("file", |state| Ok(state.files.get(&path).cloned())).await
+        self.ask("file", |state| {
+            let file = state.files.get(&path).cloned();
+            Ok(file.map(|bytes| FileContent::of(bytes, most)))
+        })
+        .await
     }
 
     async fn set_status(
