@@ -14,9 +14,6 @@ use crate::ci::views::Details;
 use crate::store::StoreError;
 use crate::store::pull_runs::{PullRun, PullRunsOf};
 
-/// Runs among which one is looked for by its id: more than a store keeps.
-const ALL: usize = 10_000;
-
 /// What a list is asked for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,8 +42,8 @@ pub(super) async fn one(State(shell): Shared, Segment(id): Segment) -> Result<im
 
 /// The run of an id.
 pub(super) async fn find(shell: &Shell, id: &str) -> Result<Option<PullRun>, StoreError> {
-    let runs = shell.app.store.pull_runs(&PullRunsOf::Newest(ALL)).await?;
-    Ok(runs.into_iter().find(|run| run.key.id() == id))
+    let found = shell.app.store.pull_runs(&PullRunsOf::Id(id.to_owned())).await?;
+    Ok(found.into_iter().next())
 }
 
 /// There is no run of that id.

@@ -86,6 +86,8 @@ pub struct PullRun {
 pub enum PullRunsOf {
     /// That of one key.
     Key(PullRunKey),
+    /// That of the key with this [`PullRunKey::id`]; never a pull request that is to be looked at. The others are not read.
+    Id(String),
     /// Those that have not ended, the oldest first; with the pull requests that are to be looked at.
     Open,
     /// So many, those that were written last first; without the pull requests that are to be looked at.

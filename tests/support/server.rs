@@ -243,11 +243,12 @@ impl Store for FakeStore {
 
     async fn pull_runs(&self, of: &PullRunsOf) -> Result<Vec<PullRun>, StoreError> {
         self.read()?;
-        let PullRunsOf::Newest(limit) = of else {
-            unreachable!("the server reads the newest only")
-        };
-        let runs = self.pull_runs.lock().unwrap().clone();
-        Ok(runs.into_iter().take(*limit).collect())
+        let runs = self.pull_runs.lock().unwrap().clone().into_iter();
+        Ok(match of {
+            PullRunsOf::Newest(limit) => runs.take(*limit).collect(),
+            PullRunsOf::Id(id) => runs.filter(|run| run.key.id() == *id).collect(),
+            PullRunsOf::Key(_) | PullRunsOf::Open => unreachable!("the server reads the newest, or one by its id"),
+        })
     }
 
     async fn fact(&self, _: &EnvironmentName, _: &'static str) -> Result<Option<String>, StoreError> {

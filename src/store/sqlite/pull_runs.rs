@@ -62,17 +62,30 @@ pub(super) async fn trim(connection: &mut SqliteConnection, limit: u32) -> Resul
     Ok(())
 }
 
+/// The key with that id. An id cannot be turned round: it is looked for among the keys, without what stands there beside them.
+async fn key_of(pool: &SqlitePool, id: &str) -> Result<Option<PullRunKey>, sqlx::Error> {
+    let rows = sqlx::query("SELECT target, config, repository, number, sha FROM pull_runs WHERE sha <> ''")
+        .fetch_all(pool)
+        .await?;
+    for row in &rows {
+        let key = key(row)?;
+        if key.id() == id {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
 /// The rows that are asked for.
 pub(super) async fn find(pool: &SqlitePool, of: &PullRunsOf) -> Result<Vec<SqliteRow>, sqlx::Error> {
     match of {
-        PullRunsOf::Key(key) => sqlx::query(
-            "SELECT * FROM pull_runs WHERE target = ? AND config = ? AND repository = ? AND number = ? AND sha = ?",
-        )
-        .bind(&key.target)
-        .bind(&key.config)
-        .bind(&key.repository)
-        .bind(key.number.cast_signed())
-        .bind(&key.sha),
+        PullRunsOf::Key(key) => return at(pool, key).await,
+        PullRunsOf::Id(id) => {
+            return match key_of(pool, id).await? {
+                Some(key) => at(pool, &key).await,
+                None => Ok(Vec::new()),
+            };
+        }
         PullRunsOf::Open => sqlx::query("SELECT * FROM pull_runs WHERE finished IS NULL ORDER BY started, rowid"),
         PullRunsOf::Newest(limit) => {
             let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
@@ -83,15 +96,31 @@ pub(super) async fn find(pool: &SqlitePool, of: &PullRunsOf) -> Result<Vec<Sqlit
     .await
 }
 
-/// The run of a row.
-pub(super) fn read(row: &SqliteRow) -> Result<PullRun, RowFault> {
-    let key = PullRunKey {
+/// The row of a key.
+async fn at(pool: &SqlitePool, key: &PullRunKey) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    sqlx::query("SELECT * FROM pull_runs WHERE target = ? AND config = ? AND repository = ? AND number = ? AND sha = ?")
+        .bind(&key.target)
+        .bind(&key.config)
+        .bind(&key.repository)
+        .bind(key.number.cast_signed())
+        .bind(&key.sha)
+        .fetch_all(pool)
+        .await
+}
+
+fn key(row: &SqliteRow) -> Result<PullRunKey, sqlx::Error> {
+    Ok(PullRunKey {
         target: row.try_get("target")?,
         config: row.try_get("config")?,
         repository: row.try_get("repository")?,
         number: row.try_get::<i64, _>("number")?.cast_unsigned(),
         sha: row.try_get("sha")?,
-    };
+    })
+}
+
+/// The run of a row.
+pub(super) fn read(row: &SqliteRow) -> Result<PullRun, RowFault> {
+    let key = key(row)?;
     let fault = |column| RowFault::Text {
         name: key.sha.clone(),
         column,

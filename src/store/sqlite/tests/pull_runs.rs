@@ -105,6 +105,40 @@ async fn a_pull_request_run_that_is_not_as_it_was_written_is_told_and_left_out_b
 }
 
 #[tokio::test]
+async fn a_pull_request_run_is_found_by_its_id_whatever_the_others_hold() {
+    let place = Place::new();
+    let store = place.open().await;
+    let runs: Vec<PullRun> = (1..=40).map(|number| pull_run(number, 1, number % 2 == 0)).collect();
+    let look = PullRun {
+        key: PullRunKey::of_delivery("acme/shop", 7),
+        ..pull_run(7, 9, false)
+    };
+    for run in runs.iter().chain([&look]) {
+        store.put_pull_run(run).await.unwrap();
+    }
+    let by_id = async |store: &SqliteStore, id: String| store.pull_runs(&PullRunsOf::Id(id)).await;
+    for run in &runs {
+        assert_eq!(by_id(&store, run.key.id()).await.unwrap(), std::slice::from_ref(run));
+    }
+    for id in [
+        String::new(),
+        "0".repeat(16),
+        runs[0].key.id()[..15].to_owned(),
+        look.key.id(),
+    ] {
+        assert_eq!(by_id(&store, id).await.unwrap(), []);
+    }
+    store.shutdown().await;
+    drop(store);
+    // Of the others nothing but their keys is read.
+    place.raw("UPDATE pull_runs SET state = '{' WHERE number <> 5").await;
+    let store = place.open().await;
+    let found = by_id(&store, runs[4].key.id()).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&runs[4]));
+    assert!(by_id(&store, runs[5].key.id()).await.is_err());
+}
+
+#[tokio::test]
 async fn a_pull_request_that_is_to_be_looked_at_is_open_until_that_is_done_and_never_a_run_that_is_shown() {
     let limits = Limits {
         pull_runs: 1,

@@ -42,6 +42,9 @@ impl Store for World {
         let rows = state.rows.values().cloned();
         Ok(match of {
             PullRunsOf::Key(key) => rows.filter(|row| row.key == *key).collect(),
+            PullRunsOf::Id(id) => rows
+                .filter(|row| !row.key.is_of_delivery() && row.key.id() == *id)
+                .collect(),
             PullRunsOf::Open => rows.filter(|row| row.finished.is_none()).collect(),
             PullRunsOf::Newest(limit) => {
                 let mut rows: Vec<PullRun> = rows.filter(|row| !row.key.is_of_delivery()).collect();
