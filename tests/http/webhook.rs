@@ -514,10 +514,13 @@ async fn a_delivery_of_gitlabs_is_known_by_its_key_or_by_its_event_and_what_move
     let hook = "Merge Request Hook";
     let key = [("idempotency-key", "k1"), ("x-gitlab-event-uuid", "e1")];
     assert_eq!(
-        deliver_gitlab(&rig, hook, &key, &first).await.status,
+        deliver_gitlab(&rig, "Push Hook", &key, PUSH).await.status,
         StatusCode::ACCEPTED
     );
-    assert_eq!(deliver_gitlab(&rig, hook, &key, &first).await.status, StatusCode::OK);
+    assert_eq!(
+        deliver_gitlab(&rig, "Push Hook", &key, PUSH).await.status,
+        StatusCode::OK
+    );
     assert_eq!(outcome(&rig), gitlab("duplicate"));
     // Servers before 17.4: a push to a branch of two merge requests is one event.
     let event = [("x-gitlab-event-uuid", "e2")];
@@ -529,8 +532,32 @@ async fn a_delivery_of_gitlabs_is_known_by_its_key_or_by_its_event_and_what_move
         deliver_gitlab(&rig, hook, &event, &second).await.status,
         StatusCode::ACCEPTED
     );
-    assert_eq!(deliver_gitlab(&rig, hook, &event, &second).await.status, StatusCode::OK);
-    assert_eq!(moved(&rig).len(), 3);
+    let push = async || deliver_gitlab(&rig, "Push Hook", &event, PUSH).await.status;
+    assert_eq!(
+        (push().await, push().await),
+        (StatusCode::ACCEPTED, StatusCode::OK),
+        "the push itself"
+    );
+    assert_eq!(moved(&rig).len(), 2);
+}
+
+#[tokio::test]
+async fn a_delivery_of_a_pull_request_that_is_sent_again_is_a_reason_to_look_again() {
+    let rig = plain();
+    let (opened, update) = (
+        pull_request("opened", "acme/shop", 12),
+        merge_request(Some("update"), "acme/shop", 1),
+    );
+    let key = [("idempotency-key", "k1"), ("x-gitlab-event-uuid", "e1")];
+    for _ in 0..3 {
+        let answer = deliver(&rig, "pull_request", Some("one"), &opened).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        assert_eq!(outcome(&rig), github("accepted"));
+        let answer = deliver_gitlab(&rig, "Merge Request Hook", &key, &update).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        assert_eq!(outcome(&rig), gitlab("accepted"));
+        assert_eq!(moved(&rig).len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ impl Orchestration<'_> {
                 error!(
                     config,
                     sha,
-                    "the forge did not take the last word, and it is left unsaid (a new delivery has it said): {why}"
+                    "the forge did not take the last word, and it is left unsaid (the next delivery has it said, also one that is sent again): {why}"
                 );
                 self.ports.metrics.unsaid(&config);
                 (

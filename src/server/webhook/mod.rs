@@ -29,7 +29,7 @@ use crate::store::{StoreError, Trigger};
 /// A delivery that is refused for its size would be a pull request that nobody looks at.
 const BODY_BYTES: usize = 640 * 1024;
 
-/// How many delivery ids are remembered: days of pushes to a config repository, hours of a team's pull requests.
+/// How many delivery ids are remembered: days of pushes to a config repository, pull requests are not among them.
 const REMEMBERED: usize = 1024;
 
 /// The longest delivery id that is remembered: GitHub's are 36 characters.
@@ -154,16 +154,11 @@ pub enum Watch {
     Unwatched,
 }
 
-/// Deliveries that were accepted already, by webhook and id, the oldest first.
+/// Deliveries of pushes that were accepted already, by webhook and id, the oldest first.
 #[derive(Default)]
 pub(super) struct Delivered(Mutex<VecDeque<(String, String)>>);
 
 impl Delivered {
-    fn knows(&self, webhook: &str, id: &str) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().any(|delivery| delivery.0 == webhook && delivery.1 == id)
-    }
-
     /// Remembers a delivery; whether it is a new one.
     fn is_new(&self, webhook: &str, id: &str) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -306,17 +301,11 @@ async fn handle(shell: &Shell, webhook: &Webhook, request: Request) -> Result<Ou
         let Some(pulls) = &shell.app.pulls else {
             return Err(Outcome::Ignored("No pull requests are watched."));
         };
-        if id.as_ref().is_some_and(|id| shell.delivered.knows(&webhook.name, id)) {
-            return Ok(Outcome::Duplicate);
-        }
         let watch = pulls.moved(&webhook.name, &repository, number).await;
         if watch.map_err(Outcome::Unstored)? == Watch::Unwatched {
             return Err(Outcome::Ignored("No pull requests of that repository are watched."));
         }
-        // Only what was handed on is remembered; a second copy that came meanwhile is handed on too, and does no harm.
-        if let Some(id) = &id {
-            shell.delivered.is_new(&webhook.name, id);
-        }
+        // One that came before is handed on too: what is done is not done again, and who sends it again wants what is not done yet.
         return Ok(Outcome::Looked(repository, number));
     }
     if id.is_some_and(|id| !shell.delivered.is_new(&webhook.name, &id)) {
