@@ -178,8 +178,20 @@ impl Forge for GitLab {
         let mut counts = (0, 0);
         // The list has no total; the merge request has. A push in between makes them differ.
         for _ in 0..READINGS {
-            let count = self.merge_request(&asked).await?.changes_count;
-            let Some(said) = count.as_ref().and_then(written).filter(|text| !text.is_empty()) else {
+            let found = self.merge_request(&asked).await?;
+            let Some(said) = found
+                .changes_count
+                .as_ref()
+                .and_then(written)
+                .filter(|text| !text.is_empty())
+            else {
+                // Of one without a commit of its own nothing is ever counted.
+                if found.prepared_at.is_some() {
+                    let first: Vec<Diff> = list(&self.http, &diffs, End::ShortPage { most: 1 }).await?;
+                    if first.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                }
                 return Err(unprepared(
                     "GitLab is still preparing the merge request: it has not counted its changes yet; ask again",
                 ));
@@ -356,6 +368,8 @@ struct MergeRequest {
 enum State {
     Opened,
     Closed,
+    /// When GitLab had worked out what it changes, since 15.9; absent while it has not.
+    prepared_at: Option<String>,
     Locked,
     Merged,
 }

@@ -124,6 +124,28 @@ async fn a_merge_request_that_is_being_prepared_is_asked_for_again() {
     }
 }
 
+#[tokio::test]
+async fn a_merge_request_that_is_prepared_and_has_no_count_changes_what_is_listed_nothing_or_not_yet() {
+    let listed = get("/merge_requests/12/diffs?per_page=100&page=1");
+    for count in ["null", r#""""#] {
+        let prepared = format!(r#""prepared_at":"2026-11-02T09:30:00.000Z","changes_count":{count}"#);
+        let body = GITLAB_MERGE_REQUEST.replace(r#""changes_count":"3""#, &prepared);
+        for (diffs, expected) in [("[]".to_owned(), Ok(vec![])), (diffs(0, 2), Err(Meaning::Unavailable))] {
+            let server = Server::start().await;
+            server.gives(&get("/merge_requests/12"), &body);
+            server.gives(&listed, &diffs);
+            let read = gitlab(&server.url).changed_files(&repository(PATH), TWELVE).await;
+            assert_eq!(read.map_err(|failure| failure.meaning), expected, "{diffs}");
+        }
+        let body = body.replace(r#""2026-11-02T09:30:00.000Z""#, "null");
+        let server = Server::start().await;
+        server.gives(&get("/merge_requests/12"), &body);
+        let read = gitlab(&server.url).changed_files(&repository(PATH), TWELVE).await;
+        assert_eq!(read.unwrap_err().meaning, Meaning::Unavailable);
+        assert_eq!(server.lines(), [get("/merge_requests/12")]);
+    }
+}
+
 fn counted(count: &str) -> String {
     GITLAB_MERGE_REQUEST.replace(r#""changes_count":"3""#, &format!(r#""changes_count":{count}"#))
 }

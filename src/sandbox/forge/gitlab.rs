@@ -91,6 +91,7 @@ fn of_merge_request(
             let mut shown = merge_request(host, path, number, pull, changed);
             if pull.preparing > 0 {
                 shown["changes_count"] = Value::Null;
+                shown["prepared_at"] = Value::Null;
                 shown["diff_refs"] = Value::Null;
             }
             let kept = host
@@ -223,11 +224,13 @@ fn status(status: &Status) -> Value {
 }
 
 pub(super) fn merge_request(host: &Host, path: &str, number: u64, pull: &Pull, changed: usize) -> Value {
+    // Of one without a commit of its own nothing is counted.
+    let count = (changed > 0).then(|| changed.to_string());
     json!({
         "source_project_id": host.id_of(pull.fork.as_deref().unwrap_or(path)), "target_project_id": host.id_of(path),
         "id": number, "iid": number, "title": pull.title, "state": if pull.is_open { "opened" } else { "closed" },
         "draft": pull.draft, "work_in_progress": pull.draft, "source_branch": pull.branch, "target_branch": "main",
-        "labels": pull.labels, "sha": pull.sha, "changes_count": changed.to_string(),
+        "labels": pull.labels, "sha": pull.sha, "changes_count": count, "prepared_at": "2026-11-02T09:30:00.000Z",
         "diff_refs": { "base_sha": pull.base_sha, "start_sha": pull.base_sha, "head_sha": pull.sha },
         "references": { "full": format!("{path}!{number}") },
     })
