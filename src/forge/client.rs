@@ -135,16 +135,13 @@ pub(super) fn unprepared(what: &str) -> Failure {
     }
 }
 
-/// Who the token's holder is. A token of an installed app, and a deploy token, have no user: they are refused.
+/// The token's user.
 ///
 /// # Errors
-/// As [`Http::send`].
+/// As [`Http::send`]; a token that has none is refused.
 pub(super) async fn who(http: &Http, call: &'static Call) -> Result<Us, Failure> {
-    match fetch::<User>(http, &Request::named(call, &[])).await {
-        Ok(user) => Ok(Us::User(user.id)),
-        Err(refused) if matches!(refused.meaning, Meaning::Forbidden | Meaning::NotFound) => Ok(Us::Unknown),
-        Err(failure) => Err(failure),
-    }
+    let user: User = fetch(http, &Request::named(call, &[])).await?;
+    Ok(Us::User(user.id))
 }
 
 /// The little that is read of a user, of either forge.
@@ -153,19 +150,21 @@ pub(super) struct User {
     pub(super) id: u64,
 }
 
-/// Says `body`: edits `old`, or adds a comment where there is none.
+/// Says `body`: edits the first of `old` that may be edited, or adds a comment where there is none. Where it is not known who we are, one
+/// that may not be is somebody else's: the one that is added then is among them the next time.
 ///
 /// # Errors
 /// As [`Http::send`].
 pub(super) async fn say(
     http: &Http,
-    old: Option<Comment>,
+    us: Us,
+    old: Vec<Comment>,
     edit: impl Fn(&str) -> Result<Request, Failure>,
     add: Request,
     body: &str,
 ) -> Result<(), Failure> {
     let with_text = |request: Request| request.body(json!({ "body": body }), Vec::new());
-    if let Some(old) = old {
+    for old in old {
         if says(&old, body) {
             return Ok(());
         }
@@ -173,6 +172,7 @@ pub(super) async fn say(
             Ok(_) => return Ok(()),
             // Somebody has just deleted it.
             Err(gone) if gone.meaning == Meaning::NotFound => {}
+            Err(refused) if refused.meaning == Meaning::Forbidden && us == Us::Unknown => {}
             Err(failure) => return Err(failure),
         }
     }

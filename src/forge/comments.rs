@@ -7,8 +7,19 @@ pub(super) struct Comment {
     pub(super) id: u64,
     /// The number of who wrote it; `None` of one whose account is gone.
     pub(super) author: Option<u64>,
+    /// What that is.
+    pub(super) account: Account,
     /// What it says.
     pub(super) body: String,
+}
+
+/// What somebody is who comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Account {
+    /// A person, or what the forge does not tell from one.
+    Person,
+    /// A program, which no person is logged in as.
+    Program,
 }
 
 /// Who the token's holder is.
@@ -20,14 +31,16 @@ pub(super) enum Us {
     Unknown,
 }
 
-/// The oldest comment that holds `marker` and is ours: people quote comments, markers included. Where it is not known who we are, one that
-/// begins with the marker is taken for ours; if it is not, the forge refuses the edit.
-pub(super) fn ours(comments: Vec<Comment>, marker: &str, us: Us) -> Option<Comment> {
+/// The comments that hold `marker` and are ours, the oldest first: people quote comments, markers included. Where it is not known who we
+/// are, those of programs that begin with the marker may be ours: of one that is not, the forge refuses the edit, or leaves it to us.
+pub(super) fn ours(mut comments: Vec<Comment>, marker: &str, us: Us) -> Vec<Comment> {
     let is_ours = |comment: &Comment| match us {
         Us::User(id) => comment.author == Some(id) && comment.body.contains(marker),
-        Us::Unknown => comment.body.trim_start().starts_with(marker),
+        Us::Unknown => comment.account == Account::Program && comment.body.trim_start().starts_with(marker),
     };
-    comments.into_iter().filter(is_ours).min_by_key(|comment| comment.id)
+    comments.retain(is_ours);
+    comments.sort_by_key(|comment| comment.id);
+    comments
 }
 
 /// Whether a comment says that already. Forges turn line ends around.
@@ -46,35 +59,51 @@ mod tests {
         Comment {
             id,
             author: Some(author),
+            account: Account::Program,
             body: body.replace('M', MARKER),
         }
     }
 
     #[test]
-    fn the_oldest_with_the_marker_that_we_wrote_is_ours() {
-        let table: [(Us, Vec<Comment>, Option<u64>); 7] = [
-            (Us::User(1), vec![], None),
-            (Us::User(1), vec![comment(5, 1, "M\nb"), comment(3, 1, "a\nM")], Some(3)),
+    fn those_with_the_marker_that_we_wrote_are_ours_the_oldest_first() {
+        let by_person = |comment| Comment {
+            account: Account::Person,
+            ..comment
+        };
+        let table: [(Us, Vec<Comment>, Vec<u64>); 8] = [
+            (Us::User(1), vec![], vec![]),
             (
                 Us::User(1),
-                vec![comment(3, 2, "M\nquoted"), comment(5, 1, "M")],
-                Some(5),
+                vec![comment(5, 1, "M\nb"), comment(3, 1, "a\nM")],
+                vec![3, 5],
             ),
-            (Us::User(1), vec![comment(3, 1, "<!-- driftless:shop2 -->")], None),
+            (
+                Us::User(1),
+                vec![comment(3, 2, "M\nquoted"), by_person(comment(5, 1, "M"))],
+                vec![5],
+            ),
+            (Us::User(1), vec![comment(3, 1, "<!-- driftless:shop2 -->")], vec![]),
             (
                 Us::Unknown,
                 vec![comment(3, 2, "> M"), comment(5, 7, "M\nours")],
-                Some(5),
+                vec![5],
             ),
-            (Us::Unknown, vec![comment(3, 2, "see\nM")], None),
-            (Us::Unknown, vec![comment(9, 2, "M"), comment(4, 2, "\r\nM")], Some(4)),
+            (Us::Unknown, vec![comment(3, 2, "see\nM")], vec![]),
+            (
+                Us::Unknown,
+                vec![comment(9, 2, "M"), comment(4, 2, "\r\nM")],
+                vec![4, 9],
+            ),
+            (
+                Us::Unknown,
+                vec![by_person(comment(3, 2, "M\nplanted")), comment(5, 7, "M\nours")],
+                vec![5],
+            ),
         ];
         for (us, comments, expected) in table {
-            assert_eq!(
-                ours(comments.clone(), MARKER, us).map(|found| found.id),
-                expected,
-                "{comments:?}"
-            );
+            let found = ours(comments.clone(), MARKER, us);
+            let found: Vec<u64> = found.into_iter().map(|found| found.id).collect();
+            assert_eq!(found, expected, "{comments:?}");
         }
     }
 
@@ -84,7 +113,7 @@ mod tests {
             author: None,
             ..comment(3, 0, "M")
         };
-        assert_eq!(ours(vec![ghost], MARKER, Us::User(0)), None);
+        assert_eq!(ours(vec![ghost], MARKER, Us::User(0)), []);
     }
 
     #[test]

@@ -14,9 +14,9 @@ use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use super::client::{
-    End, ForgeOptions, User, WHOLE, client, clipped, failure, fetch, is_commit, is_file, list, page, say, segments, who,
+    End, ForgeOptions, WHOLE, client, clipped, failure, fetch, is_commit, is_file, list, page, say, segments, who,
 };
-use super::comments::{Comment, Us, ours};
+use super::comments::{Account, Comment, Us, ours};
 use super::{
     ChangedFile, CommitState, CommitStatus, FileChange, FileContent, Forge, PullRequest, PullRequestState, Readiness,
     Repository,
@@ -113,7 +113,12 @@ impl GitHub {
     }
 
     async fn us(&self) -> Result<Us, Failure> {
-        self.us.get_or_try_init(|| who(&self.http, &WHO)).await.copied()
+        let ask = async || match who(&self.http, &WHO).await {
+            // The token of an installed app, also that of a workflow, has no user.
+            Err(refused) if matches!(refused.meaning, Meaning::Forbidden | Meaning::NotFound) => Ok(Us::Unknown),
+            told => told,
+        };
+        self.us.get_or_try_init(ask).await.copied()
     }
 }
 
@@ -235,13 +240,10 @@ impl Forge for GitHub {
         let number = number.0.to_string();
         let list_of = place.request(&COMMENTS, &[&number]);
         let listed: Vec<Said> = list(&self.http, &list_of, WHOLE).await?;
-        let old = ours(
-            listed.into_iter().map(Said::meaning).collect(),
-            marker,
-            self.us().await?,
-        );
+        let us = self.us().await?;
+        let old = ours(listed.into_iter().map(Said::meaning).collect(), marker, us);
         let edit = |id: &str| Ok(place.request(&EDIT_COMMENT, &[id]));
-        say(&self.http, old, edit, place.request(&ADD_COMMENT, &[&number]), body).await
+        say(&self.http, us, old, edit, place.request(&ADD_COMMENT, &[&number]), body).await
     }
 }
 
@@ -377,16 +379,28 @@ impl File {
 #[derive(Deserialize)]
 struct Said {
     id: u64,
-    user: Option<User>,
+    user: Option<Author>,
     #[serde(default)]
     body: Option<String>,
+}
+
+/// Who wrote a comment: `User`, `Bot`, and what may come (`simple-user`).
+#[derive(Deserialize)]
+struct Author {
+    id: u64,
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 impl Said {
     fn meaning(self) -> Comment {
         Comment {
             id: self.id,
-            author: self.user.map(|user| user.id),
+            author: self.user.as_ref().map(|user| user.id),
+            account: match self.user.and_then(|user| user.kind).as_deref() {
+                Some("Bot") => Account::Program,
+                Some(_) | None => Account::Person,
+            },
             body: self.body.unwrap_or_default(),
         }
     }

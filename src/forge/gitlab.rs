@@ -14,7 +14,7 @@ use super::client::{
     End, ForgeOptions, User, WHOLE, client, clipped, failure, fetch, is_commit, is_file, list, page, say, segments,
     unprepared, who,
 };
-use super::comments::{Comment, Us, ours};
+use super::comments::{Account, Comment, Us, ours};
 use super::{
     ChangedFile, CommitState, CommitStatus, FileChange, FileContent, Forge, PullRequest, PullRequestState, Readiness,
     Repository,
@@ -83,6 +83,7 @@ impl GitLab {
         fetch(&self.http, &request(repository, &COMMIT, &[sha])?).await
     }
 
+    /// Notes do not tell programs from people, and whatever token may write one has a user: one that is not told whose it is writes none.
     async fn us(&self) -> Result<Us, Failure> {
         self.us.get_or_try_init(|| who(&self.http, &WHO)).await.copied()
     }
@@ -271,9 +272,18 @@ impl Forge for GitLab {
             .query("order_by", "created_at");
         let listed: Vec<Note> = list(&self.http, &notes, WHOLE).await?;
         let listed = listed.into_iter().filter(|note| !note.system).map(Note::meaning);
-        let old = ours(listed.collect(), marker, self.us().await?);
+        let us = self.us().await?;
+        let old = ours(listed.collect(), marker, us);
         let edit = |id: &str| request(repository, &EDIT_NOTE, &[&number, id]);
-        say(&self.http, old, edit, request(repository, &ADD_NOTE, &[&number])?, body).await
+        say(
+            &self.http,
+            us,
+            old,
+            edit,
+            request(repository, &ADD_NOTE, &[&number])?,
+            body,
+        )
+        .await
     }
 }
 
@@ -358,6 +368,8 @@ struct MergeRequest {
     diff_refs: Option<DiffRefs>,
     labels: Vec<String>,
     changes_count: Option<Json>,
+    /// When GitLab had worked out what it changes, since 15.9; absent while it has not.
+    prepared_at: Option<String>,
     /// Absent where the fork is gone.
     source_project_id: Option<u64>,
     target_project_id: Option<u64>,
@@ -368,8 +380,6 @@ struct MergeRequest {
 enum State {
     Opened,
     Closed,
-    /// When GitLab had worked out what it changes, since 15.9; absent while it has not.
-    prepared_at: Option<String>,
     Locked,
     Merged,
 }
@@ -437,6 +447,7 @@ impl Note {
         Comment {
             id: self.id,
             author: self.author.map(|author| author.id),
+            account: Account::Person,
             body: self.body,
         }
     }

@@ -417,16 +417,70 @@ async fn the_first_comment_is_made_and_the_oldest_of_ours_is_edited() {
     }
 }
 
+fn by_bot(id: u64, user: u64, body: &str) -> Json {
+    let mut comment = comment(id, Some(user), body);
+    comment["user"]["type"] = json!("Bot");
+    comment
+}
+
 #[tokio::test]
-async fn an_app_knows_its_comment_by_the_marker_at_its_head() {
-    let quoted = format!("> {MARKER}\n> old");
-    let server = Server::start().await;
-    let who = Answer::json(403, GITHUB_NO_USER);
-    let listed = vec![
-        comment(7, Some(5), &quoted),
-        comment(8, Some(41), &format!("{MARKER}\nold")),
+async fn an_app_knows_its_comment_by_the_marker_at_its_head_and_by_what_wrote_it() {
+    let (old, quoted) = (format!("{MARKER}\nold"), format!("> {MARKER}\n> old"));
+    let table = [
+        (vec![comment(7, Some(5), &quoted), by_bot(8, 41, &old)], edited("new")),
+        (
+            vec![comment(6, Some(5), &old), by_bot(7, 42, &quoted), by_bot(8, 41, &old)],
+            edited("new"),
+        ),
+        // What a person has planted is left alone, and so is one whose account is gone.
+        (vec![comment(6, Some(5), &old)], made("new")),
+        (vec![comment(6, None, &old)], made("new")),
     ];
-    assert_eq!(writes(sent(&server, who, listed, "new").await), edited("new"));
+    for (listed, expected) in table {
+        let server = Server::start().await;
+        let who = Answer::json(403, GITHUB_NO_USER);
+        let asked = sent(&server, who, listed.clone(), "new").await;
+        assert_eq!(writes(asked), expected, "{listed:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_may_not_edit_another_bots_comment_adds_its_own_once() {
+    let old = format!("{MARKER}\nold");
+    for refusal in [403, 404] {
+        let foreign = format!("PATCH {SHOP}/issues/comments/6");
+        let refused = vec![(foreign.clone(), json!({"body": format!("{MARKER}\nnew")}))];
+        let server = Server::start().await;
+        server.on(&foreign, Answer::json(refusal, GITHUB_NOT_FOUND));
+        let who = Answer::json(403, GITHUB_NO_USER);
+        let asked = sent(&server, who.clone(), vec![by_bot(6, 42, &old)], "new").await;
+        assert_eq!(writes(asked), [refused.clone(), made("new")].concat());
+        // The next time it is among those that may be ours.
+        let server = Server::start().await;
+        server.on(&foreign, Answer::json(refusal, GITHUB_NOT_FOUND));
+        let listed = vec![by_bot(6, 42, &old), by_bot(8, 41, &old)];
+        assert_eq!(
+            writes(sent(&server, who, listed, "new").await),
+            [refused, edited("new")].concat()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_edit_the_own_comment_is_told_so() {
+    let server = Server::start().await;
+    server.gives(
+        &get(COMMENTS),
+        &Json::Array(vec![comment(8, Some(1), MARKER)]).to_string(),
+    );
+    server.on("GET /api/v3/user", user());
+    server.on(
+        &format!("PATCH {SHOP}/issues/comments/8"),
+        Answer::json(403, GITHUB_NO_USER),
+    );
+    let forge = github(&server.url);
+    let said = forge.comment(&repository("acme/shop"), TWELVE, MARKER, "x").await;
+    assert_eq!(said.unwrap_err().meaning, Meaning::Forbidden);
 }
 
 #[tokio::test]

@@ -472,6 +472,17 @@ async fn the_first_note_is_made_and_the_oldest_of_ours_is_edited() {
         let written: Vec<(String, Json)> = written.map(|asked| (asked.line, asked.body)).collect();
         assert_eq!(written, expected, "{listed:?}");
     }
+    // A token that is not told whose it is: notes do not say which are of programs, and a planted one must not be ours.
+    let server = Server::start().await;
+    server.gives(&get(NOTES), &Json::Array(vec![note(8, 5, false, &old)]).to_string());
+    server.on("GET /api/v4/user", Answer::json(403, GITLAB_NO_SCOPE));
+    let refused = gitlab(&server.url)
+        .comment(&repository(PATH), TWELVE, MARKER, &text)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.meaning, Meaning::Forbidden);
+    says(&refused, &["GET /user", "the scope api"]);
+    assert!(server.lines().iter().all(|line| line.starts_with("GET")));
     // Deleted between the list and the edit.
     let server = Server::start().await;
     server.gives(&get(NOTES), &Json::Array(vec![note(8, 1, false, &old)]).to_string());

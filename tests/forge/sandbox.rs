@@ -31,7 +31,8 @@ struct Rig {
 impl Rig {
     async fn start(switches: Switches) -> Self {
         let seed = json!({
-            "users": [{"name": "reader", "token": "reads", "rights": "read"}, {"name": "app", "token": "app", "rights": "app"}],
+            "users": [{"name": "reader", "token": "reads", "rights": "read"}, {"name": "app", "token": "app", "rights": "app"},
+                {"name": "somebody", "token": "theirs", "rights": "write"}],
             "repositories": [{"path": PATH, "files": {"models/orders.sql": "select 1", "models/day.sql": "select 2", "old.sql": "x",
                 "same.sql": "y"}}],
         });
@@ -365,37 +366,72 @@ async fn a_rate_limit_is_kept_by_whoever_asks_and_ends() {
 
 #[tokio::test]
 async fn one_comment_is_edited_in_place_for_users_and_for_apps() {
-    for which in [0, 1] {
-        for as_app in [false, true] {
-            let rig = Rig::start(Switches::default()).await;
-            let token = if as_app { "app" } else { rig.server.token() };
-            let forge = &rig.forges(token)[which];
-            let say = async |text: &str| {
-                let body = format!("{MARKER}\n{text}");
-                forge
-                    .comment(&repository(PATH), rig.number, MARKER, &body)
-                    .await
-                    .unwrap();
-                rig.repository().await["comments"].as_array().unwrap().clone()
-            };
-            let first = say("one").await;
-            let second = say("two").await;
-            assert_eq!((first.len(), second.len()), (1, 1));
-            assert_eq!(
-                (&second[0]["id"], &second[0]["body"]),
-                (&first[0]["id"], &json!(format!("{MARKER}\ntwo")))
-            );
-            let place = json!({"repository": PATH, "id": first[0]["id"]});
-            rig.door(
-                "POST",
-                "edit",
-                json!({"kind": "comment", "where": place, "delete": true}),
-            )
-            .await;
-            let third = say("three").await;
-            assert_eq!(third.len(), 1);
-            assert_ne!(third[0]["id"], first[0]["id"]);
+    // An installed app is GitHub's; a token of GitLab's that may comment is a user's.
+    for (which, as_app) in [(0, false), (0, true), (1, false)] {
+        let rig = Rig::start(Switches::default()).await;
+        let token = if as_app { "app" } else { rig.server.token() };
+        let forge = &rig.forges(token)[which];
+        let say = async |text: &str| {
+            let body = format!("{MARKER}\n{text}");
+            forge
+                .comment(&repository(PATH), rig.number, MARKER, &body)
+                .await
+                .unwrap();
+            rig.repository().await["comments"].as_array().unwrap().clone()
+        };
+        let first = say("one").await;
+        let second = say("two").await;
+        assert_eq!((first.len(), second.len()), (1, 1));
+        assert_eq!(
+            (&second[0]["id"], &second[0]["body"]),
+            (&first[0]["id"], &json!(format!("{MARKER}\ntwo")))
+        );
+        let place = json!({"repository": PATH, "id": first[0]["id"]});
+        rig.door(
+            "POST",
+            "edit",
+            json!({"kind": "comment", "where": place, "delete": true}),
+        )
+        .await;
+        let third = say("three").await;
+        assert_eq!(third.len(), 1);
+        assert_ne!(third[0]["id"], first[0]["id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_comment_that_somebody_has_planted_stays_theirs_for_users_and_for_apps() {
+    for (which, as_app) in [(0, false), (0, true), (1, false)] {
+        let rig = Rig::start(Switches::default()).await;
+        let planted = format!("{MARKER}\nAll is well");
+        let somebody = &rig.forges("theirs")[which];
+        let say = async |forge: &dyn Forge, body: &str| {
+            let said = forge.comment(&repository(PATH), rig.number, MARKER, body).await;
+            said.unwrap();
+            rig.repository().await["comments"].as_array().unwrap().clone()
+        };
+        say(somebody.as_ref(), &planted).await;
+        let token = if as_app { "app" } else { rig.server.token() };
+        let forge = &rig.forges(token)[which];
+        for text in ["one", "two"] {
+            let comments = say(forge.as_ref(), &format!("{MARKER}\n{text}")).await;
+            let bodies: Vec<&str> = comments
+                .iter()
+                .map(|comment| comment["body"].as_str().unwrap())
+                .collect();
+            assert_eq!(bodies, [planted.clone(), format!("{MARKER}\n{text}")]);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_merge_request_without_a_commit_of_its_own_changes_nothing() {
+    let rig = Rig::start(Switches::default()).await;
+    let opened = json!({"repository": PATH, "branch": "nothing-yet", "files": {}});
+    let opened = rig.door("POST", "pull_requests", opened).await;
+    let number = PullRequestNumber(opened["number"].as_u64().unwrap());
+    for forge in rig.forges(rig.server.token()) {
+        assert_eq!(forge.changed_files(&repository(PATH), number).await.unwrap(), []);
     }
 }
 

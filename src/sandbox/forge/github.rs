@@ -27,7 +27,7 @@ pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
     if let ("GET", ["user"]) = (ask.method, ask.path.as_slice()) {
         return match ask.user.rights {
             Rights::App => refuse(403, "Resource not accessible by integration"),
-            Rights::Write | Rights::Read => Done::json(200, user(ask.user.id, &ask.user.name)),
+            Rights::Write | Rights::Read => Done::json(200, user(ask.user.id, &ask.user.name, ask.user.rights)),
         };
     }
     let ["repos", owner, name, rest @ ..] = ask.path.as_slice() else {
@@ -76,6 +76,7 @@ pub(super) fn answer(host: &mut Host, ask: &Ask<'_>) -> Done {
                     id,
                     number,
                     author: ask.user.id,
+                    rights: ask.user.rights,
                     body: body.to_owned(),
                 };
                 let shown = comment(&made);
@@ -151,14 +152,18 @@ fn set_status(repository: &mut Repository, ask: &Ask<'_>, sha: &str, id: u64) ->
     };
     let shown = json!({
         "id": status.id, "state": status.state, "context": status.context, "description": status.description,
-        "target_url": status.url, "creator": user(ask.user.id, &ask.user.name),
+        "target_url": status.url, "creator": user(ask.user.id, &ask.user.name, ask.user.rights),
     });
     repository.statuses.push(status);
     Done::json(201, shown)
 }
 
-fn user(id: u64, name: &str) -> Value {
-    json!({ "login": name, "id": id, "type": "User", "site_admin": false })
+fn user(id: u64, name: &str, rights: Rights) -> Value {
+    let kind = match rights {
+        Rights::App => "Bot",
+        Rights::Write | Rights::Read => "User",
+    };
+    json!({ "login": name, "id": id, "type": kind, "site_admin": false })
 }
 
 pub(super) fn pull(path: &str, number: u64, pull: &Pull, changed: usize) -> Value {
@@ -193,5 +198,5 @@ fn file(changed: &Changed) -> Value {
 }
 
 fn comment(comment: &Comment) -> Value {
-    json!({ "id": comment.id, "user": user(comment.author, "octo-bot"), "body": comment.body })
+    json!({ "id": comment.id, "user": user(comment.author, "octo-bot", comment.rights), "body": comment.body })
 }

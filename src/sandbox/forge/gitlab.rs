@@ -122,6 +122,7 @@ fn of_merge_request(
                     id,
                     number,
                     author: ask.user.id,
+                    rights: ask.user.rights,
                     body: body.to_owned(),
                 };
                 let shown = note(&made);

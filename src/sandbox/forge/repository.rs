@@ -63,6 +63,8 @@ pub(super) struct Comment {
     pub(super) id: u64,
     pub(super) number: u64,
     pub(super) author: u64,
+    /// What its author's token may do.
+    pub(super) rights: Rights,
     pub(super) body: String,
 }
 
