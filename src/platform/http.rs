@@ -21,7 +21,7 @@ use super::redact::Hidden;
 use super::{Exchange, Fault, Gate};
 
 pub use self::content::{Body, Content};
-pub use self::network::{Identity, Network, Proxy, Timeouts};
+pub use self::network::{Identity, Network, Proxy, Scheme, Timeouts};
 pub use self::pages::{First, Paging, READINGS, Whole};
 pub use self::request::{Call, Method, Request};
 
@@ -38,24 +38,6 @@ pub struct HttpOptions {
     pub token: Secret,
     /// The way to it.
     pub network: Network,
-}
-
-/// How a token is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// `Authorization: Key`.
-    Key,
-}
-
-impl Scheme {
-    fn word(self) -> &'static str {
-        match self {
-            Scheme::Bearer => "Bearer",
-            Scheme::Key => "Key",
-        }
-    }
 }
 
 /// What messages say is to be done, where that depends on what the instance is and how the config calls it.

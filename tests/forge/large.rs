@@ -48,7 +48,8 @@ async fn a_file_of_one_byte_more_than_is_wanted_is_told_as_larger() {
     .unwrap();
     // The process has one; that it is set already is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let state = reqwest::get(format!("{}/_sandbox/state", sandbox.url())).await.unwrap();
+    let state = reqwest::Client::new().get(format!("{}/_sandbox/state", sandbox.url()));
+    let state = state.send().await.unwrap();
     let state: Json = serde_json::from_str(&state.text().await.unwrap()).unwrap();
     let sha = state["repositories"][0]["main"].as_str().unwrap().to_owned();
     for forge in forges(&sandbox.url(), sandbox.token()) {

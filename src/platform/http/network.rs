@@ -8,6 +8,24 @@ use reqwest::Certificate;
 
 use crate::platform::failures::failure;
 
+/// How a token is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `Authorization: Key`.
+    Key,
+}
+
+impl Scheme {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Scheme::Bearer => "Bearer",
+            Scheme::Key => "Key",
+        }
+    }
+}
+
 /// The way to an instance.
 #[derive(Clone, Debug)]
 pub struct Network {
