@@ -449,6 +449,21 @@ async fn a_disk_that_fills_up_stops_the_writes_and_says_so_and_the_next_apply_wi
         applied + not_noted,
         "nothing was written that was not noted first"
     );
+    let location = folder.path().join("store.db");
+    let kept = SqliteStore::open(location.to_str().unwrap(), sqlite::Limits::default())
+        .await
+        .unwrap();
+    let (target, _) = address(&instance.sandbox.url(), "/api").unwrap();
+    let kept: Arc<dyn Store> = Arc::new(kept);
+    let name = Memory::new(kept.clone(), None, &target).name;
+    let owned = kept
+        .ledger(&name, driftless::platform::qualytics::schema())
+        .await
+        .unwrap()
+        .entries;
+    let owned = owned.keys().filter(|key| key.kind.0 == "check").count();
+    assert_eq!(owned, applied, "what counts as applied is in the ledger");
+    drop(kept);
 
     let mut second = Process::start(&mut apply());
     assert_eq!(second.exit_code().await, Some(0));

@@ -28,7 +28,9 @@ use driftless_core::plan::Moved;
 use driftless_core::schema::Schema;
 use futures::TryStreamExt as _;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 
 pub use self::check::{Finding, Standing, check as check_file};
 pub use self::reading::Reading;
@@ -152,6 +154,7 @@ impl SqliteStore {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            .before_acquire(|connection, _| Box::pin(is_free(connection)))
             // An intent that a power cut can undo is no intent.
             .connect_with(options.clone().synchronous(SqliteSynchronous::Full))
             .await
@@ -228,6 +231,12 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether a connection is in no transaction. A commit that fails, on a full disk, can leave its transaction open: what is committed within
+/// it from then on looks well, and is kept by nobody. Such a connection is closed, and another one opened.
+async fn is_free(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(sqlx::raw_sql("BEGIN; ROLLBACK").execute(connection).await.is_ok())
 }
 
 #[async_trait]
